@@ -1,0 +1,129 @@
+//! A rule as everything after loading sees it: each string parsed, each default filled in.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::template::Template;
+use crate::event::{EventMask, Subject};
+
+/// The place of a rule in [`Rules::rules`](super::Rules::rules).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RuleId(pub usize);
+
+/// One `[rules.NAME]`.
+#[derive(Clone, Debug)]
+pub struct Rule {
+    /// Its name in the rules file.
+    pub name: String,
+    /// The events it asks for.
+    pub on: EventMask,
+    /// The kinds of things it asks for.
+    pub types: Types,
+    /// `match`: what the relative path must match; its named groups become captures.
+    pub pattern: Option<regex::bytes::Regex>,
+    /// What runs.
+    pub command: Command,
+    /// What one run is given.
+    pub per: Per,
+    /// What the command reads.
+    pub stdin: Stdin,
+    /// What becomes of a batch that is due while the rule runs.
+    pub on_busy: OnBusy,
+    /// The quiet period after the last event.
+    pub debounce: Duration,
+    /// The longest wait after the first event, however many follow.
+    pub max_wait: Duration,
+    /// The directory the command runs in; absolute.
+    pub cwd: PathBuf,
+    /// Variables for the command: `[env]`, then the rule's own, which win.
+    pub env: Vec<(String, String)>,
+    /// How many runs of this rule may go on at once; at least 1.
+    pub max_parallel: usize,
+    /// Whether it runs once when tripline is ready.
+    pub on_start: bool,
+    /// How long a run may take to end after SIGTERM before SIGKILL follows.
+    pub stop_timeout: Duration,
+}
+
+/// What a rule runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Executed as it is, without a shell. Never empty.
+    Argv(Vec<Template>),
+    /// Given to `settings.shell` untouched.
+    Shell(String),
+}
+
+/// What one run is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Per {
+    /// Every path that changed since the last run.
+    Batch,
+    /// One path; runs for different paths are independent.
+    File,
+    /// One event; nothing is merged.
+    Event,
+}
+
+/// What a command reads from its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// `/dev/null`.
+    Null,
+    /// The batch's paths, a newline after each.
+    Lines,
+    /// The batch's paths, a NUL after each.
+    Nul,
+    /// One JSON object a line for each path.
+    Json,
+    /// tripline's own standard input.
+    Inherit,
+}
+
+/// What becomes of a batch that is due while its rule is running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnBusy {
+    /// One more run afterwards, with everything that came meanwhile.
+    Queue,
+    /// The run is stopped, and its batch joins the next.
+    Restart,
+    /// The run is sent this signal and goes on.
+    Signal(i32),
+    /// Another run beside it, up to `max_parallel`; beyond that it waits.
+    Parallel,
+    /// It is dropped, and the report says so.
+    Skip,
+}
+
+/// A set of kinds of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Types(u8);
+
+impl Types {
+    /// No kind at all.
+    pub const NONE: Self = Self(0);
+    /// All kinds but directories: what a rule asks for unless it says otherwise.
+    pub const DEFAULT: Self = Self(0b1101);
+
+    /// This set and one kind more.
+    #[must_use]
+    pub const fn with(self, subject: Subject) -> Self {
+        Self(self.0 | Self::bits(subject))
+    }
+
+    /// Whether the set holds that kind. What is gone may have been anything but a directory.
+    #[must_use]
+    pub const fn contains(self, subject: Subject) -> bool {
+        self.0 & Self::bits(subject) != 0
+    }
+
+    const fn bits(subject: Subject) -> u8 {
+        match subject {
+            Subject::File => 0b0001,
+            Subject::Dir => 0b0010,
+            Subject::Symlink => 0b0100,
+            Subject::Other => 0b1000,
+            Subject::Gone => Self::DEFAULT.0,
+        }
+    }
+}
