@@ -118,9 +118,12 @@ impl Dir {
         retry(|| cvt(unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) }))?;
         // SAFETY: the call succeeded, so it filled the structure.
         let stat = unsafe { stat.assume_init() };
+        // 32 bits wide on some architectures.
+        #[allow(clippy::unnecessary_cast)]
+        let links = stat.st_nlink as u64;
         Ok(Status {
             kind: kind_of_mode(stat.st_mode),
-            links: stat.st_nlink as u64,
+            links,
             ctime: i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec),
         })
     }

@@ -35,7 +35,7 @@ impl Inotify {
     /// # Errors
     /// `ENOSPC` at the user's limit of watches, `EACCES` without read permission, `ENOMEM`.
     pub fn watch_dir(&self, dir: &Dir, mask: u32) -> io::Result<Wd> {
-        self.add(dir.proc_path(), mask | libc::IN_ONLYDIR)
+        self.add(&dir.proc_path(), mask | libc::IN_ONLYDIR)
     }
 
     /// Watches what `path` names, the link itself where it is a symbolic link.
@@ -43,10 +43,10 @@ impl Inotify {
     /// # Errors
     /// As [`watch_dir`](Self::watch_dir), and those of resolving the path.
     pub fn watch_path(&self, path: &[u8], mask: u32) -> io::Result<Wd> {
-        self.add(CString::new(path)?, mask | libc::IN_DONT_FOLLOW)
+        self.add(&CString::new(path)?, mask | libc::IN_DONT_FOLLOW)
     }
 
-    fn add(&self, path: CString, mask: u32) -> io::Result<Wd> {
+    fn add(&self, path: &CString, mask: u32) -> io::Result<Wd> {
         let mask = mask | libc::IN_MASK_ADD | libc::IN_EXCL_UNLINK;
         // SAFETY: `path` is a NUL-terminated string that outlives the call.
         cvt(unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), path.as_ptr(), mask) }).map(Wd)
