@@ -6,6 +6,7 @@
 mod dir;
 mod epoll;
 mod inotify;
+mod pipe;
 mod process;
 mod signal;
 mod tty;
@@ -17,9 +18,10 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 pub use dir::{Dir, Entry, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
+pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, write};
 pub use process::{
     Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,
-    group_is_empty, is_executable, open_pidfd, peek_exit, reap, signal_group, spawn,
+    group_is_empty, is_executable, peek_exit, reap, signal_group, spawn,
 };
 pub use signal::{Signal, SignalFd, block_all};
 pub use tty::{foreground_group, set_foreground_group};

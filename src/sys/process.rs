@@ -4,12 +4,12 @@ use std::ffi::{CString, OsStr};
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::signal::{empty_set, full_set};
-use super::{cvt, own, retry};
+use super::{cvt, retry};
 
 /// A process, and the process group that it leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -194,42 +194,26 @@ impl Drop for Attributes {
     }
 }
 
-/// A descriptor that becomes readable when the process has ended. Sound only for a child that has not
-/// been waited for.
-///
-/// # Errors
-/// `EMFILE` at the limit of descriptors.
-pub fn open_pidfd(pid: Pid) -> io::Result<OwnedFd> {
-    // SAFETY: takes no pointer.
-    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) };
-    cvt(fd as libc::c_int).map(own)
-}
-
-/// How a child has ended, leaving it to be waited for: its number stays taken. None while it runs.
-///
-/// # Errors
-/// `ECHILD` if it is no child of this process.
-pub fn peek_exit(pid: Pid) -> io::Result<Option<Exit>> {
+/// A child that has ended and how, leaving it to be waited for: its number stays taken. None while all
+/// run, or where there is none.
+#[must_use]
+pub fn peek_exit() -> Option<(Pid, Exit)> {
     let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
     let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
     // SAFETY: `info` is writable.
-    retry(|| cvt(unsafe { libc::waitid(libc::P_PID, pid.0 as libc::id_t, info.as_mut_ptr(), options) }))?;
+    retry(|| cvt(unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) })).ok()?;
     // SAFETY: zeroed before, filled by the call; all zero is a valid siginfo_t.
     let info = unsafe { info.assume_init() };
     // SAFETY: waitid fills the fields of SIGCHLD, or leaves them zero.
-    let (who, status) = (unsafe { info.si_pid() }, unsafe { info.si_status() });
-    Ok((who != 0).then_some(match info.si_code {
-        libc::CLD_EXITED => Exit::Code(status),
-        _ => Exit::Signal(status),
-    }))
+    let (pid, status) = (unsafe { info.si_pid() }, unsafe { info.si_status() });
+    let exit = if info.si_code == libc::CLD_EXITED { Exit::Code(status) } else { Exit::Signal(status) };
+    (pid != 0).then_some((Pid(pid), exit))
 }
 
-/// Waits for a child that has ended; `P_ALL` style reaping of orphans is [`reap`]`(None)`. Answers
-/// whether there was one.
-pub fn reap(pid: Option<Pid>) -> bool {
-    let pid = pid.map_or(-1, |pid| pid.0);
+/// Waits for a child that has ended.
+pub fn reap(pid: Pid) {
     // SAFETY: no status is asked for.
-    retry(|| cvt(unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) })).is_ok_and(|pid| pid > 0)
+    let _ = retry(|| cvt(unsafe { libc::waitpid(pid.0, std::ptr::null_mut(), libc::WNOHANG) }));
 }
 
 /// Sends a signal to every process of the group that `leader` leads. A group that is gone is no error.
