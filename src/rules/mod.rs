@@ -1,14 +1,42 @@
 //! The rules: from what was typed to what decides.
+//!
+//! ```text
+//!  load -> parse -> Raw -> compile -> Rules    the file's bytes to rules, every mistake collected
+//!  Event -> Rules::matches -> Match            globs, events, types, `match`, ignore layers
+//!  Plan                                        the same globs, asked by the watcher about directories
+//! ```
 
+mod braces;
+mod compile;
+mod duration;
+mod error;
+mod gitignore;
+mod glob;
+mod ignore;
+mod load;
+mod matcher;
+mod parse;
+mod path;
+mod plan;
+mod raw;
 mod rule;
+mod signal;
+mod suggest;
 mod template;
+mod tree;
+mod wildcard;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+pub use compile::Surroundings;
+pub use error::{Diagnostic, Diagnostics, Place, SourceFile, Spanned};
+pub use ignore::{FileSource, GitFiles};
+pub use load::{Loaded, Location, load, surroundings};
+pub use plan::Plan;
+pub use raw::{Raw, RawCommand, RawRule, RawSettings};
 pub use rule::{Command, OnBusy, Per, Rule, RuleId, Stdin, Types};
-pub use template::{Field, Segment, Template};
-
-use crate::event::Event;
+pub use template::{Field, Fields, Segment, Template};
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -17,6 +45,7 @@ pub struct Rules {
     pub settings: Settings,
     /// The rules in the order of their files and lines.
     pub rules: Vec<Rule>,
+    plan: Arc<Plan>,
 }
 
 /// The settings that concern more than matching.
@@ -38,6 +67,31 @@ pub struct Match {
 }
 
 impl Rules {
-    /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
-    pub fn matches(&self, _event: &Event, _out: &mut Vec<Match>) {}
+    /// Compiles the text of one rules file.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in it.
+    pub fn parse(file: SourceFile, around: &Surroundings) -> Result<Self, Diagnostics> {
+        let mut raw = Raw::default();
+        let mut diagnostics = Diagnostics::default();
+        parse::parse(file, &mut raw, &mut diagnostics);
+        compile::compile(&raw, diagnostics, around)
+    }
+
+    /// Compiles rules that were typed elsewhere than in a file. `sources` holds the words they are
+    /// made of, see [`Diagnostics::add_word`].
+    ///
+    /// # Errors
+    ///
+    /// Every mistake in them.
+    pub fn from_raw(raw: &Raw, sources: Diagnostics, around: &Surroundings) -> Result<Self, Diagnostics> {
+        compile::compile(raw, sources, around)
+    }
+
+    /// Which directories the rules can need: what the watcher asks.
+    #[must_use]
+    pub fn plan(&self) -> Arc<Plan> {
+        Arc::clone(&self.plan)
+    }
 }

@@ -45,6 +45,19 @@ pub struct Rule {
     pub stop_timeout: Duration,
 }
 
+impl Rule {
+    /// The named groups of `match` that take part in matching `subject`, with their values.
+    ///
+    /// `subject` is the relative path, or the absolute one outside the root.
+    #[must_use]
+    pub fn captures(&self, subject: &[u8]) -> Vec<(String, Vec<u8>)> {
+        let Some(pattern) = &self.pattern else { return Vec::new() };
+        let Some(found) = pattern.captures(subject) else { return Vec::new() };
+        let value = |name: &str| Some((name.to_owned(), found.name(name)?.as_bytes().to_vec()));
+        pattern.capture_names().flatten().filter_map(value).collect()
+    }
+}
+
 /// What a rule runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {

@@ -1,0 +1,257 @@
+//! One `[rules.NAME]`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::Compiler;
+use crate::event::{EventMask, Subject, as_path};
+use crate::rules::error::{Diagnostic, Spanned, quote};
+use crate::rules::glob::Glob;
+use crate::rules::raw::RawRule;
+use crate::rules::rule::{OnBusy, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::template::{Field, is_identifier};
+use crate::rules::{signal, suggest};
+
+/// The grace between SIGTERM and SIGKILL: long enough to flush, short enough to wait for.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
+
+const STDIN: [(&str, Stdin); 5] = [
+    ("null", Stdin::Null),
+    ("lines", Stdin::Lines),
+    ("nul", Stdin::Nul),
+    ("json", Stdin::Json),
+    ("inherit", Stdin::Inherit),
+];
+
+const ON_BUSY: [(&str, OnBusy); 5] = [
+    ("queue", OnBusy::Queue),
+    ("restart", OnBusy::Restart),
+    ("signal", OnBusy::Signal(libc::SIGHUP)),
+    ("parallel", OnBusy::Parallel),
+    ("skip", OnBusy::Skip),
+];
+
+const TYPES: [(&str, Subject); 4] = [
+    ("file", Subject::File),
+    ("dir", Subject::Dir),
+    ("symlink", Subject::Symlink),
+    ("other", Subject::Other),
+];
+
+type Words = Spanned<Vec<Spanned<String>>>;
+
+impl Compiler {
+    /// The rule; where there were mistakes, with defaults in their place.
+    pub(super) fn rule(&mut self, id: RuleId, raw: &RawRule) -> Rule {
+        self.name(&raw.name);
+        self.paths(id, raw);
+        let own = self.patterns(raw.ignore.as_ref());
+        self.lists.rules.push(own);
+        let pattern = self.pattern(raw.pattern.as_ref());
+        let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
+        let on_busy = self.on_busy(raw, per);
+        let (debounce, max_wait) = self.waits(raw, per);
+        Rule {
+            name: raw.name.value.clone(),
+            on: self.on(raw.on.as_ref()),
+            types: self.types(raw.types.as_ref()),
+            command: self.command(raw, per, pattern.as_ref()),
+            pattern,
+            per,
+            stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
+            on_busy,
+            debounce,
+            max_wait,
+            cwd: self.cwd(raw),
+            env: self.rule_env(raw),
+            max_parallel: self.max_parallel(raw, per, on_busy),
+            on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
+            stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
+        }
+    }
+
+    fn name(&mut self, name: &Spanned<String>) {
+        if self.word(name).is_empty() {
+            self.error(&name.place, "a rule without a name", "write [rules.NAME]");
+        }
+    }
+
+    fn paths(&mut self, id: RuleId, raw: &RawRule) {
+        let Some(paths) = self.required(raw, "paths", raw.paths.as_ref()) else { return };
+        if paths.value.is_empty() {
+            self.error(
+                &paths.place,
+                "a rule without a path never runs",
+                "\".\" is everything below the root",
+            );
+        }
+        for typed in &paths.value {
+            match Glob::parse(&typed.value, self.anchors()) {
+                Ok(globs) => self.globs.extend(globs.into_iter().map(|glob| (id, glob))),
+                Err(mistake) => {
+                    let found = Diagnostic::at(&typed.place, mistake.message);
+                    self.push(match mistake.help {
+                        Some(help) => found.help(help),
+                        None => found,
+                    });
+                }
+            }
+        }
+    }
+
+    /// The value of a key that every rule must have.
+    pub(super) fn required<'a, T>(
+        &mut self,
+        raw: &RawRule,
+        key: &str,
+        typed: Option<&'a T>,
+    ) -> Option<&'a T> {
+        if typed.is_none() && !self.broken {
+            let message = format!("the rule {} has no `{key}`", quote(&raw.name.value));
+            let example =
+                if key == "run" { "run = [\"cargo\", \"test\"]" } else { "paths = [\"src/**/*.rs\"]" };
+            self.error(&raw.name.place, message, format!("for instance: {example}"));
+        }
+        typed
+    }
+
+    fn on(&mut self, typed: Option<&Words>) -> EventMask {
+        let Some(typed) = typed else { return EventMask::CHANGE };
+        if typed.value.is_empty() {
+            self.error(&typed.place, "a rule without an event never runs", "[\"change\"] is the default");
+        }
+        let mut mask = EventMask::default();
+        for word in &typed.value {
+            match EventMask::from_name(&word.value) {
+                Some(events) => mask |= events,
+                None => self.unknown_event(word),
+            }
+        }
+        mask
+    }
+
+    fn unknown_event(&mut self, typed: &Spanned<String>) {
+        let known: Vec<_> = EventMask::NAMES.iter().map(|&(name, _)| name).collect();
+        let lower = typed.value.to_lowercase();
+        let hint = suggest::instead_of(lower.strip_prefix("in_").unwrap_or(&lower), &known);
+        self.error(&typed.place, format!("no event is called {}", quote(&typed.value)), hint);
+    }
+
+    fn types(&mut self, typed: Option<&Words>) -> Types {
+        let Some(typed) = typed else { return Types::DEFAULT };
+        if typed.value.is_empty() {
+            let help = "leave it out for all but directories";
+            self.error(&typed.place, "a rule without a type never runs", help);
+        }
+        let subject = |c: &mut Self, word| c.choice("types", Some(word), &TYPES, Subject::File);
+        typed.value.iter().fold(Types::NONE, |types, word| types.with(subject(self, word)))
+    }
+
+    fn pattern(&mut self, typed: Option<&Spanned<String>>) -> Option<Regex> {
+        let typed = typed?;
+        match Regex::new(&typed.value) {
+            Ok(regex) => {
+                self.check_captures(typed, &regex);
+                Some(regex)
+            }
+            Err(error) => {
+                // Its last line is the reason; those before draw the pattern, which we do ourselves.
+                let text = error.to_string();
+                let reason = text.lines().last().unwrap_or_default();
+                let reason = reason.strip_prefix("error: ").unwrap_or(reason);
+                self.push(Diagnostic::at(&typed.place, format!("not a regular expression: {reason}")));
+                None
+            }
+        }
+    }
+
+    /// A group becomes the placeholder of its name, and a variable in upper case.
+    fn check_captures(&mut self, typed: &Spanned<String>, regex: &Regex) {
+        let names: Vec<_> = regex.capture_names().flatten().collect();
+        for (number, name) in names.iter().enumerate() {
+            let same = |other: &&str| other.eq_ignore_ascii_case(name);
+            let reason = if !is_identifier(name) {
+                "must be letters, digits and `_` to become a variable"
+            } else if Field::from_name(name).is_some() || *name == "paths" {
+                "is a placeholder already; take another name"
+            } else if names[..number].iter().any(same) {
+                "becomes the same variable as another group; take another name"
+            } else {
+                continue;
+            };
+            self.push(Diagnostic::at(&typed.place, format!("the group {} {reason}", quote(name))));
+        }
+    }
+
+    fn on_busy(&mut self, raw: &RawRule, per: Per) -> OnBusy {
+        let policy = self.choice("on_busy", raw.on_busy.as_ref(), &ON_BUSY, OnBusy::Queue);
+        if let (OnBusy::Parallel, Per::File, Some(typed)) = (policy, per, &raw.on_busy) {
+            let help = "leave it out: different files run side by side anyway, up to max_parallel";
+            self.error(&typed.place, "per = \"file\" never has two runs for one path", help);
+        }
+        match (policy, &raw.signal) {
+            (OnBusy::Signal(_), Some(typed)) => OnBusy::Signal(self.signal(typed)),
+            (_, Some(typed)) => {
+                self.error(&typed.place, "`signal` has no use here", "it needs on_busy = \"signal\"");
+                policy
+            }
+            (_, None) => policy,
+        }
+    }
+
+    fn signal(&mut self, typed: &Spanned<String>) -> i32 {
+        signal::number(&typed.value).unwrap_or_else(|| {
+            let help = match suggest::nearest(&typed.value, signal::names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "write a name such as \"SIGHUP\" or \"USR1\"".to_owned(),
+            };
+            self.error(&typed.place, format!("no signal is called {}", quote(&typed.value)), help);
+            libc::SIGHUP
+        })
+    }
+
+    /// Of single events nothing is merged, so there is nothing to wait for unless the rule says so.
+    fn waits(&mut self, raw: &RawRule, per: Per) -> (Duration, Duration) {
+        let default = if per == Per::Event { Duration::ZERO } else { self.debounce };
+        let debounce = self.duration(raw.debounce.as_ref(), default);
+        let max_wait = self.duration(raw.max_wait.as_ref(), self.max_wait);
+        let place = raw.max_wait.as_ref().or(raw.debounce.as_ref()).map(|typed| &typed.place);
+        self.check_waits(place, debounce, max_wait);
+        (debounce, max_wait)
+    }
+
+    fn cwd(&mut self, raw: &RawRule) -> PathBuf {
+        let directory = raw.cwd.as_ref().map(|typed| self.directory(typed));
+        as_path(directory.as_deref().unwrap_or(&self.lists.root)).to_path_buf()
+    }
+
+    fn rule_env(&mut self, raw: &RawRule) -> Vec<(String, String)> {
+        let own = self.variables(&raw.env);
+        let overruled = |(name, _): &&(String, String)| !own.iter().any(|(known, _)| known == name);
+        let mut env: Vec<_> = self.env.iter().filter(overruled).cloned().collect();
+        env.extend(own);
+        env
+    }
+
+    /// Several runs at once are what `per = "file"` and `on_busy = "parallel"` are for.
+    fn max_parallel(&mut self, raw: &RawRule, per: Per, on_busy: OnBusy) -> usize {
+        let number = raw.max_parallel.as_ref().map_or(1, |typed| typed.value);
+        let several = per == Per::File || on_busy == OnBusy::Parallel;
+        match (&raw.max_parallel, &raw.on_busy) {
+            (Some(typed), _) if number > 1 && !several => {
+                let help = "it needs per = \"file\" or on_busy = \"parallel\"";
+                self.error(&typed.place, "`max_parallel` has no use here", help);
+            }
+            (_, Some(typed)) if number == 1 && on_busy == OnBusy::Parallel && per != Per::File => {
+                let help = "add max_parallel = 4, or how many runs may go on at once";
+                self.error(&typed.place, "on_busy = \"parallel\" with one run at a time", help);
+            }
+            _ => {}
+        }
+        number
+    }
+}

@@ -1,0 +1,80 @@
+//! Single values: durations, words out of a list, words for the kernel, variables.
+
+use std::time::Duration;
+
+use super::Compiler;
+use crate::rules::duration;
+use crate::rules::error::{Place, Spanned, quote};
+use crate::rules::suggest;
+
+impl Compiler {
+    pub(super) fn duration(&mut self, typed: Option<&Spanned<String>>, default: Duration) -> Duration {
+        let Some(typed) = typed else { return default };
+        duration::parse(&typed.value).unwrap_or_else(|| {
+            let message = format!("{} is not a duration", quote(&typed.value));
+            self.error(&typed.place, message, "write a number and a unit: \"50ms\", \"2s\", \"5m\", \"1h\"");
+            default
+        })
+    }
+
+    pub(super) fn check_waits(&mut self, place: Option<&Place>, debounce: Duration, max_wait: Duration) {
+        if let Some(place) = place
+            && max_wait < debounce
+        {
+            let message = format!("max_wait ({max_wait:?}) is shorter than debounce ({debounce:?})");
+            self.error(place, message, "max_wait caps the wait: make it the longer one");
+        }
+    }
+
+    /// The value that a word out of a fixed list stands for.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        key: &str,
+        typed: Option<&Spanned<String>>,
+        choices: &[(&'static str, T)],
+        default: T,
+    ) -> T {
+        let Some(typed) = typed else { return default };
+        match choices.iter().find(|(word, _)| *word == typed.value) {
+            Some(&(_, value)) => value,
+            None => {
+                let known: Vec<_> = choices.iter().map(|&(word, _)| word).collect();
+                let message = format!("`{key}` cannot be {}", quote(&typed.value));
+                self.error(&typed.place, message, suggest::instead_of(&typed.value, &known));
+                default
+            }
+        }
+    }
+
+    /// A word that the kernel will be given: it must not hold a NUL byte.
+    pub(super) fn word(&mut self, typed: &Spanned<String>) -> String {
+        if typed.value.contains('\0') {
+            self.error(&typed.place, "a NUL byte", "no argument, path or variable can hold one");
+        }
+        typed.value.clone()
+    }
+
+    /// `[env]` or a rule's `env`.
+    pub(super) fn variables(
+        &mut self,
+        typed: &[(Spanned<String>, Spanned<String>)],
+    ) -> Vec<(String, String)> {
+        typed.iter().map(|(name, value)| (self.variable_name(name), self.word(value))).collect()
+    }
+
+    fn variable_name(&mut self, typed: &Spanned<String>) -> String {
+        let name = self.word(typed);
+        if name.is_empty() || name.contains('=') {
+            let message = format!("no variable can be called {}", quote(&name));
+            self.error(&typed.place, message, "write NAME = \"value\"");
+        } else if name.starts_with("TRIPLINE_") {
+            let message = format!("{} is tripline's own to set", quote(&name));
+            self.error(
+                &typed.place,
+                message,
+                "names that begin with TRIPLINE_ describe the event; take another",
+            );
+        }
+        name
+    }
+}

@@ -1,0 +1,238 @@
+//! What is wrong with a rules file: where, what, and the way out.
+
+use std::fmt;
+use std::ops::Range;
+
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
+
+/// How many mistakes are shown: a few screens. More come from a file that is not a rules file.
+const SHOWN: usize = 50;
+
+/// The longest piece of the user's text that a message repeats, in characters.
+const QUOTED: usize = 60;
+
+/// A text that rules come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceFile {
+    /// What messages call it: the path as given, or `<command line>`.
+    pub name: String,
+    /// Its whole text.
+    pub text: String,
+}
+
+/// A byte range of one source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The place of the source in [`Diagnostics`].
+    pub(crate) source: usize,
+    /// Bytes of its text.
+    pub(crate) span: Range<usize>,
+}
+
+/// A value and where it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spanned<T> {
+    /// What was typed.
+    pub value: T,
+    /// Where.
+    pub place: Place,
+}
+
+impl<T> Spanned<T> {
+    /// A value that stands somewhere.
+    #[must_use]
+    pub const fn new(value: T, place: Place) -> Self {
+        Self { value, place }
+    }
+}
+
+/// One mistake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Diagnostic {
+    place: Option<Place>,
+    message: String,
+    help: Option<String>,
+}
+
+impl Diagnostic {
+    /// A mistake that is somewhere in a source.
+    pub(crate) fn at(place: &Place, message: impl Into<String>) -> Self {
+        Self { place: Some(place.clone()), message: message.into(), help: None }
+    }
+
+    /// A mistake that no source shows, such as a file that cannot be read.
+    pub(crate) fn general(message: impl Into<String>) -> Self {
+        Self { place: None, message: message.into(), help: None }
+    }
+
+    /// The same with a way out.
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// What is wrong, in one line.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+/// Every mistake of one load, and the texts they point into.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diagnostics {
+    sources: Vec<SourceFile>,
+    list: Vec<Diagnostic>,
+}
+
+impl Diagnostics {
+    /// Takes a text into the sources and returns its number.
+    pub(crate) fn add_source(&mut self, source: SourceFile) -> usize {
+        self.sources.push(source);
+        self.sources.len() - 1
+    }
+
+    /// A word that is a source of its own: an argument of the command line.
+    pub fn add_word(&mut self, name: &str, word: &str) -> Spanned<String> {
+        let source = self.add_source(SourceFile { name: name.to_owned(), text: word.to_owned() });
+        Spanned { value: word.to_owned(), place: Place { source, span: 0..word.len() } }
+    }
+
+    pub(crate) fn push(&mut self, diagnostic: Diagnostic) {
+        self.list.push(diagnostic);
+    }
+
+    pub(crate) fn source(&self, number: usize) -> Option<&SourceFile> {
+        self.sources.get(number)
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// The mistakes in the order of their places, those without one first.
+    pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
+        let mut sorted: Vec<_> = self.list.iter().collect();
+        sorted.sort_by_key(|found| found.place.as_ref().map(|place| (place.source, place.span.start)));
+        sorted.into_iter()
+    }
+
+    /// All of it for a terminal (`styled`) or a plain stream, a line feed at the end.
+    #[must_use]
+    pub fn render(&self, styled: bool) -> String {
+        let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
+        let mut out = String::new();
+        for found in self.iter().take(SHOWN) {
+            out.push_str(&self.render_one(found, &renderer));
+            out.push_str("\n\n");
+        }
+        let rest = self.list.len().saturating_sub(SHOWN);
+        if rest > 0 {
+            out.push_str(&format!("... and {rest} more\n\n"));
+        }
+        out.pop();
+        out
+    }
+
+    fn render_one(&self, found: &Diagnostic, renderer: &Renderer) -> String {
+        let mut group = Level::ERROR.primary_title(found.message.as_str()).elements(None::<Origin<'_>>);
+        let source = found.place.as_ref().and_then(|place| Some((place, self.source(place.source)?)));
+        if let Some((place, source)) = source {
+            let span = on_boundaries(&source.text, &place.span);
+            let snippet = Snippet::source(source.text.as_str()).path(source.name.as_str());
+            group = group.element(snippet.annotation(AnnotationKind::Primary.span(span)));
+        }
+        if let Some(help) = &found.help {
+            group = group.element(Level::HELP.message(help.as_str()));
+        }
+        renderer.render(&[group])
+    }
+}
+
+impl fmt::Display for Diagnostics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.render(false))
+    }
+}
+
+impl std::error::Error for Diagnostics {}
+
+/// The span cut to the text and widened to whole characters, as the renderer needs it.
+fn on_boundaries(text: &str, span: &Range<usize>) -> Range<usize> {
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let mut end = span.end.clamp(start, text.len());
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
+}
+
+/// The user's text for a message: in backquotes, control characters escaped, cut if it is long.
+pub(crate) fn quote(text: &str) -> String {
+    let mut shown: String = text.chars().take(QUOTED).flat_map(char::escape_debug).collect();
+    if text.chars().nth(QUOTED).is_some() {
+        shown.push_str("...");
+    }
+    format!("`{shown}`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(text: &str, span: Range<usize>, help: &str) -> Diagnostics {
+        let mut all = Diagnostics::default();
+        let source = all.add_source(SourceFile { name: "t.toml".into(), text: text.into() });
+        all.push(Diagnostic::at(&Place { source, span }, "wrong").help(help));
+        all
+    }
+
+    #[test]
+    fn a_mistake_shows_file_line_column_source_and_help() {
+        let shown = one("a = 1\nbc = 2\n", 6..8, "do better").render(false);
+        let expected = "error: wrong\n --> t.toml:2:1\n  |\n2 | bc = 2\n  | ^^\n  |\n  = help: do better\n";
+        assert_eq!(shown, expected);
+    }
+
+    #[test]
+    fn a_mistake_without_a_place_comes_first_and_has_no_snippet() {
+        let mut all = one("a", 0..1, "h");
+        all.push(Diagnostic::general("no file"));
+        assert!(all.render(false).starts_with("error: no file\n\nerror: wrong\n"));
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_text() {
+        let mut all = one("abc", 2..3, "h");
+        all.push(Diagnostic::at(&Place { source: 0, span: 0..1 }, "early"));
+        let messages: Vec<_> = all.iter().map(Diagnostic::message).collect();
+        assert_eq!(messages, ["early", "wrong"]);
+    }
+
+    #[test]
+    fn a_span_outside_the_text_or_inside_a_character_does_no_harm() {
+        for span in [9..12, 1..2, 2..2, 0..99] {
+            assert!(one("é\u{1b}é", span, "h").render(true).contains("wrong"));
+        }
+    }
+
+    #[test]
+    fn thousands_of_mistakes_are_cut_short() {
+        let mut all = one("a", 0..1, "h");
+        for _ in 0..1000 {
+            all.push(Diagnostic::general("again"));
+        }
+        assert!(all.render(false).ends_with("... and 951 more\n"));
+    }
+
+    #[test]
+    fn quoted_text_cannot_reach_the_terminal_raw() {
+        assert_eq!(quote("a\u{1b}[2J"), "`a\\u{1b}[2J`");
+        assert!(quote(&"x".repeat(1000)).len() < 70);
+    }
+}

@@ -1,0 +1,194 @@
+//! Finding and reading rules files: the shell around the pure rest of this layer.
+
+use std::fs;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Rules;
+use super::compile::{Surroundings, compile};
+use super::error::{Diagnostic, Diagnostics, SourceFile};
+use super::ignore::{FileSource, GitFiles};
+use super::parse::parse;
+use super::raw::Raw;
+
+/// The name of a rules file.
+const NAME: &str = "tripline.toml";
+
+/// The largest file that is read, in bytes. A rules file is typed by hand; more is another kind of file.
+const LARGEST: u64 = 1 << 20;
+
+/// Where the rules are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Location {
+    /// In `tripline.toml`, in this directory or the nearest one above that has it.
+    Search(PathBuf),
+    /// In this file, or if it is a directory in every `*.toml` in it, in the order of their names.
+    Path(PathBuf),
+}
+
+/// Rules and the files that they came from.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The rules of all files together.
+    pub rules: Rules,
+    /// The files, in the order in which they were read.
+    pub files: Vec<PathBuf>,
+}
+
+/// Finds, reads and compiles rules.
+///
+/// # Errors
+///
+/// Every mistake in all the files, or why there is nothing to read.
+pub fn load(location: &Location) -> Result<Loaded, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let found = find(location).map_err(|diagnostic| only(&diagnostic))?;
+    let mut raw = Raw::default();
+    for file in &found.files {
+        match read(file) {
+            Ok(source) => parse(source, &mut raw, &mut diagnostics),
+            Err(diagnostic) => {
+                raw.broken = true;
+                diagnostics.push(diagnostic);
+            }
+        }
+    }
+    let around = surroundings(found.directory);
+    compile(&raw, diagnostics, &around).map(|rules| Loaded { rules, files: found.files })
+}
+
+/// The surroundings of a rules file in `directory`, with the real file system.
+#[must_use]
+pub fn surroundings(directory: PathBuf) -> Surroundings {
+    Surroundings {
+        directory,
+        home: std::env::home_dir().filter(|home| home.is_absolute()),
+        files: Arc::new(Disk),
+    }
+}
+
+/// The files to read, and the directory that their root is relative to.
+struct Found {
+    files: Vec<PathBuf>,
+    directory: PathBuf,
+}
+
+fn find(location: &Location) -> Result<Found, Diagnostic> {
+    match location {
+        Location::Search(start) => search(start),
+        Location::Path(path) if path.is_dir() => list(path),
+        Location::Path(path) => {
+            let directory = absolute(path)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+            Ok(Found { files: vec![path.clone()], directory })
+        }
+    }
+}
+
+fn search(start: &Path) -> Result<Found, Diagnostic> {
+    let start = absolute(start)?;
+    for directory in start.ancestors() {
+        let file = directory.join(NAME);
+        if file.is_file() {
+            return Ok(Found { files: vec![file], directory: directory.to_path_buf() });
+        }
+    }
+    let message = format!("there is no {NAME} in {} or above it", start.display());
+    Err(Diagnostic::general(message).help("`tripline init` writes one; `-c FILE` names another"))
+}
+
+fn list(path: &Path) -> Result<Found, Diagnostic> {
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+    let entries = entries.map_err(|error| unreadable(path, &error))?;
+    let is_rules = |file: &PathBuf| file.extension().is_some_and(|ext| ext == "toml");
+    let hidden = |file: &PathBuf| file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
+    let mut files: Vec<_> =
+        entries.iter().map(fs::DirEntry::path).filter(|f| is_rules(f) && !hidden(f)).collect();
+    files.sort_unstable();
+    if files.is_empty() {
+        let message = format!("there is no *.toml in {}", path.display());
+        return Err(Diagnostic::general(message).help("`-c` takes a rules file or a directory with some"));
+    }
+    Ok(Found { files, directory: absolute(path)? })
+}
+
+fn read(path: &Path) -> Result<SourceFile, Diagnostic> {
+    let bytes = read_up_to(path, LARGEST + 1).map_err(|error| unreadable(path, &error))?;
+    let name = path.display().to_string();
+    if bytes.len() as u64 > LARGEST {
+        let message = format!("{name} is larger than 1 MiB: that is no rules file");
+        return Err(Diagnostic::general(message).help("name the right file with `-c FILE`"));
+    }
+    String::from_utf8(bytes).map(|text| SourceFile { name: name.clone(), text }).map_err(|error| {
+        let at = error.utf8_error().valid_up_to();
+        let line = error.as_bytes()[..at].iter().filter(|&&byte| byte == b'\n').count() + 1;
+        Diagnostic::general(format!("{name}:{line}: not UTF-8, at byte {at}"))
+            .help("a rules file is text; save it as UTF-8")
+    })
+}
+
+fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
+    let found = Diagnostic::general(format!("cannot read {}: {error}", path.display()));
+    match error.kind() {
+        io::ErrorKind::NotFound => found.help("`tripline init` writes a first rules file"),
+        _ => found,
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Diagnostic> {
+    std::path::absolute(path).map_err(|error| unreadable(path, &error))
+}
+
+fn only(diagnostic: &Diagnostic) -> Diagnostics {
+    let mut diagnostics = Diagnostics::default();
+    diagnostics.push(diagnostic.clone());
+    diagnostics
+}
+
+/// The real file system.
+struct Disk;
+
+impl FileSource for Disk {
+    fn git_files(&self, dir: &Path) -> GitFiles {
+        let git = dir.join(".git");
+        let exclude =
+            git.symlink_metadata().is_ok().then(|| read_ignore_file(&common_dir(&git).join("info/exclude")));
+        GitFiles { gitignore: read_ignore_file(&dir.join(".gitignore")), exclude }
+    }
+
+    fn global_excludes(&self) -> Vec<u8> {
+        ::ignore::gitignore::gitconfig_excludes_path().map_or_else(Vec::new, |path| read_ignore_file(&path))
+    }
+
+    fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        path.canonicalize().ok()
+    }
+}
+
+/// A FIFO or device would block the watcher: only regular files are opened.
+fn read_ignore_file(path: &Path) -> Vec<u8> {
+    if !path.is_file() {
+        return Vec::new();
+    }
+    read_up_to(path, LARGEST).unwrap_or_default()
+}
+
+/// The repository that `.git` stands for: itself, or where its text and `commondir` point, as in a
+/// linked work tree or a submodule (gitrepository-layout(5)).
+fn common_dir(git: &Path) -> PathBuf {
+    let text = read_ignore_file(git);
+    let Some(target) = text.strip_prefix(b"gitdir: ") else { return git.to_path_buf() };
+    let base = git.parent().unwrap_or(git);
+    let dir = base.join(crate::event::as_path(target.trim_ascii_end()));
+    match read_ignore_file(&dir.join("commondir")).trim_ascii_end() {
+        b"" => dir,
+        common => dir.join(crate::event::as_path(common)),
+    }
+}

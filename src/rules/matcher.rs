@@ -1,0 +1,242 @@
+//! Which rules an event concerns.
+
+use super::ignore::Judge;
+use super::path;
+use super::rule::{Rule, RuleId};
+use super::{Match, Rules};
+use crate::event::{Event, EventMask, Subject};
+
+/// A glob that matches: its rule, and how many bytes of the path it spells out.
+type Hit = (RuleId, usize);
+
+impl Rules {
+    /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
+    ///
+    /// Allocates nothing for an event that no glob matches.
+    pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
+        let mut found = Vec::new();
+        self.matching(event, &event.path, event.mask, &mut found);
+        if let Some(from) = &event.from {
+            let renamed = if event.mask.intersects(EventMask::RENAME) {
+                EventMask::RENAME
+            } else {
+                EventMask::default()
+            };
+            self.matching(event, from, renamed, &mut found);
+        }
+        if let Some(dir) = departed(event) {
+            found.extend(self.plan.rules_below(dir).into_iter().filter(|&rule| {
+                self.rule(rule)
+                    .is_some_and(|rule| rule.on.intersects(EventMask::CHANGE | EventMask::MOVED_FROM))
+            }));
+        }
+        found.sort_unstable();
+        found.dedup();
+        out.extend(found.into_iter().map(|rule| Match { rule }));
+    }
+
+    /// The rules that ask for one of the events in `mask` on this path.
+    fn matching(&self, event: &Event, path: &[u8], mask: EventMask, found: &mut Vec<RuleId>) {
+        let mut scratch = Vec::new();
+        let mut hits: Vec<Hit> = Vec::new();
+        for step in self.plan.tree.along(path) {
+            step.matches(&mut scratch, |rule| hits.push((rule, step.base)));
+        }
+        let Some(floor) = hits.iter().map(|&(_, base)| base).min() else { return };
+        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir, floor);
+        for (id, base) in hits {
+            if let Some(rule) = self.rule(id)
+                && rule.on.intersects(mask)
+                && rule.types.contains(event.subject)
+                && self.pattern_matches(rule, path)
+                && self.visible(&mut judge, id, base)
+            {
+                found.push(id);
+            }
+        }
+    }
+
+    fn pattern_matches(&self, rule: &Rule, path: &[u8]) -> bool {
+        rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(self.relative(path).unwrap_or(path)))
+    }
+
+    fn visible(&self, judge: &mut Judge<'_>, rule: RuleId, base: usize) -> bool {
+        !judge.hides(rule, base)
+    }
+
+    /// `path` relative to the root: empty for the root itself, none outside it.
+    #[must_use]
+    pub fn relative<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
+        use std::os::unix::ffi::OsStrExt;
+        path::below(self.settings.root.as_os_str().as_bytes(), path)
+    }
+
+    fn rule(&self, id: RuleId) -> Option<&Rule> {
+        self.rules.get(id.0)
+    }
+}
+
+/// The directory from which everything below it has gone: the kernel names only the directory.
+fn departed(event: &Event) -> Option<&[u8]> {
+    if event.subject != Subject::Dir {
+        return None;
+    }
+    match &event.from {
+        Some(from) => Some(from),
+        None => event.mask.intersects(EventMask::MOVED_FROM).then_some(&event.path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    use super::super::{GitFiles, SourceFile, Surroundings};
+    use super::*;
+    use crate::event::Trigger;
+
+    /// Rules with the root `/w`, a work tree that ignores `target/`.
+    fn rules(text: &str) -> Rules {
+        let files = GitFiles { gitignore: b"target/\n".to_vec(), exclude: Some(Vec::new()) };
+        let around = Surroundings {
+            directory: PathBuf::from("/w"),
+            home: None,
+            files: Arc::new(HashMap::from([(PathBuf::from("/w"), files)])),
+        };
+        let file = SourceFile { name: "t".into(), text: text.into() };
+        Rules::parse(file, &around).unwrap_or_else(|found| panic!("{found}"))
+    }
+
+    /// One rule called `r` with these lines.
+    fn rule(lines: &str) -> Rules {
+        rules(&format!("[rules.r]\nrun = [\"true\"]\n{lines}"))
+    }
+
+    fn event(path: &str) -> Event {
+        Event {
+            mask: EventMask::CLOSE_WRITE | EventMask::CHANGE,
+            path: path.into(),
+            subject: Subject::File,
+            from: None,
+            cookie: 0,
+            trigger: Trigger::Event,
+        }
+    }
+
+    fn matched(rules: &Rules, event: &Event) -> Vec<usize> {
+        let mut out = Vec::new();
+        rules.matches(event, &mut out);
+        out.iter().map(|found| found.rule.0).collect()
+    }
+
+    fn concerns(rules: &Rules, event: &Event) -> bool {
+        !matched(rules, event).is_empty()
+    }
+
+    #[test]
+    fn each_rule_comes_once_and_in_order() {
+        let rules = rules(concat!(
+            "[rules.z]\nrun = \"x\"\npaths = [\"src\", \"src/*.rs\", \"**\"]\n",
+            "[rules.b]\nrun = \"x\"\npaths = [\"docs\"]\n",
+            "[rules.a]\nrun = \"x\"\npaths = [\"**/*.rs\"]\n",
+        ));
+        assert_eq!(rules.rules.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["z", "b", "a"]);
+        assert_eq!(matched(&rules, &event("/w/src/a.rs")), [0, 2]);
+        let mut out = vec![Match { rule: RuleId(2) }];
+        rules.matches(&event("/w/src/a.rs"), &mut out);
+        assert_eq!(out.len(), 3);
+    }
+
+    #[test]
+    fn the_event_must_be_one_that_the_rule_asks_for() {
+        let rules = rule("paths = [\"*\"]\non = [\"create\", \"delete\"]");
+        assert!(!concerns(&rules, &event("/w/a")));
+        assert!(concerns(&rules, &Event { mask: EventMask::CREATE, ..event("/w/a") }));
+    }
+
+    #[test]
+    fn directories_count_only_if_asked_for() {
+        let made =
+            Event { mask: EventMask::CREATE | EventMask::CHANGE, subject: Subject::Dir, ..event("/w/d") };
+        assert!(!concerns(&rule("paths = [\"*\"]"), &made));
+        assert!(concerns(&rule("paths = [\"*\"]\ntypes = [\"dir\"]"), &made));
+        assert!(!concerns(&rule("paths = [\"*\"]\ntypes = [\"dir\"]"), &event("/w/d")));
+    }
+
+    #[test]
+    fn a_deleted_path_still_counts() {
+        let gone =
+            Event { mask: EventMask::DELETE | EventMask::CHANGE, subject: Subject::Gone, ..event("/w/a") };
+        assert!(concerns(&rule("paths = [\"*\"]"), &gone));
+    }
+
+    #[test]
+    fn the_regex_sees_the_relative_path_and_outside_the_root_the_whole_one() {
+        let inside = rule("paths = [\"in/*\"]\nmatch = '^in/(?<who>[a-z]+)-'");
+        assert!(concerns(&inside, &event("/w/in/ann-1.csv")));
+        assert!(!concerns(&inside, &event("/w/in/1-ann.csv")));
+        assert_eq!(inside.rules[0].captures(b"in/ann-1.csv"), [("who".to_owned(), b"ann".to_vec())]);
+        assert!(concerns(&rule("paths = [\"/etc/*\"]\nmatch = '^/etc/'"), &event("/etc/hosts")));
+    }
+
+    #[test]
+    fn what_is_ignored_is_silent_unless_spelled_out() {
+        let path = event("/w/target/debug/server");
+        assert!(!concerns(&rule("paths = [\"**\"]"), &path));
+        assert!(concerns(&rule("paths = [\"target/debug/server\"]"), &path));
+        assert!(concerns(&rule("paths = [\"target/debug/*\"]"), &path));
+        assert!(concerns(&rule("paths = [\"**\"]\nignore = [\"!target/\"]"), &path));
+        assert!(!concerns(&rule("paths = [\"**\"]\nignore = [\"*.log\"]"), &event("/w/a.log")));
+    }
+
+    #[test]
+    fn settings_reach_the_ignore_layers() {
+        let rules = rules(
+            "[settings]\nignore = [\"/dist\"]\ngitignore = false\ndefault_ignore = false\n\
+                           [rules.r]\nrun = \"x\"\npaths = [\"**\"]",
+        );
+        assert!(!concerns(&rules, &event("/w/dist/x")));
+        assert!(concerns(&rules, &event("/w/target/x")));
+        assert!(concerns(&rules, &event("/w/a~")));
+    }
+
+    #[test]
+    fn a_rename_counts_under_its_old_name_for_who_asks_for_renames() {
+        let renamed = Event {
+            mask: EventMask::MOVED_TO | EventMask::CHANGE | EventMask::RENAME,
+            from: Some(b"/w/a.rs".to_vec()),
+            ..event("/w/a.bak")
+        };
+        assert!(concerns(&rule("paths = [\"*.rs\"]\non = [\"rename\"]"), &renamed));
+        assert!(!concerns(&rule("paths = [\"*.rs\"]"), &renamed));
+        assert!(concerns(&rule("paths = [\"*.bak\"]"), &renamed));
+        assert!(!concerns(&rule("paths = [\"*.c\"]\non = [\"rename\"]"), &renamed));
+    }
+
+    #[test]
+    fn a_moved_away_directory_counts_for_all_that_could_be_in_it() {
+        let left = Event {
+            mask: EventMask::MOVED_FROM | EventMask::CHANGE,
+            subject: Subject::Dir,
+            ..event("/w/src/a")
+        };
+        assert!(concerns(&rule("paths = [\"src/**/*.rs\"]"), &left));
+        assert!(concerns(&rule("paths = [\"src/a/b/c.rs\"]"), &left));
+        assert!(!concerns(&rule("paths = [\"docs\"]"), &left));
+        assert!(!concerns(&rule("paths = [\"src/*.rs\"]"), &left));
+        assert!(!concerns(&rule("paths = [\"src/**\"]\non = [\"create\"]"), &left));
+        assert!(!concerns(&rule("paths = [\"src/**\"]\nignore = [\"a/\"]"), &left));
+        let renamed = Event { from: Some(b"/w/src/a".to_vec()), path: b"/w/b".to_vec(), ..left };
+        assert!(concerns(&rule("paths = [\"src/**/*.rs\"]"), &renamed));
+    }
+
+    #[test]
+    fn relative_is_empty_for_the_root_and_none_outside() {
+        let rules = rule("paths = [\"*\"]");
+        assert_eq!(rules.relative(b"/w"), Some(&b""[..]));
+        assert_eq!(rules.relative(b"/w/a"), Some(&b"a"[..]));
+        assert_eq!(rules.relative(b"/wx"), None);
+    }
+}

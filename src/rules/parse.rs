@@ -1,0 +1,305 @@
+//! From the text of a rules file to what was typed, with every mistake of form.
+
+use std::ops::Range;
+
+use toml::Spanned as Typed;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::error::{Diagnostic, Diagnostics, Place, SourceFile, Spanned, quote};
+use super::raw::{Raw, RawCommand, RawRule};
+use super::suggest;
+
+const TOP_KEYS: [&str; 3] = ["settings", "env", "rules"];
+
+const SETTINGS_KEYS: [&str; 8] =
+    ["root", "ignore", "gitignore", "default_ignore", "shell", "debounce", "max_wait", "jobs"];
+
+const RULE_KEYS: [&str; 17] = [
+    "paths",
+    "ignore",
+    "on",
+    "types",
+    "match",
+    "run",
+    "per",
+    "stdin",
+    "on_busy",
+    "signal",
+    "debounce",
+    "max_wait",
+    "cwd",
+    "env",
+    "max_parallel",
+    "on_start",
+    "stop_timeout",
+];
+
+type Key<'t> = Typed<DeString<'t>>;
+type Value<'t> = Typed<DeValue<'t>>;
+type Words = Vec<Spanned<String>>;
+
+/// Adds a file to what was typed in the files before it.
+pub(crate) fn parse(file: SourceFile, raw: &mut Raw, diagnostics: &mut Diagnostics) {
+    let text = file.text.clone();
+    let source = diagnostics.add_source(file);
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    raw.broken |= !errors.is_empty();
+    let mut reader = Reader { source, text: &text, broken: Vec::new(), diagnostics };
+    for error in errors {
+        let span = error.span().unwrap_or(0..0);
+        reader.error(&span, error.message());
+        reader.broken.push(line_of(&text, &span));
+    }
+    reader.file(table.get_ref(), raw);
+}
+
+struct Reader<'a> {
+    source: usize,
+    text: &'a str,
+    /// The lines with mistakes in the TOML: what was made of them is not worth another complaint.
+    broken: Vec<Range<usize>>,
+    diagnostics: &'a mut Diagnostics,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, table: &DeTable<'_>, raw: &mut Raw) {
+        for (key, value) in in_order(table) {
+            match &**key.get_ref() {
+                "settings" => self.settings(key, value, raw),
+                "env" => {
+                    let env = self.env(key, value);
+                    self.merge_env(env, raw);
+                }
+                "rules" => self.rules(key, value, raw),
+                _ => self.unknown(key, "at the top", &TOP_KEYS),
+            }
+        }
+    }
+
+    fn settings(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        let settings = &mut raw.settings;
+        for (key, value) in self.table(key, value) {
+            match &**key.get_ref() {
+                "root" => self.once(&mut settings.root, key, |r| r.string(key, value)),
+                "ignore" => self.once(&mut settings.ignore, key, |r| r.strings(key, value)),
+                "gitignore" => self.once(&mut settings.gitignore, key, |r| r.boolean(key, value)),
+                "default_ignore" => self.once(&mut settings.default_ignore, key, |r| r.boolean(key, value)),
+                "shell" => self.once(&mut settings.shell, key, |r| r.strings(key, value)),
+                "debounce" => self.once(&mut settings.debounce, key, |r| r.string(key, value)),
+                "max_wait" => self.once(&mut settings.max_wait, key, |r| r.string(key, value)),
+                "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
+                _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
+            }
+        }
+    }
+
+    fn rules(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        for (name, value) in self.table(key, value) {
+            let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
+            let twin = raw.rules.iter().find(|rule| rule.name.value == name.value);
+            if let Some(twin) = twin.map(|rule| rule.name.place.clone()) {
+                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), &twin);
+            }
+            if let Some(rule) = self.rule(name, value) {
+                raw.rules.push(rule);
+            }
+        }
+    }
+
+    fn rule(&mut self, name: Spanned<String>, value: &Value<'_>) -> Option<RawRule> {
+        let Some(table) = value.get_ref().as_table() else {
+            let what = value.get_ref().type_str();
+            let message = format!("a rule must be a table, not {}", with_article(what));
+            self.push(&value.span(), message, Some(format!("begin it with [rules.{}]", name.value)));
+            return None;
+        };
+        let mut rule = RawRule::new(name);
+        for (key, value) in in_order(table) {
+            match &**key.get_ref() {
+                "paths" => rule.paths = self.strings(key, value),
+                "ignore" => rule.ignore = self.strings(key, value),
+                "on" => rule.on = self.strings(key, value),
+                "types" => rule.types = self.strings(key, value),
+                "match" => rule.pattern = self.string(key, value),
+                "run" => rule.run = self.command(key, value),
+                "per" => rule.per = self.string(key, value),
+                "stdin" => rule.stdin = self.string(key, value),
+                "on_busy" => rule.on_busy = self.string(key, value),
+                "signal" => rule.signal = self.string(key, value),
+                "debounce" => rule.debounce = self.string(key, value),
+                "max_wait" => rule.max_wait = self.string(key, value),
+                "cwd" => rule.cwd = self.string(key, value),
+                "env" => rule.env = self.env(key, value),
+                "max_parallel" => rule.max_parallel = self.count(key, value),
+                "on_start" => rule.on_start = self.boolean(key, value),
+                "stop_timeout" => rule.stop_timeout = self.string(key, value),
+                _ => self.unknown(key, "in a rule", &RULE_KEYS),
+            }
+        }
+        Some(rule)
+    }
+
+    fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let mut env = Vec::new();
+        for (name, value) in self.table(key, value) {
+            if let Some(value) = self.string(name, value) {
+                env.push((Spanned::new(name.get_ref().to_string(), self.place(&name.span())), value));
+            }
+        }
+        env
+    }
+
+    fn merge_env(&mut self, env: Vec<(Spanned<String>, Spanned<String>)>, raw: &mut Raw) {
+        for (name, value) in env {
+            let twin = raw.env.iter().find(|(known, _)| known.value == name.value);
+            if let Some(twin) = twin.map(|(known, _)| known.place.clone()) {
+                self.twice(&name.place, &quote(&name.value), &twin);
+            }
+            raw.env.push((name, value));
+        }
+    }
+
+    /// Fills a slot that another file may have filled already.
+    fn once<T>(
+        &mut self,
+        slot: &mut Option<Spanned<T>>,
+        key: &Key<'_>,
+        read: impl FnOnce(&mut Self) -> Option<Spanned<T>>,
+    ) {
+        if let Some(earlier) = slot {
+            let place = self.place(&key.span());
+            self.twice(&place, &quote(key.get_ref()), &earlier.place.clone());
+        }
+        if let Some(value) = read(self) {
+            *slot = Some(value);
+        }
+    }
+
+    fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
+        let found = value.get_ref().as_str().map(str::to_owned);
+        self.typed(key, value, "a string", None, found)
+    }
+
+    fn boolean(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<bool>> {
+        let found = value.get_ref().as_bool();
+        self.typed(key, value, "true or false, without quotes", None, found)
+    }
+
+    /// A whole number from 1 up.
+    fn count(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<usize>> {
+        let integer = value.get_ref().as_integer();
+        let found = integer.and_then(|int| usize::from_str_radix(int.as_str(), int.radix()).ok());
+        if integer.is_some() && found.is_none_or(|number| number == 0) {
+            self.push(&value.span(), format!("{} must be 1 or more", quote(key.get_ref())), None);
+            return None;
+        }
+        self.typed(key, value, "a whole number", None, found)
+    }
+
+    fn strings(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<Words>> {
+        let found = self.words(value);
+        let help = value.get_ref().as_str().map(|_| "put it in brackets: [\"...\"]");
+        self.typed(key, value, "an array of strings", help, found)
+    }
+
+    fn command(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawCommand>> {
+        let found = match value.get_ref().as_str() {
+            Some(text) => Some(RawCommand::Shell(text.to_owned())),
+            None => self.words(value).map(RawCommand::Argv),
+        };
+        self.typed(key, value, "a string (for the shell) or an array of strings", None, found)
+    }
+
+    /// The elements of an array of strings; none if it is anything else.
+    fn words(&mut self, value: &Value<'_>) -> Option<Words> {
+        let word = |element: &Value<'_>| {
+            let text = element.get_ref().as_str()?.to_owned();
+            Some(Spanned::new(text, self.place(&element.span())))
+        };
+        value.get_ref().as_array()?.iter().map(word).collect()
+    }
+
+    /// What was found, or the complaint that it was not what the key needs.
+    fn typed<T>(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+        needed: &str,
+        help: Option<&str>,
+        found: Option<T>,
+    ) -> Option<Spanned<T>> {
+        if found.is_none() {
+            let actual = match value.get_ref() {
+                DeValue::Array(_) if needed.contains("array") => "an array of other things".to_owned(),
+                other => with_article(other.type_str()),
+            };
+            let message = format!("{} must be {needed}, not {actual}", quote(key.get_ref()));
+            self.push(&value.span(), message, help.map(str::to_owned));
+        }
+        found.map(|found| Spanned::new(found, self.place(&value.span())))
+    }
+
+    fn table<'t>(&mut self, key: &Key<'_>, value: &'t Value<'t>) -> Vec<(&'t Key<'t>, &'t Value<'t>)> {
+        match value.get_ref().as_table() {
+            Some(table) => in_order(table),
+            None => {
+                let what = with_article(value.get_ref().type_str());
+                let message = format!("{} must be a table, not {what}", quote(key.get_ref()));
+                self.push(&value.span(), message, Some(format!("begin it with [{}]", key.get_ref())));
+                Vec::new()
+            }
+        }
+    }
+
+    fn unknown(&mut self, key: &Key<'_>, place: &str, known: &[&str]) {
+        let message = format!("no key {place} is called {}", quote(key.get_ref()));
+        self.push(&key.span(), message, Some(suggest::instead_of(key.get_ref(), known)));
+    }
+
+    fn twice(&mut self, place: &Place, what: &str, earlier: &Place) {
+        let file = self.diagnostics.source(earlier.source).map_or("", |source| source.name.as_str());
+        let help = format!("the other is in {file}: one of them must go");
+        self.diagnostics.push(Diagnostic::at(place, format!("{what} is there twice")).help(help));
+    }
+
+    fn error(&mut self, span: &Range<usize>, message: &str) {
+        self.push(span, message.to_owned(), None);
+    }
+
+    fn push(&mut self, span: &Range<usize>, message: String, help: Option<String>) {
+        if self.broken.iter().any(|line| line.contains(&span.start)) {
+            return;
+        }
+        let diagnostic = Diagnostic::at(&self.place(span), message);
+        self.diagnostics.push(match help {
+            Some(help) => diagnostic.help(help),
+            None => diagnostic,
+        });
+    }
+
+    fn place(&self, span: &Range<usize>) -> Place {
+        let end = self.text.len();
+        Place { source: self.source, span: span.start.min(end)..span.end.min(end) }
+    }
+}
+
+/// The entries in the order of the file; the table itself is sorted by name.
+fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<(&'t Key<'t>, &'t Value<'t>)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    entries
+}
+
+/// The bytes of the line on which `span` starts, its line feed included.
+fn line_of(text: &str, span: &Range<usize>) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let at = span.start.min(bytes.len());
+    let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
+    let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |feed| at + feed);
+    start..end + 1
+}
+
+fn with_article(noun: &str) -> String {
+    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
+    format!("{article} {noun}")
+}
