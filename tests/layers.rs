@@ -86,7 +86,8 @@ fn layer_of(file: &str) -> &str {
 fn imported_layers(line: &str, depth: usize) -> Vec<&str> {
     let up = "super::".repeat(depth);
     let paths = line.match_indices("crate::").chain(line.match_indices(&up));
-    let after = paths.filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
+    let after =
+        paths.filter(|(at, _)| !line[..*at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'));
     after
         .map(|(at, path)| {
             let rest = &line[at + path.len()..];
@@ -147,7 +148,8 @@ fn too_long(file: &str, text: &str) -> Vec<String> {
         let end = lines[start..].iter().position(|line| line.strip_prefix(indent) == Some("}")).unwrap_or(0);
         if end + 1 > LONGEST_FUNCTION {
             let (number, length) = (start + 1, end + 1);
-            wrong.push(format!("src/{file}:{number}: function of {length} lines, at most {LONGEST_FUNCTION}"));
+            wrong
+                .push(format!("src/{file}:{number}: function of {length} lines, at most {LONGEST_FUNCTION}"));
         }
     }
     wrong
@@ -190,7 +192,9 @@ fn an_import_against_the_arrow_is_found() {
 fn an_unexplained_unsafe_is_found() {
     assert_eq!(unexplained_unsafe("rules/glob.rs", "// SAFETY: no\nunsafe { f() }").len(), 1);
     assert_eq!(unexplained_unsafe("sys/epoll.rs", "let x =\n    unsafe { f() };").len(), 1);
-    assert!(unexplained_unsafe("sys/epoll.rs", "// SAFETY: f\n// is fine.\nlet x = unsafe { f() };").is_empty());
+    assert!(
+        unexplained_unsafe("sys/epoll.rs", "// SAFETY: f\n// is fine.\nlet x = unsafe { f() };").is_empty()
+    );
     assert!(unexplained_unsafe("event.rs", "#![deny(unsafe_code)] // unsafe").is_empty());
 }
 
