@@ -1,1 +1,5 @@
 //! Integration tests: one binary.
+
+mod layers;
+mod scenarios;
+mod support;

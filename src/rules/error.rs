@@ -106,6 +106,12 @@ impl Diagnostics {
         self.sources.get(number)
     }
 
+    /// How much is wrong.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {

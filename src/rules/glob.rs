@@ -150,7 +150,7 @@ fn bad(text: &str, reason: &str) -> GlobError {
 }
 
 /// Whether something inside or below `dir` (components after the base) can match `tail`.
-pub(crate) fn reaches_below<'a>(tail: &[Part], dir: &mut dyn Iterator<Item = &'a [u8]>) -> bool {
+pub(crate) fn reaches_below(tail: &[Part], dir: &mut dyn Iterator<Item = &[u8]>) -> bool {
     for part in tail {
         match (part, dir.next()) {
             (_, None) | (Part::AnyDepth, Some(_)) => return true,

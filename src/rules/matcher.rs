@@ -89,25 +89,9 @@ fn departed(event: &Event) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::path::PathBuf;
-    use std::sync::Arc;
-
-    use super::super::{GitFiles, SourceFile, Surroundings};
+    use super::super::tests::rules;
     use super::*;
     use crate::event::Trigger;
-
-    /// Rules with the root `/w`, a work tree that ignores `target/`.
-    fn rules(text: &str) -> Rules {
-        let files = GitFiles { gitignore: b"target/\n".to_vec(), exclude: Some(Vec::new()) };
-        let around = Surroundings {
-            directory: PathBuf::from("/w"),
-            home: None,
-            files: Arc::new(HashMap::from([(PathBuf::from("/w"), files)])),
-        };
-        let file = SourceFile { name: "t".into(), text: text.into() };
-        Rules::parse(file, &around).unwrap_or_else(|found| panic!("{found}"))
-    }
 
     /// One rule called `r` with these lines.
     fn rule(lines: &str) -> Rules {

@@ -23,6 +23,8 @@ mod rule;
 mod signal;
 mod suggest;
 mod template;
+#[cfg(test)]
+mod tests;
 mod tree;
 mod wildcard;
 

@@ -45,11 +45,7 @@ pub(crate) fn parse(file: SourceFile, raw: &mut Raw, diagnostics: &mut Diagnosti
     let (table, errors) = DeTable::parse_recoverable(&text);
     raw.broken |= !errors.is_empty();
     let mut reader = Reader { source, text: &text, broken: Vec::new(), diagnostics };
-    for error in errors {
-        let span = error.span().unwrap_or(0..0);
-        reader.error(&span, error.message());
-        reader.broken.push(line_of(&text, &span));
-    }
+    reader.syntax(&errors);
     reader.file(table.get_ref(), raw);
 }
 
@@ -62,6 +58,22 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    /// The mistakes in the TOML. An array that is never closed makes one of every line after it: the
+    /// first is enough.
+    fn syntax(&mut self, errors: &[toml::de::Error]) {
+        let mut open_array = false;
+        for error in errors {
+            let span = error.span().unwrap_or(0..0);
+            let comma = error.message().starts_with("missing comma between array elements");
+            if !(comma && open_array) {
+                let help = comma.then(|| "or the array that begins above lacks its `]`".to_owned());
+                self.push(&span, error.message().to_owned(), help);
+            }
+            open_array = comma;
+            self.broken.push(line_of(self.text, &span));
+        }
+    }
+
     fn file(&mut self, table: &DeTable<'_>, raw: &mut Raw) {
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
@@ -71,6 +83,8 @@ impl Reader<'_> {
                     self.merge_env(env, raw);
                 }
                 "rules" => self.rules(key, value, raw),
+                // Behind a broken header a rule's keys end up here.
+                _ if !self.broken.is_empty() => {}
                 _ => self.unknown(key, "at the top", &TOP_KEYS),
             }
         }
@@ -114,6 +128,7 @@ impl Reader<'_> {
             return None;
         };
         let mut rule = RawRule::new(name);
+        let before = self.diagnostics.len();
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "paths" => rule.paths = self.strings(key, value),
@@ -136,6 +151,7 @@ impl Reader<'_> {
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
+        rule.misread = self.diagnostics.len() > before;
         Some(rule)
     }
 
@@ -177,12 +193,12 @@ impl Reader<'_> {
 
     fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
         let found = value.get_ref().as_str().map(str::to_owned);
-        self.typed(key, value, "a string", None, found)
+        self.typed(key, value, "be a string", None, found)
     }
 
     fn boolean(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<bool>> {
         let found = value.get_ref().as_bool();
-        self.typed(key, value, "true or false, without quotes", None, found)
+        self.typed(key, value, "be true or false, without quotes", None, found)
     }
 
     /// A whole number from 1 up.
@@ -193,30 +209,31 @@ impl Reader<'_> {
             self.push(&value.span(), format!("{} must be 1 or more", quote(key.get_ref())), None);
             return None;
         }
-        self.typed(key, value, "a whole number", None, found)
+        self.typed(key, value, "be a whole number", None, found)
     }
 
     fn strings(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<Words>> {
-        let found = self.words(value);
+        let found = self.words(key, value);
         let help = value.get_ref().as_str().map(|_| "put it in brackets: [\"...\"]");
-        self.typed(key, value, "an array of strings", help, found)
+        self.typed(key, value, "be an array of strings", help, found)
     }
 
     fn command(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawCommand>> {
         let found = match value.get_ref().as_str() {
             Some(text) => Some(RawCommand::Shell(text.to_owned())),
-            None => self.words(value).map(RawCommand::Argv),
+            None => self.words(key, value).map(RawCommand::Argv),
         };
-        self.typed(key, value, "a string (for the shell) or an array of strings", None, found)
+        self.typed(key, value, "be a string (for the shell) or an array of strings", None, found)
     }
 
-    /// The elements of an array of strings; none if it is anything else.
-    fn words(&mut self, value: &Value<'_>) -> Option<Words> {
+    /// The strings of an array; none if it is no array.
+    fn words(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Words> {
+        let elements = value.get_ref().as_array()?;
         let word = |element: &Value<'_>| {
-            let text = element.get_ref().as_str()?.to_owned();
-            Some(Spanned::new(text, self.place(&element.span())))
+            let found = element.get_ref().as_str().map(str::to_owned);
+            self.typed(key, element, "hold strings", None, found)
         };
-        value.get_ref().as_array()?.iter().map(word).collect()
+        Some(elements.iter().filter_map(word).collect())
     }
 
     /// What was found, or the complaint that it was not what the key needs.
@@ -229,11 +246,8 @@ impl Reader<'_> {
         found: Option<T>,
     ) -> Option<Spanned<T>> {
         if found.is_none() {
-            let actual = match value.get_ref() {
-                DeValue::Array(_) if needed.contains("array") => "an array of other things".to_owned(),
-                other => with_article(other.type_str()),
-            };
-            let message = format!("{} must be {needed}, not {actual}", quote(key.get_ref()));
+            let actual = with_article(value.get_ref().type_str());
+            let message = format!("{} must {needed}, not {actual}", quote(key.get_ref()));
             self.push(&value.span(), message, help.map(str::to_owned));
         }
         found.map(|found| Spanned::new(found, self.place(&value.span())))
@@ -260,10 +274,6 @@ impl Reader<'_> {
         let file = self.diagnostics.source(earlier.source).map_or("", |source| source.name.as_str());
         let help = format!("the other is in {file}: one of them must go");
         self.diagnostics.push(Diagnostic::at(place, format!("{what} is there twice")).help(help));
-    }
-
-    fn error(&mut self, span: &Range<usize>, message: &str) {
-        self.push(span, message.to_owned(), None);
     }
 
     fn push(&mut self, span: &Range<usize>, message: String, help: Option<String>) {

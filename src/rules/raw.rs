@@ -11,7 +11,7 @@ pub struct Raw {
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     /// `[rules.NAME]`, in the order of their files and lines.
     pub rules: Vec<RawRule>,
-    /// Whether a file was not TOML: then what is missing may only have been unreadable.
+    /// Whether a file could not be read in full: then what is missing may be there all the same.
     pub broken: bool,
 }
 
@@ -51,6 +51,8 @@ pub struct RawRule {
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
     pub stop_timeout: Option<Spanned<String>>,
+    /// Whether some key of it could not be read: then what is missing may be there all the same.
+    pub misread: bool,
 }
 
 /// `run`.
@@ -85,6 +87,7 @@ impl RawRule {
             max_parallel: None,
             on_start: None,
             stop_timeout: None,
+            misread: false,
         }
     }
 }

@@ -110,7 +110,7 @@ impl Compiler {
         key: &str,
         typed: Option<&'a T>,
     ) -> Option<&'a T> {
-        if typed.is_none() && !self.broken {
+        if typed.is_none() && !self.broken && !raw.misread {
             let message = format!("the rule {} has no `{key}`", quote(&raw.name.value));
             let example =
                 if key == "run" { "run = [\"cargo\", \"test\"]" } else { "paths = [\"src/**/*.rs\"]" };
