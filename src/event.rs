@@ -235,6 +235,16 @@ pub struct Event {
     pub trigger: Trigger,
 }
 
+impl Event {
+    /// Whether it is one of the events in `on`. What was found by looking may have come to be in any
+    /// way that leaves a file behind.
+    #[must_use]
+    pub fn is_one_of(&self, on: EventMask) -> bool {
+        let found = matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
+        on.intersects(if found { self.mask | EventMask::FOUND } else { self.mask })
+    }
+}
+
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    tripline::cli::main(std::env::args_os())
+    tripline::cli::main(std::env::args_os()).into()
 }

@@ -3,3 +3,4 @@
 mod layers;
 mod scenarios;
 mod support;
+mod watching;

@@ -12,6 +12,7 @@
 mod batch;
 mod core;
 mod debounce;
+mod driver;
 mod env;
 mod escape;
 mod job;
@@ -25,6 +26,7 @@ mod stdin;
 mod turn;
 
 pub use self::core::{Core, Effect, Input};
+pub use self::driver::{RunError, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, RunId, size};

@@ -1,6 +1,6 @@
 //! Children: posix_spawn(3), process groups, pidfds and waiting.
 
-use std::ffi::{CString, OsStr};
+use std::ffi::CString;
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -263,8 +263,11 @@ pub fn arg_limit() -> usize {
 
 /// Whether `path` is a file that this process may execute.
 #[must_use]
-pub fn is_executable(path: &OsStr) -> bool {
-    let Ok(path) = CString::new(path.as_bytes()) else { return false };
+pub fn is_executable(path: &Path) -> bool {
+    if !path.is_file() {
+        return false;
+    }
+    let Ok(path) = CString::new(path.as_os_str().as_bytes()) else { return false };
     // SAFETY: `path` is NUL-terminated.
     let allowed = unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS) };
     allowed == 0

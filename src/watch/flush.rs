@@ -74,7 +74,7 @@ impl<K: Kernel> Observer<K> {
             return (Subject::File, true);
         }
         if mask.intersects(EventMask::MODIFY) {
-            self.state.settle.note(wd, name, now);
+            self.ask_later(wd, name, now);
             return (Subject::File, false);
         }
         // Found by a scan, which has judged it; or made and closed, which says all.
@@ -93,11 +93,17 @@ impl<K: Kernel> Observer<K> {
     fn is_complete_when_made(&mut self, wd: Wd, name: &Name, status: Option<Status>, now: MonoTime) -> bool {
         match status {
             Some(Status { kind: Kind::File, links: 1, .. }) => {
-                self.state.settle.note(wd, name, now);
+                self.ask_later(wd, name, now);
                 false
             }
             Some(_) => true,
             None => false,
+        }
+    }
+
+    fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
+        if self.state.settles {
+            self.state.settle.note(wd, name, now);
         }
     }
 

@@ -54,6 +54,8 @@ pub(super) struct State {
     pub(super) lost: bool,
     /// The kernel's events that some rule can be concerned by.
     pub(super) interest: EventMask,
+    /// Whether anyone asks when a file's content is complete.
+    pub(super) settles: bool,
     pairs: Pairs,
 }
 
@@ -74,6 +76,7 @@ impl State {
             denied: HashSet::new(),
             lost: false,
             interest,
+            settles: asked.intersects(EventMask::CHANGE),
             pairs: Pairs::default(),
         }
     }

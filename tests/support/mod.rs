@@ -3,4 +3,5 @@
 pub(crate) mod diff;
 pub(crate) mod simulate;
 pub(crate) mod trip;
+pub(crate) mod watching;
 pub(crate) mod words;

@@ -10,8 +10,8 @@ use super::lines::Lines;
 use super::output::Sink;
 use crate::dispatch::{Job, RunId, StdinSource};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable, memory_file,
-    pipe, read, reap, set_foreground_group, signal_group, spawn,
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
+    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
 };
 
 /// What a pipe holds by default (pipe(7)).
@@ -60,7 +60,13 @@ impl Children {
     ///
     /// # Errors
     /// Why it could not be, in words.
-    pub(super) fn start(&mut self, job: &Job, name: &str, sinks: &[Sink; STREAMS], epoll: &Epoll) -> Result<(), String> {
+    pub(super) fn start(
+        &mut self,
+        job: &Job,
+        name: &str,
+        sinks: &[Sink; STREAMS],
+        epoll: &Epoll,
+    ) -> Result<(), String> {
         let program = self.environment.program(job, is_executable).ok_or("not found in PATH")?;
         let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) => explain(&error, &program, &job.cwd),
@@ -72,7 +78,13 @@ impl Children {
         Ok(())
     }
 
-    fn spawn(&self, job: &Job, name: &str, program: &Path, sinks: &[Sink; STREAMS]) -> Result<Child, SpawnError> {
+    fn spawn(
+        &self,
+        job: &Job,
+        name: &str,
+        program: &Path,
+        sinks: &[Sink; STREAMS],
+    ) -> Result<Child, SpawnError> {
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
         let variable = paths.as_ref().map(|fd| (b"TRIPLINE_PATHS_FILE".to_vec(), path_of(fd)));
         let content = match &job.stdin {
@@ -90,7 +102,7 @@ impl Children {
             stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
             stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
         };
-        let env = self.environment.of(job, variable);
+        let env = self.environment.of(job, variable.as_ref());
         let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
@@ -152,7 +164,13 @@ impl Children {
     }
 
     /// Passes on what a run has written to one of its streams; answers whether there may be more.
-    pub(super) fn pass_on(&mut self, run: RunId, at: usize, sinks: &mut [Sink; STREAMS], epoll: &Epoll) -> bool {
+    pub(super) fn pass_on(
+        &mut self,
+        run: RunId,
+        at: usize,
+        sinks: &mut [Sink; STREAMS],
+        epoll: &Epoll,
+    ) -> bool {
         let Some(child) = self.by_run.get_mut(&run) else { return false };
         let Some(stream) = &mut child.streams[at] else { return false };
         let mut out = Vec::new();

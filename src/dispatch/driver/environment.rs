@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
-use crate::dispatch::{Job, is_inherited};
+use crate::dispatch::{Job, Variable, is_inherited};
 use crate::event::as_path;
 
 /// Where programs are looked for without a `PATH`, as execvp(3) does.
@@ -15,7 +15,7 @@ const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 /// The variables every command inherits.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
-    inherited: Vec<(Vec<u8>, Vec<u8>)>,
+    inherited: Vec<Variable>,
 }
 
 impl Environment {
@@ -31,8 +31,8 @@ impl Environment {
     }
 
     /// A job's whole environment: `more` and its own variables win over inherited ones.
-    pub(super) fn of(&self, job: &Job, more: Option<(Vec<u8>, Vec<u8>)>) -> Vec<Vec<u8>> {
-        let own: Vec<_> = job.env.iter().chain(more.as_ref()).collect();
+    pub(super) fn of(&self, job: &Job, more: Option<&Variable>) -> Vec<Vec<u8>> {
+        let own: Vec<_> = job.env.iter().chain(more).collect();
         let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
         let inherited = self.inherited.iter().filter(|(name, _)| !names.contains(name.as_slice()));
         inherited.chain(own).map(|(name, value)| joined(name, value)).collect()
@@ -45,7 +45,7 @@ impl Environment {
         if name.contains(&b'/') {
             return Some(as_path(name).to_path_buf());
         }
-        let find = |(name, _): &&(Vec<u8>, Vec<u8>)| name == b"PATH";
+        let find = |(name, _): &&Variable| name == b"PATH";
         let path = job.env.iter().rfind(find).or_else(|| self.inherited.iter().find(find));
         let path = path.map_or(DEFAULT_PATH, |(_, value)| value);
         let candidates = path.split(|&b| b == b':').map(|dir| job.cwd.join(as_path(dir)).join(as_path(name)));
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
-        let all = inherited.of(&job("x", &[("B", "3")]), Some((b"C".to_vec(), b"4".to_vec())));
+        let all = inherited.of(&job("x", &[("B", "3")]), Some(&(b"C".to_vec(), b"4".to_vec())));
         assert_eq!(all, [b"A=1", b"B=3", b"C=4"]);
     }
 

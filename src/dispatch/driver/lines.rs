@@ -57,7 +57,10 @@ mod tests {
 
     #[test]
     fn every_line_is_whole_and_behind_the_name() {
-        assert_eq!(prefixed(&[b"on", b"e\ntwo\n", b"\nend"]), "test | one\ntest | two\ntest | \ntest | end\n");
+        assert_eq!(
+            prefixed(&[b"on", b"e\ntwo\n", b"\nend"]),
+            "test | one\ntest | two\ntest | \ntest | end\n"
+        );
         assert_eq!(prefixed(&[]), "");
     }
 
