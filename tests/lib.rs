@@ -1,5 +1,6 @@
 //! Integration tests: one binary.
 
+mod convergence;
 mod layers;
 mod scenarios;
 mod support;

@@ -150,7 +150,7 @@ impl<K: Kernel> Observer<K> {
             self.resolve(root, Purpose::arrived(), now);
         }
         match self.state.translate(raw, now) {
-            Some(Question::Name(parent, name)) => self.look(parent, &name, now),
+            Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
             Some(Question::Root(root)) => self.resolve(root, Purpose::arrived(), now),
             None => {}
         }

@@ -106,12 +106,11 @@ impl<K: Kernel> Observer<K> {
         None
     }
 
-    /// Asks which directory a name is now.
-    pub(super) fn look(&mut self, parent: Wd, name: &Name, now: MonoTime) {
+    /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
+    pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
         match self.open_verified(parent) {
             Some((dir, path)) => {
-                let looking =
-                    Looking { parent, dir: &dir, path: &path, purpose: Purpose::arrived(), deep: false };
+                let looking = Looking { parent, dir: &dir, path: &path, purpose: Purpose::arrived(), deep };
                 self.look_in(&looking, name, now);
             }
             None => self.retry_later(parent, Purpose::arrived(), now),

@@ -36,8 +36,9 @@ const CHANGES: EventMask = EventMask::CLOSE_WRITE
 /// Something the file system must be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Question {
-    /// Which directory, if any, is this name?
-    Name(Wd, Name),
+    /// Which directory, if any, is this name? `left` if the event says that it is gone: a directory that
+    /// is there all the same has come since, and what was found in it must be found after the event.
+    Name { parent: Wd, name: Name, left: bool },
     /// Where does the path of this root lead?
     Root(RootId),
 }
@@ -125,7 +126,8 @@ impl State {
         } else {
             raw.mask.intersects(names) && self.tree.child(raw.wd, &name).is_some()
         };
-        ask.then_some(Question::Name(raw.wd, name))
+        let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
+        ask.then_some(Question::Name { parent: raw.wd, name, left })
     }
 
     fn note(&mut self, raw: &RawEvent<'_>, name: &Name) {
@@ -167,15 +169,20 @@ mod tests {
         RawEvent { wd: Wd(wd), mask, cookie: 0, name: name.as_bytes() }
     }
 
-    fn ask(wd: i32, name: &str) -> Option<Question> {
-        Some(Question::Name(Wd(wd), name.as_bytes().into()))
+    fn ask(wd: i32, name: &str, left: bool) -> Option<Question> {
+        Some(Question::Name { parent: Wd(wd), name: name.as_bytes().into(), left })
     }
 
     #[test]
     fn directory_events_ask_what_the_name_is_now() {
         let mut state = state(EventMask::CHANGE);
-        for mask in [EventMask::CREATE, EventMask::DELETE, EventMask::MOVED_FROM, EventMask::MOVED_TO] {
-            assert_eq!(state.translate(&raw(1, mask | EventMask::ISDIR, "x"), NOW), ask(1, "x"));
+        for (mask, left) in [
+            (EventMask::CREATE, false),
+            (EventMask::DELETE, true),
+            (EventMask::MOVED_FROM, true),
+            (EventMask::MOVED_TO, false),
+        ] {
+            assert_eq!(state.translate(&raw(1, mask | EventMask::ISDIR, "x"), NOW), ask(1, "x", left));
         }
         assert_eq!(state.translate(&raw(1, EventMask::OPEN | EventMask::ISDIR, "x"), NOW), None);
     }
@@ -183,7 +190,7 @@ mod tests {
     #[test]
     fn a_file_where_a_directory_was_asks_too() {
         let mut state = state(EventMask::CHANGE);
-        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "a"), NOW), ask(1, "a"));
+        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "a"), NOW), ask(1, "a", false));
         assert_eq!(state.translate(&raw(1, EventMask::CREATE, "b"), NOW), None);
     }
 
