@@ -1,5 +1,12 @@
 //! Integration tests: one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
+)]
+
 mod layers;
+mod properties;
 mod scenarios;
 mod support;
