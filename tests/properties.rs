@@ -87,7 +87,8 @@ struct World {
     core: Core,
     now: MonoTime,
     runs: BTreeMap<RunId, (Stage, Job)>,
-    /// The paths that changed before the end was asked for, and those that some run was told.
+    /// The paths that changed before the end was asked for, and those that some run was told which was not
+    /// stopped to start again.
     changed: BTreeSet<Vec<u8>>,
     told: BTreeSet<Vec<u8>>,
     /// Changes that the reports account for without a run.
@@ -225,6 +226,10 @@ impl World {
             Report::Skipped { changes, .. } | Report::Dropped { changes, .. } => self.refused += changes,
             Report::Signalled { cause, .. } => {
                 self.refused += usize::from(cause.first.is_some()) + cause.more;
+            }
+            Report::Stopping { run, cause: Some(_), .. } => {
+                let paths = &self.runs[run].1.paths;
+                paths.split(|&byte| byte == 0).for_each(|path| drop(self.told.remove(path)));
             }
             Report::Started { .. } | Report::Stopping { .. } | Report::Killing { .. } => {}
         }
