@@ -8,5 +8,6 @@
 
 mod layers;
 mod properties;
+mod rules_files;
 mod scenarios;
 mod support;
