@@ -229,7 +229,9 @@ impl World {
             }
             Report::Stopping { run, cause: Some(_), .. } => {
                 let paths = &self.runs[run].1.paths;
-                paths.split(|&byte| byte == 0).for_each(|path| drop(self.told.remove(path)));
+                for path in paths.split(|&byte| byte == 0) {
+                    self.told.remove(path);
+                }
             }
             Report::Started { .. } | Report::Stopping { .. } | Report::Killing { .. } => {}
         }
