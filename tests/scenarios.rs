@@ -38,3 +38,20 @@ fn check(file: &Path) -> Result<(), String> {
     let text = |lines: &[Line]| lines.iter().map(ToString::to_string).collect::<Vec<_>>();
     Err(format!("{}\n{}", file.display(), diff(&text(&script.expect), &text(&actual))))
 }
+
+#[test]
+fn a_script_that_is_not_understood_is_an_error_with_its_line() {
+    let cases = [
+        ("-- rules\n-- steps\n0ms dance\n", "x.trip:3: `dance` is no verb"),
+        ("-- rules\n-- steps\n0ms write \"a\n", "x.trip:3: a quote is not closed"),
+        ("-- rules\n-- steps\nsoon halt\n", "x.trip:3: `soon` is no time: 120ms or 1.5s is one"),
+        ("-- rules\n-- expect\n", "x.trip:2: `-- expect` means nothing here"),
+        ("-- rules\n-- steps\n0ms halt\n", "x.trip:3: a section is missing"),
+        ("-- rules\n-- steps\n-- expect\n0ms exit\n", "x.trip:4: there are no steps"),
+        ("-- rules\n-- steps\n0ms halt\n-- expect\n# no\n", "x.trip:5: nothing is expected"),
+        ("0ms halt\n", "x.trip:1: only comments come before `-- rules`"),
+    ];
+    for (text, error) in cases {
+        assert_eq!(Script::parse(Path::new("x.trip"), text).unwrap_err(), error);
+    }
+}

@@ -130,3 +130,106 @@ impl Core {
         self.lanes.deadline()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{EventMask, Subject, Trigger};
+    use crate::rules::{GitFiles, SourceFile, Surroundings};
+
+    /// A core with one rule that restarts, told inputs at milliseconds.
+    struct Bench(Core);
+
+    impl Bench {
+        fn new() -> Self {
+            let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n".to_owned();
+            let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+            let around = Surroundings { directory: "/w".into(), home: None, files };
+            let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
+            Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))
+        }
+
+        fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
+            let mut effects = Vec::new();
+            self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
+            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects
+        }
+
+        /// Changes a file and waits until the spawn is asked for, at 50.
+        fn starting() -> Self {
+            let mut bench = Self::new();
+            bench.at(0, change());
+            assert!(matches!(bench.at(50, Input::Due)[..], [Effect::Spawn(_)]));
+            bench
+        }
+    }
+
+    const RUN: RunId = RunId(1);
+
+    fn change() -> Input {
+        let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
+        let (path, subject, trigger) = (b"/w/a".to_vec(), Subject::File, Trigger::Event);
+        Input::Event(Event { mask, path, subject, from: None, cookie: 0, trigger })
+    }
+
+    fn exited() -> Input {
+        Input::Exited { run: RUN, status: Status::Exited(0) }
+    }
+
+    #[test]
+    fn what_comes_due_while_a_run_starts_stops_it_as_soon_as_it_is_there() {
+        let mut bench = Bench::starting();
+        bench.at(60, change());
+        assert_eq!(bench.0.deadline(), None);
+        assert_eq!(bench.at(200, Input::Due), []);
+        let term = Effect::Signal { run: RUN, signal: libc::SIGTERM };
+        assert_eq!(bench.at(210, Input::Spawned { run: RUN }), [term]);
+    }
+
+    #[test]
+    fn a_run_that_starts_while_tripline_ends_is_ended() {
+        for (order, signal) in [(Input::Halt, libc::SIGTERM), (Input::Kill, libc::SIGKILL)] {
+            let mut bench = Bench::starting();
+            assert_eq!(bench.at(60, order), []);
+            assert_eq!(bench.at(70, Input::Spawned { run: RUN }), [Effect::Signal { run: RUN, signal }]);
+            bench.at(80, exited());
+            assert_eq!(bench.at(90, Input::Gone { run: RUN }), [Effect::Exit]);
+        }
+    }
+
+    #[test]
+    fn a_spawn_that_fails_while_tripline_ends_is_the_end() {
+        let mut bench = Bench::starting();
+        assert_eq!(bench.at(60, Input::Halt), []);
+        assert_eq!(bench.at(70, Input::SpawnFailed { run: RUN, error: "no".into() }), [Effect::Exit]);
+    }
+
+    #[test]
+    fn a_group_is_gone_only_after_its_leader() {
+        let mut bench = Bench::starting();
+        bench.at(50, Input::Spawned { run: RUN });
+        bench.at(100, change());
+        assert!(matches!(bench.at(150, Input::Due)[..], [Effect::Signal { .. }]));
+        assert_eq!(bench.at(160, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(170, exited()), []);
+        assert!(matches!(bench.at(180, Input::Gone { run: RUN })[..], [Effect::Spawn(_)]));
+    }
+
+    #[test]
+    fn what_comes_out_of_order_does_no_harm() {
+        let mut bench = Bench::starting();
+        bench.at(50, Input::Spawned { run: RUN });
+        assert_eq!(bench.at(60, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(60, Input::Spawned { run: RUN }), []);
+        assert_eq!(bench.at(60, Input::Exited { run: RunId(7), status: Status::Exited(0) }), []);
+        bench.at(70, exited());
+        assert_eq!(bench.at(70, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(80, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(90, Input::Halt), [Effect::Exit]);
+        assert_eq!(bench.at(90, Input::Kill), []);
+    }
+}

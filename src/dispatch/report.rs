@@ -147,9 +147,9 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: {} skipped, still running", Changes(*changes))
             }
             Self::Signalled { rule, signal, cause, .. } => {
-                write!(f, "{rule}: {} sent for {cause}", signal::Name(*signal))
+                write!(f, "{rule}: {cause}, sent {}", signal::Name(*signal))
             }
-            Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: stopping for {cause}"),
+            Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),

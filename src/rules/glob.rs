@@ -93,7 +93,7 @@ impl Glob {
             ".." => drop(self.base.pop().ok_or("it climbs above `/`")?),
             "**" => self.push_any_depth(),
             name => match Name::parse(name)? {
-                Name::Literal(literal) if self.tail.is_empty() => self.base.push(literal),
+                Name::Literal(literal) if self.tail.is_empty() => self.base.push(literal.into_bytes()),
                 name => self.tail.push(Part::One(name)),
             },
         }

@@ -6,7 +6,6 @@
 //! name beyond what the glob spells out is ignored; below an ignored directory nothing is visible again.
 
 use std::collections::HashMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -187,12 +186,6 @@ impl Ignores {
             exclude: Patterns::of_file(&files.exclude.unwrap_or_default()),
             above: above.filter(|_| !is_top),
         }))
-    }
-}
-
-impl fmt::Debug for Ignores {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ignores").field("settings", &self.lists.settings).finish_non_exhaustive()
     }
 }
 

@@ -10,13 +10,13 @@ use super::rule::RuleId;
 use super::wildcard;
 
 /// The globs of all rules, by the components of their bases, from `/`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Tree {
     top: Node,
 }
 
 /// A directory or file that some glob spells out, or one on the way there.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Node {
     children: HashMap<Vec<u8>, Node>,
     exact: Vec<RuleId>,

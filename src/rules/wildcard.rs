@@ -1,6 +1,6 @@
 //! One component of a glob: a plain name, or a pattern that stays within one name.
 
-use globset::{Glob, GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder};
 
 /// The most characters a class may stand for. Ranges beyond it span whole scripts.
 const CLASS_LIMIT: usize = 512;
@@ -9,45 +9,140 @@ const CLASS_LIMIT: usize = 512;
 #[derive(Clone, Debug)]
 pub(crate) enum Name {
     /// To be this.
-    Literal(Vec<u8>),
+    Literal(String),
     /// To match this.
-    Wild(Wildcard),
+    Wild(Vec<Token>),
 }
 
-/// A pattern for one name. `?` and a negated class stand for one byte, as in git.
-#[derive(Clone, Debug)]
-pub(crate) struct Wildcard {
-    /// The pattern in globset's syntax, with nothing in it that could match a slash.
-    pub(crate) text: String,
-    matcher: GlobMatcher,
+/// An element of a pattern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Token {
+    /// This character.
+    Char(char),
+    /// `?`: any one byte, as in git.
+    AnyByte,
+    /// `*`: any bytes, or none.
+    AnyBytes,
+    /// A class: one of these characters.
+    OneOf(Vec<char>),
+    /// A negated class: one byte that is none of these ASCII characters.
+    NoneOf(Vec<char>),
 }
 
 impl Name {
     /// Parses a component that holds no slash; the error says what is wrong.
     pub(crate) fn parse(component: &str) -> Result<Self, String> {
-        let mut reader = Reader { rest: component, ..Reader::default() };
-        while reader.step()? {}
-        if !reader.wild {
-            return Ok(Self::Literal(reader.literal.into_bytes()));
+        let mut tokens = Vec::new();
+        let mut rest = component;
+        while let Some((token, len)) = Token::first_of(rest)? {
+            rest = &rest[len..];
+            if !(token == Token::AnyBytes && tokens.last() == Some(&token)) {
+                tokens.push(token);
+            }
         }
-        let matcher = compile(&reader.text)?.compile_matcher();
-        Ok(Self::Wild(Wildcard { text: reader.text, matcher }))
+        let plain = |token: &Token| if let Token::Char(c) = token { Some(*c) } else { None };
+        let literal: Option<String> = tokens.iter().map(plain).collect();
+        Ok(literal.map_or(Self::Wild(tokens), Self::Literal))
     }
 
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match self {
-            Self::Literal(literal) => literal == name,
-            Self::Wild(wildcard) => {
-                wildcard.matcher.is_match_candidate(&globset::Candidate::from_bytes(name))
-            }
+            Self::Literal(literal) => literal.as_bytes() == name,
+            Self::Wild(tokens) => wild_matches(tokens, name),
         }
     }
 
     /// The component in globset's syntax.
     pub(crate) fn text(&self) -> String {
         match self {
-            Self::Wild(wildcard) => wildcard.text.clone(),
-            Self::Literal(literal) => String::from_utf8_lossy(literal).chars().map(escaped).collect(),
+            Self::Literal(literal) => literal.chars().map(escaped).collect(),
+            Self::Wild(tokens) => tokens.iter().map(Token::text).collect(),
+        }
+    }
+}
+
+/// Matches by going back to the last `*` only: it can take up whatever an earlier one gave up.
+fn wild_matches(tokens: &[Token], name: &[u8]) -> bool {
+    let (mut token, mut at) = (0, 0);
+    let mut star = None;
+    loop {
+        if tokens.get(token) == Some(&Token::AnyBytes) {
+            star = Some((token, at));
+            token += 1;
+        } else if let Some(taken) = tokens.get(token).and_then(|token| token.taken(&name[at..])) {
+            token += 1;
+            at += taken;
+        } else if token == tokens.len() && at == name.len() {
+            return true;
+        } else if let Some((after, from)) = star.filter(|&(_, from)| from < name.len()) {
+            star = Some((after, from + 1));
+            (token, at) = (after + 1, from + 1);
+        } else {
+            return false;
+        }
+    }
+}
+
+impl Token {
+    /// The token at the start of `text` and the bytes it is written with; none at the end.
+    fn first_of(text: &str) -> Result<Option<(Self, usize)>, String> {
+        let mut chars = text.chars();
+        let Some(first) = chars.next() else { return Ok(None) };
+        let token = match first {
+            '*' => Self::AnyBytes,
+            '?' => Self::AnyByte,
+            '[' => return Self::class(text).map(Some),
+            '\\' => Self::Char(chars.next().ok_or("nothing follows the last backslash")?),
+            other => Self::Char(other),
+        };
+        Ok(Some((token, text.len() - chars.as_str().len())))
+    }
+
+    fn class(text: &str) -> Result<(Self, usize), String> {
+        let end = class_end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
+        let inside = &text[1..end - 1];
+        if inside.contains("[:") {
+            return Err("named classes are not known; write the ranges, as in `[a-z0-9]`".into());
+        }
+        let negated = inside.strip_prefix(['!', '^']);
+        let members = members(negated.unwrap_or(inside))?;
+        let token = match (negated, members.as_slice()) {
+            (None, &[one]) => Self::Char(one),
+            (None, _) => Self::OneOf(members),
+            (Some(_), _) => match members.iter().find(|c| !c.is_ascii()) {
+                Some(c) => {
+                    return Err(format!("`{c}` in a negated class: it can only exclude ASCII characters"));
+                }
+                None => Self::NoneOf(members),
+            },
+        };
+        Ok((token, end))
+    }
+
+    /// How many bytes of `name` the token takes; none if it does not match.
+    fn taken(&self, name: &[u8]) -> Option<usize> {
+        let is = |c: char| name.starts_with(c.encode_utf8(&mut [0; 4]).as_bytes()).then(|| c.len_utf8());
+        let first = name.first();
+        match self {
+            Self::Char(c) => is(*c),
+            Self::AnyByte => first.map(|_| 1),
+            Self::AnyBytes => None,
+            Self::OneOf(members) => members.iter().find_map(|&c| is(c)),
+            Self::NoneOf(members) => first.filter(|&&byte| !members.contains(&char::from(byte))).map(|_| 1),
+        }
+    }
+
+    /// The token in globset's syntax. Classes are alternatives there: its own know bytes only.
+    fn text(&self) -> String {
+        match self {
+            Self::Char(c) => escaped(*c),
+            Self::AnyByte => "?".into(),
+            Self::AnyBytes => "*".into(),
+            Self::OneOf(members) => {
+                let members: Vec<_> = members.iter().copied().map(escaped).collect();
+                format!("{{{}}}", members.join(","))
+            }
+            Self::NoneOf(members) => negation(members),
         }
     }
 }
@@ -77,63 +172,6 @@ pub(crate) fn class_end(text: &str, open: usize) -> Option<usize> {
     None
 }
 
-/// A component being read.
-#[derive(Default)]
-struct Reader<'a> {
-    rest: &'a str,
-    literal: String,
-    text: String,
-    wild: bool,
-}
-
-impl Reader<'_> {
-    /// Takes one element; false at the end.
-    fn step(&mut self) -> Result<bool, String> {
-        let mut chars = self.rest.chars();
-        let Some(first) = chars.next() else { return Ok(false) };
-        match first {
-            '[' => return self.class().map(|()| true),
-            '\\' => self.plain(chars.next().ok_or("nothing follows the last backslash")?),
-            '*' if self.text.ends_with('*') && !self.text.ends_with("\\*") => {}
-            '*' | '?' => {
-                self.wild = true;
-                self.text.push(first);
-            }
-            other => self.plain(other),
-        }
-        self.rest = chars.as_str();
-        Ok(true)
-    }
-
-    fn plain(&mut self, c: char) {
-        self.literal.push(c);
-        self.text.push_str(&escaped(c));
-    }
-
-    fn class(&mut self) -> Result<(), String> {
-        let end = class_end(self.rest, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
-        let (class, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        let inside = &class[1..class.len() - 1];
-        if inside.contains("[:") {
-            return Err("named classes are not known; write the ranges, as in `[a-z0-9]`".into());
-        }
-        let negated = inside.starts_with(['!', '^']);
-        let members = members(if negated { &inside[1..] } else { inside })?;
-        match (negated, members.as_slice()) {
-            (false, &[one]) => self.plain(one),
-            (false, many) => self.wild(&alternatives(many)),
-            (true, many) => self.wild(&negation(many)?),
-        }
-        Ok(())
-    }
-
-    fn wild(&mut self, text: &str) {
-        self.wild = true;
-        self.text.push_str(text);
-    }
-}
-
 /// The characters that the inside of a class names, without the slash, which no name holds.
 fn members(inside: &str) -> Result<Vec<char>, String> {
     let mut out = Vec::new();
@@ -161,22 +199,13 @@ fn members(inside: &str) -> Result<Vec<char>, String> {
     Ok(out)
 }
 
-/// A class as alternatives: globset's own classes know single bytes only.
-fn alternatives(members: &[char]) -> String {
-    let escaped: Vec<_> = members.iter().copied().map(escaped).collect();
-    format!("{{{}}}", escaped.join(","))
-}
-
 /// A negated class in globset's syntax: `]` may only stand first and `-` last, and the slash is
 /// added so that it never matches one.
-fn negation(members: &[char]) -> Result<String, String> {
-    if let Some(c) = members.iter().find(|c| !c.is_ascii()) {
-        return Err(format!("`{c}` in a negated class: it can only exclude ASCII characters"));
-    }
+fn negation(members: &[char]) -> String {
     let first = if members.contains(&']') { "]" } else { "" };
     let last = if members.contains(&'-') { "-" } else { "" };
     let middle: String = members.iter().filter(|&&c| c != ']' && c != '-').collect();
-    Ok(format!("[^{first}{middle}/{last}]"))
+    format!("[^{first}{middle}/{last}]")
 }
 
 fn escaped(c: char) -> String {
@@ -185,18 +214,26 @@ fn escaped(c: char) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
+    /// What the pattern says, in which its two forms must agree.
     fn matches(pattern: &str, name: &str) -> bool {
-        Name::parse(pattern).unwrap().matches(name.as_bytes())
+        let pattern = Name::parse(pattern).unwrap();
+        let matches = pattern.matches(name.as_bytes());
+        let compiled = compile(&pattern.text()).unwrap().compile_matcher().is_match(name);
+        assert_eq!(matches, compiled, "{pattern:?} on {name:?}");
+        matches
     }
 
     #[test]
     fn patterns_match_what_they_say() {
         for (pattern, yes, no) in [
             ("*.rs", ".rs", "a.rs.bak"),
-            ("*", ".hidden", "a/b"),
-            ("a**b", "axxb", "ab/b"),
+            ("*d*n", ".hidden", "hiddens"),
+            ("*a*ab", "aaab", "aaba"),
+            ("a**b", "axxb", "abx"),
             ("a?c", "abc", "ac"),
             ("[ab]c", "bc", "cc"),
             ("[!a]c", "bc", "ac"),
@@ -230,15 +267,27 @@ mod tests {
     fn escapes_and_classes_of_one_make_a_plain_name() {
         for (pattern, name) in [("a", "a"), ("\\*", "*"), ("[*]", "*"), ("\\[id\\]", "[id]"), ("a]", "a]")] {
             let Name::Literal(literal) = Name::parse(pattern).unwrap() else { panic!("{pattern}") };
-            assert_eq!(literal, name.as_bytes());
+            assert_eq!(literal, name);
         }
     }
 
     #[test]
-    fn no_class_matches_a_slash() {
-        assert!(!matches("a[!b]c", "a/c"));
-        assert!(!matches("a[+-9]c", "a/c"));
-        assert!(matches("a[+-9]c", "a0c"));
+    fn no_compiled_class_matches_a_slash() {
+        let compiled = |text: &str, path: &str| {
+            compile(&Name::parse(text).unwrap().text()).unwrap().compile_matcher().is_match(path)
+        };
+        assert!(!compiled("a[!b]c", "a/c"));
+        assert!(!compiled("a[+-9]c", "a/c"));
+        assert!(compiled("a[+-9]c", "a0c"));
+    }
+
+    proptest! {
+        #[test]
+        fn both_forms_of_a_pattern_agree(pattern in "([ab*?]|\\[[!^]?[\\]ab-]{1,3}\\]){0,6}", name in "[ab\\]é-]{0,6}") {
+            if Name::parse(&pattern).is_ok() {
+                matches(&pattern, &name);
+            }
+        }
     }
 
     #[test]

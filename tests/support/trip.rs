@@ -163,15 +163,14 @@ impl Script {
                 None => script.content(section, number, line).map_err(at)?,
             }
         }
-        match (section, script.steps.is_empty(), script.expect.is_empty()) {
-            (Section::Expect, false, false) => {
-                script.steps.sort_by_key(|step| step.at);
-                Ok(script)
-            }
-            (Section::Expect, true, _) => Err(format!("{}: no steps", file.display())),
-            (Section::Expect, false, true) => Err(format!("{}: nothing is expected", file.display())),
-            _ => Err(format!("{}: a section is missing", file.display())),
-        }
+        script.steps.sort_by_key(|step| step.at);
+        let missing = match section {
+            Section::Preamble | Section::Rules | Section::Steps => "a section is missing",
+            Section::Expect if script.steps.is_empty() => "there are no steps",
+            Section::Expect if script.expect.is_empty() => "nothing is expected",
+            Section::Expect => return Ok(script),
+        };
+        Err(format!("{}:{}: {missing}", file.display(), text.lines().count()))
     }
 
     /// The file's text with `lines` as what is expected.

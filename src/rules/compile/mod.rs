@@ -5,7 +5,7 @@ mod rule;
 mod value;
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,12 +132,8 @@ impl Compiler {
         if !typed.value.split('/').any(|component| component == "..") {
             return by_text;
         }
-        let canonical = around.files.canonical(&Path::new(&self.lists_root()).join(&typed.value));
+        let canonical = around.files.canonical(&around.directory.join(&typed.value));
         canonical.map_or(by_text, |path| path.as_os_str().as_bytes().to_vec())
-    }
-
-    fn lists_root(&self) -> PathBuf {
-        as_path(&self.lists.root).to_path_buf()
     }
 
     fn shell(&mut self, typed: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
@@ -177,7 +173,7 @@ impl Compiler {
         let resolved = path::resolve(&self.lists.root, self.home.as_deref(), text.as_bytes());
         if resolved.is_none() || text.is_empty() {
             let message = format!("{} names no directory", quote(&text));
-            self.error(&typed.place, message, "write a path that exists, such as \".\"");
+            self.error(&typed.place, message, "write \".\", or a path from `/` or `~/`");
         }
         resolved.unwrap_or_default()
     }

@@ -17,6 +17,9 @@ use crate::rules::{signal, suggest};
 /// The grace between SIGTERM and SIGKILL: long enough to flush, short enough to wait for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The globs of all rules together. Each costs some kilobytes once compiled.
+const MOST_GLOBS: usize = 20_000;
+
 const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
 
 const STDIN: [(&str, Stdin); 5] = [
@@ -91,6 +94,10 @@ impl Compiler {
         }
         for typed in &paths.value {
             match Glob::parse(&typed.value, self.anchors()) {
+                Ok(globs) if self.globs.len() + globs.len() > MOST_GLOBS => {
+                    let message = format!("more than {MOST_GLOBS} globs in all");
+                    self.error(&typed.place, message, "`**` reaches many directories with one glob");
+                }
                 Ok(globs) => self.globs.extend(globs.into_iter().map(|glob| (id, glob))),
                 Err(mistake) => {
                     let found = Diagnostic::at(&typed.place, mistake.message);
