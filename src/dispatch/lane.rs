@@ -160,7 +160,7 @@ impl Lane {
             Action::Keep => self.due.append(fresh, rule.per),
             Action::LineUp => self.line_up(fresh, rule.per, cx),
             Action::Start => self.start(rule, cx),
-            Action::Announce => self.announce(rule, cx),
+            Action::Begin => self.begin(rule, cx),
             Action::Detach => {
                 cx.detached = self.run.take();
                 self.line_up(fresh, rule.per, cx);
@@ -203,18 +203,17 @@ impl Lane {
         if let Some(rest) = rest {
             self.due.put_back(rest, rule.per);
         }
+        let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
+        cx.report(Report::Started { rule: name, run: id, cause });
         let program = job.argv.first().cloned().unwrap_or_default();
         self.run = Some(Run { id, program, batch, started: cx.now, outcome: None });
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
 
-    fn announce(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+    fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.started = cx.now;
-        let cause = Cause::of(&run.batch, cx.rules);
-        let id = run.id;
-        cx.report(Report::Started { rule: rule.name.clone(), run: id, cause });
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }

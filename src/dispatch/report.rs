@@ -6,9 +6,8 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::escape::Escaped;
 use super::job::RunId;
-use super::signal;
 use crate::event::{EventMask, Trigger};
-use crate::rules::Rules;
+use crate::rules::{Rules, SignalName};
 
 /// How a process ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +74,7 @@ impl fmt::Display for Cause {
 /// Something a user wants to know. `rule` is the rule's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// A run has begun.
+    /// A run begins: its process is started next.
     Started {
         /// The rule.
         rule: String,
@@ -147,7 +146,7 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: {} skipped, still running", Changes(*changes))
             }
             Self::Signalled { rule, signal, cause, .. } => {
-                write!(f, "{rule}: {cause}, sent {}", signal::Name(*signal))
+                write!(f, "{rule}: {cause}, sent {}", SignalName(*signal))
             }
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
@@ -162,7 +161,7 @@ impl fmt::Display for Outcome {
         match self {
             Self::Ended(Status::Exited(0)) => f.write_str("ok"),
             Self::Ended(Status::Exited(code)) => write!(f, "exit code {code}"),
-            Self::Ended(Status::Signaled(signal)) => write!(f, "killed by {}", signal::Name(*signal)),
+            Self::Ended(Status::Signaled(signal)) => write!(f, "killed by {}", SignalName(*signal)),
             Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
         }
     }

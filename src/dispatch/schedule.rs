@@ -59,10 +59,10 @@ pub(crate) enum Action {
     Keep,
     /// The same, and the lane stands in line for a slot.
     LineUp,
-    /// Spawn the next batch, and with it what still collects.
+    /// Report the start of a run, with the next batch and what still collects, and spawn it.
     Start,
-    /// Report the start.
-    Announce,
+    /// The run counts from now.
+    Begin,
     /// The run leaves this lane and goes on beside it; the due batch stands in line for a slot.
     Detach,
     /// SIGTERM; the run's batch is put back in front of what is due.
@@ -86,8 +86,8 @@ pub(crate) enum Action {
 /// The table. Cells that a correct caller never reaches leave the lane as it is and lose nothing.
 pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) {
     use Action::{
-        Announce, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Refuse, Restart, Skip, Start,
-        Stop, Term,
+        Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Refuse, Restart, Skip, Start, Stop,
+        Term,
     };
     use Input::{Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned};
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
@@ -112,7 +112,7 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         // The run begins.
         (Ready, Slot) => (Starting, Start),
         (Settling | Starting | Running | Stopping | Killing, Slot) => (state, Nothing),
-        (Starting, Spawned) => (Running, Announce),
+        (Starting, Spawned) => (Running, Begin),
         (Settling | Ready | Running | Stopping | Killing, Spawned) => (state, Nothing),
         (Starting, SpawnFailed) => (Settling, Finish),
         (Settling | Ready | Running | Stopping | Killing, SpawnFailed) => (state, Nothing),

@@ -97,11 +97,10 @@ impl Dir {
     }
 
     fn read_dents(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        let fd = self.0.as_raw_fd();
+        let (fd, start, length) = (self.0.as_raw_fd(), buffer.as_mut_ptr(), buffer.len());
         retry(|| {
             // SAFETY: `buffer` is writable for its whole length; the call writes no further.
-            let length =
-                unsafe { libc::syscall(libc::SYS_getdents64, fd, buffer.as_mut_ptr(), buffer.len()) };
+            let length = unsafe { libc::syscall(libc::SYS_getdents64, fd, start, length) };
             cvt_len(length as libc::ssize_t)
         })
     }

@@ -38,9 +38,9 @@ pub fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
 /// # Errors
 /// `EAGAIN` if there is nothing yet, and those of read(2) but `EINTR`.
 pub fn read<'b>(fd: BorrowedFd<'_>, buffer: &'b mut [u8]) -> io::Result<Option<&'b [u8]>> {
+    let (fd, start, length) = (fd.as_raw_fd(), buffer.as_mut_ptr(), buffer.len());
     // SAFETY: `buffer` is writable for its whole length.
-    let length =
-        retry(|| cvt_len(unsafe { libc::read(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) }))?;
+    let length = retry(|| cvt_len(unsafe { libc::read(fd, start.cast(), length) }))?;
     Ok((length > 0).then_some(&buffer[..length]))
 }
 

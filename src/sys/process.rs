@@ -247,9 +247,9 @@ pub fn become_subreaper() -> io::Result<()> {
 /// # Errors
 /// `EINVAL` or `ENOSYS` on older kernels.
 pub fn close_on_exec_from(first: u32) -> io::Result<()> {
+    let (last, flags) = (libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
     // SAFETY: takes no pointer.
-    let result =
-        unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC) };
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
     cvt(result as libc::c_int).map(drop)
 }
 

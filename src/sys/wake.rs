@@ -25,9 +25,9 @@ impl Wake {
     /// Sets it. A counter at its limit is set already, so `EAGAIN` is success.
     pub fn set(&self) {
         let one = 1_u64.to_ne_bytes();
+        let (fd, buffer) = (self.fd.as_raw_fd(), one.as_ptr());
         // SAFETY: `one` is readable for its eight bytes.
-        let _ =
-            retry(|| cvt_len(unsafe { libc::write(self.fd.as_raw_fd(), one.as_ptr().cast(), one.len()) }));
+        let _ = retry(|| cvt_len(unsafe { libc::write(fd, buffer.cast(), one.len()) }));
     }
 
     /// Clears it.

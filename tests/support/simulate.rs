@@ -8,9 +8,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, SignalName, Status, StdinSource};
+use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{GitFiles, RuleId, Rules, SourceFile, Surroundings};
+use tripline::rules::{GitFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 use super::trip::{FileOp, How, Line, Script, Show, Step, Verb};
