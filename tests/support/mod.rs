@@ -3,5 +3,6 @@
 pub(crate) mod diff;
 pub(crate) mod simulate;
 pub(crate) mod trip;
+pub(crate) mod verb;
 pub(crate) mod watching;
 pub(crate) mod words;
