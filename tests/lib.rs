@@ -8,6 +8,7 @@
 
 mod convergence;
 mod layers;
+mod live;
 mod properties;
 mod rules_files;
 mod scenarios;
