@@ -115,7 +115,7 @@ mod tests {
         let lists = Lists {
             root: b"/w".to_vec(),
             rules: rules.iter().map(|(_, own)| Patterns::of_list(own.iter().copied()).unwrap()).collect(),
-            settings: Patterns::none(),
+            settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
         };
