@@ -52,6 +52,9 @@ impl EventMask {
 
     /// Every event that a rule may name, without tripline's own.
     pub const ALL: Self = Self(0x0fff);
+    /// What a file found by looking is as good as: nobody can say by which of these it came to be.
+    pub const FOUND: Self = Self(0x0001_018e);
+
     /// Both ways of closing a file.
     pub const CLOSE: Self = Self(0x0018);
     /// Both halves of a rename.
@@ -120,9 +123,12 @@ impl EventMask {
         self.0 == 0
     }
 
-    /// The kernel's names of the events in the set, in the order of their bits.
+    /// The names of the events in the set, in the order of the rules file's. `change` is named only
+    /// where it is all that is known.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
-        Self::NAMES[..12].iter().filter(move |(_, mask)| self.intersects(*mask)).map(|&(name, _)| name)
+        let known = Self::NAMES[..12].iter().filter(move |(_, mask)| self.intersects(*mask));
+        let only_change = self.intersects(Self::CHANGE) && !self.intersects(Self::ALL);
+        known.map(|&(name, _)| name).chain(only_change.then_some("change"))
     }
 }
 
@@ -229,6 +235,16 @@ pub struct Event {
     pub trigger: Trigger,
 }
 
+impl Event {
+    /// Whether it is one of the events in `on`. What was found by looking may have come to be in any
+    /// way that leaves a file behind.
+    #[must_use]
+    pub fn is_one_of(&self, on: EventMask) -> bool {
+        let found = matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
+        on.intersects(if found { self.mask | EventMask::FOUND } else { self.mask })
+    }
+}
+
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.
@@ -273,5 +289,6 @@ mod tests {
     fn a_mask_prints_as_the_environment_variable_wants_it() {
         let mask = EventMask::MOVED_TO | EventMask::CREATE | EventMask::CHANGE | EventMask::ISDIR;
         assert_eq!(mask.to_string(), "moved_to,create");
+        assert_eq!(EventMask::CHANGE.to_string(), "change");
     }
 }

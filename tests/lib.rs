@@ -1,3 +1,15 @@
 //! Integration tests: one binary.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
+)]
+
+mod convergence;
+mod layers;
+mod properties;
 mod rules_files;
+mod scenarios;
+mod support;
+mod watching;

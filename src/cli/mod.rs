@@ -1,5 +1,58 @@
-//! The command line.
-/// Entry.
-pub fn main(_args: impl IntoIterator<Item = std::ffi::OsString>) -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+//! The command line: what was typed to what is done, and what the person sees.
+
+mod args;
+mod check;
+mod exit;
+mod log;
+mod notify;
+mod on;
+mod report;
+mod run;
+mod watch;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::Parser;
+
+pub use self::exit::Exit;
+
+use self::args::{Cli, Command};
+use crate::rules::{Diagnostics, Location};
+
+/// Does what the arguments say, the program's name first among them.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; a closed terminal is nobody to tell.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Ok };
+        }
+    };
+    match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Run(args)) => run::run(&args),
+        Some(Command::On(args)) => on::on(&args),
+        Some(Command::Watch(args)) => watch::watch(&args),
+        Some(Command::Check(args)) => check::check(&args),
+    }
+}
+
+/// Where the rules are: what was named, or the nearest file above the current directory.
+fn location(file: Option<&PathBuf>) -> Location {
+    file.map_or_else(|| Location::Search(PathBuf::from(".")), |file| Location::Path(file.clone()))
+}
+
+/// Says what is wrong, so that nothing is done.
+fn refuse(diagnostics: &Diagnostics) -> Exit {
+    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
+    Exit::Rules
+}
+
+/// Says why there is no going on.
+fn fail(error: impl std::fmt::Display, exit: Exit) -> Exit {
+    let _ = writeln!(std::io::stderr(), "tripline: {error}");
+    exit
 }

@@ -1,1 +1,33 @@
-//! dispatch
+//! From matches to runs: what is due when, what runs, and what becomes of it.
+//!
+//! ```text
+//!  Event -> Match -> Batch -> Job -> (driver: process) -> Outcome
+//! ```
+//!
+//! All of it is pure. [`Core::step`] takes an [`Input`] and the time and says what is to be done as
+//! [`Effect`]s; [`Core::deadline`] says when it wants to be called again. Inside, each key (a rule, or a path
+//! of a rule with `per = "file"`) has a lane that collects changes in a batch, waits for the debounce and for
+//! a job slot, and follows its run to the end; what it does next stands in one table, `schedule`.
+
+mod batch;
+mod core;
+mod debounce;
+mod driver;
+mod env;
+mod escape;
+mod job;
+mod lane;
+mod lanes;
+mod report;
+mod schedule;
+mod slots;
+mod stdin;
+mod turn;
+
+pub use self::core::{Core, Effect, Input};
+pub use self::driver::{RunError, View, run};
+pub use self::env::{Variable, is_inherited};
+pub use self::escape::Escaped;
+pub use self::job::{Job, Limits, RunId, size};
+pub use self::report::{Cause, Outcome, Report, Status};
+pub use self::stdin::StdinSource;

@@ -39,6 +39,7 @@ pub use load::{Loaded, Location, load, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawRule, RawSettings};
 pub use rule::{Command, OnBusy, Per, Rule, RuleId, Stdin, Types};
+pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
 /// A rules file, loaded and compiled.

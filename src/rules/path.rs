@@ -99,9 +99,9 @@ mod tests {
         let ends = |path: &[u8], floor| prefixes_above(path, floor).collect::<Vec<_>>();
         assert_eq!(ends(b"/a/b/c", 2), [6, 4]);
         assert_eq!(ends(b"/a/b/c", 0), [6, 4, 2]);
-        assert_eq!(ends(b"/a", 2), []);
-        assert_eq!(ends(b"/", 0), []);
-        assert_eq!(ends(b"", 0), []);
+        assert!(ends(b"/a", 2).is_empty());
+        assert!(ends(b"/", 0).is_empty());
+        assert!(ends(b"", 0).is_empty());
     }
 
     #[test]

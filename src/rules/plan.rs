@@ -190,7 +190,7 @@ mod tests {
         assert_eq!(below("/w/src"), [0, 1, 3]);
         assert_eq!(below("/w/src/b"), [1]);
         assert_eq!(below("/w/docs/x"), [2]);
-        assert_eq!(below("/w/other"), []);
+        assert!(below("/w/other").is_empty());
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Signals by name.
 
+use std::fmt;
+
 /// The signals of POSIX and Linux that a program may be sent, with their numbers on this platform.
 const SIGNALS: [(&str, i32); 30] = [
     ("SIGHUP", libc::SIGHUP),
@@ -46,9 +48,28 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
     SIGNALS.iter().map(|&(name, _)| name)
 }
 
+/// A signal's number, shown by its name where it has one.
+#[derive(Clone, Copy, Debug)]
+pub struct SignalName(pub i32);
+
+impl fmt::Display for SignalName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match SIGNALS.iter().find(|&&(_, number)| number == self.0) {
+            Some((name, _)) => f.write_str(name),
+            None => write!(f, "signal {}", self.0),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_signal_without_a_name_keeps_its_number() {
+        assert_eq!(SignalName(15).to_string(), "SIGTERM");
+        assert_eq!(SignalName(40).to_string(), "signal 40");
+    }
 
     #[test]
     fn each_way_of_writing_it_is_the_same_signal() {

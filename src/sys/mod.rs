@@ -1,1 +1,54 @@
-//! sys
+//! Thin safe wrappers over system calls: one call a function, no policy, the only `unsafe` in the crate.
+//!
+//! Each descriptor is an `OwnedFd` from birth and close-on-exec. `EINTR` is handled in [`retry`] alone.
+#![allow(unsafe_code)]
+
+mod dir;
+mod epoll;
+mod inotify;
+mod pipe;
+mod process;
+mod signal;
+mod tty;
+mod wake;
+
+use std::io;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+pub use dir::{Dir, Entry, Kind, Status};
+pub use epoll::{Epoll, Ready};
+pub use inotify::{Inotify, Wd};
+pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, write};
+pub use process::{
+    Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,
+    group_is_empty, is_executable, peek_exit, reap, signal_group, spawn,
+};
+pub use signal::{Signal, SignalFd, block_all};
+pub use tty::{foreground_group, set_foreground_group};
+pub use wake::Wake;
+
+/// The result of a call that answers -1 and sets `errno` on failure.
+fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {
+    if result == -1 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// The same for calls that answer a length.
+fn cvt_len(result: libc::ssize_t) -> io::Result<usize> {
+    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+}
+
+/// Repeats a call until no signal interrupts it.
+fn retry<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match call() {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+/// Takes ownership of a descriptor that a call has just returned.
+fn own(fd: RawFd) -> OwnedFd {
+    // SAFETY: every caller passes the fresh result of a successful call, which nothing else owns.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}

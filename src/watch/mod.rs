@@ -1,1 +1,68 @@
-//! watch
+//! The watcher: from the kernel's bytes to events under the right paths.
+//!
+//! Five facts shape it. Watches are added with `IN_MASK_ADD`, or events are lost. The watch descriptor is
+//! the identity of a directory; `inotify_add_watch` is the test of which directory a name is. An overflow
+//! drops more than events: afterwards every directory is looked at again. The halves of a rename are not
+//! adjacent. And directory events are hints: each asks what its name is *now*.
+//!
+//! ```text
+//!  bytes --decode--> RawEvent --translate--> pending --flush--> Event
+//!                                 |                     ^
+//!                              Question --scan--> tree -+
+//! ```
+
+mod decode;
+mod flush;
+mod handoff;
+mod kernel;
+mod observer;
+mod pair;
+mod pending;
+mod roots;
+mod scan;
+mod settle;
+mod translate;
+mod tree;
+mod watcher;
+
+pub use decode::{Decode, Malformed, RawEvent, decode};
+pub use handoff::Message;
+pub use watcher::{WatchError, Watcher};
+
+/// What the watcher has to say of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Every initial watch is in place.
+    Ready {
+        /// How many directories are watched.
+        directories: usize,
+    },
+    /// The kernel's queue was full: events were dropped, and everything is being looked at again.
+    Overflow,
+    /// A root is not there; it is waited for.
+    RootMissing {
+        /// Its path.
+        path: Vec<u8>,
+    },
+    /// A root that was missing is there, and watched.
+    RootFound {
+        /// Its path.
+        path: Vec<u8>,
+    },
+    /// A directory may not be read, so not watched; it is tried again when that changes.
+    Unreadable {
+        /// Its path.
+        path: Vec<u8>,
+    },
+    /// The kernel grants no more watches to this user (`fs.inotify.max_user_watches`); the rest of the
+    /// tree is tried again from time to time.
+    WatchLimit {
+        /// Watches that this watcher has.
+        used: usize,
+    },
+    /// The watcher has ended.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}

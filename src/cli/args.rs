@@ -1,0 +1,113 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Run commands when files change.
+///
+/// A rules file, tripline.toml, says which paths, which events and which command. Without a subcommand,
+/// tripline runs it.
+#[derive(Debug, Parser)]
+#[command(name = "tripline", version, args_conflicts_with_subcommands = true, max_term_width = 100)]
+#[command(after_help = "Example: tripline on 'src/**/*.rs' -- cargo check")]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Load the rules, watch, and run commands until stopped
+    ///
+    /// SIGINT or SIGTERM ends running commands with SIGTERM and a grace period; a second one kills them.
+    #[command(after_help = "Example: tripline run -c rules/rust.toml")]
+    Run(RunArgs),
+    /// Run a command when matching files change, without a rules file
+    #[command(after_help = "Example: tripline on 'src/**/*.rs' Cargo.toml -- cargo test\n         \
+                            tripline on --per file 'inbox/*.csv' -- import {path}")]
+    On(OnArgs),
+    /// Print what happens below some paths, an event a line
+    #[command(after_help = "Example: tripline watch --json src | jq .path")]
+    Watch(WatchArgs),
+    /// Show every mistake in a rules file, each with its line and column
+    #[command(after_help = "Example: tripline check tripline.toml && systemctl --user restart tripline")]
+    Check(CheckArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunArgs {
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct OnArgs {
+    /// Which paths, relative to this directory; `src` alone means everything below it
+    #[arg(required = true, value_name = "GLOB")]
+    pub(super) globs: Vec<String>,
+    /// The command and its arguments; {path}, {rel}, {name} and others stand for the changed path
+    #[arg(required = true, last = true, value_name = "CMD")]
+    pub(super) command: Vec<String>,
+    /// Which events, comma-separated: change (the default), create, close_write, delete, ...
+    #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
+    pub(super) on: Vec<String>,
+    /// What not to look at, in gitignore syntax; may be repeated
+    #[arg(short, long, value_name = "PATTERN")]
+    pub(super) ignore: Vec<String>,
+    /// What one run is given: batch (the default), file or event
+    #[arg(long, value_name = "WHAT")]
+    pub(super) per: Option<String>,
+    /// When a change comes during a run: queue (the default), restart, signal, parallel or skip
+    #[arg(long, value_name = "POLICY")]
+    pub(super) on_busy: Option<String>,
+    /// How long all must be quiet before a run, such as 50ms or 2s
+    #[arg(long, value_name = "TIME")]
+    pub(super) debounce: Option<String>,
+    /// Run once at the start as well
+    #[arg(long)]
+    pub(super) on_start: bool,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct WatchArgs {
+    /// Directories, with all below them, or single files; they may come to exist later
+    #[arg(required = true, value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// One JSON object a line, flushed at once
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Which events, comma-separated; by default all but access, open and close_nowrite
+    #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
+    pub(super) on: Vec<String>,
+    #[command(flatten)]
+    pub(super) log: LogArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct CheckArgs {
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    pub(super) file: Option<PathBuf>,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct LogArgs {
+    /// How messages are written to standard error; what is logged is set by TRIPLINE_LOG, such as `debug`
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub(super) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line, what happens to runs included.
+    Json,
+}

@@ -1,0 +1,43 @@
+//! The exit codes, as a type.
+
+use std::process::ExitCode;
+
+/// How tripline ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// As asked: a signal ended it, or there was nothing wrong.
+    Ok,
+    /// The rules have mistakes, or there are none.
+    Rules,
+    /// The command line has mistakes.
+    Usage,
+    /// The system refuses what everything rests on: inotify, descriptors, threads.
+    System,
+}
+
+impl Exit {
+    /// Every code with its meaning, in order.
+    pub const ALL: [(Self, &'static str); 4] = [
+        (Self::Ok, "ended as asked, or nothing wrong found"),
+        (Self::Rules, "mistakes in the rules file, or no rules file"),
+        (Self::Usage, "mistakes on the command line"),
+        (Self::System, "the system refuses inotify, a descriptor or a thread"),
+    ];
+
+    /// The number.
+    #[must_use]
+    pub const fn code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Rules => 1,
+            Self::Usage => 2,
+            Self::System => 3,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.code())
+    }
+}

@@ -1,0 +1,161 @@
+//! What the person sees: a line when a run starts, a line when it ends, and what the watcher has to say.
+
+use std::env;
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
+
+use super::args::LogFormat;
+use super::notify;
+use crate::dispatch::{Escaped, Outcome, Report, Status, View};
+use crate::watch::Notice;
+
+/// Whether standard error is a terminal that may be coloured (no-color.org).
+pub(super) fn stderr_is_styled() -> bool {
+    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
+    io::stderr().is_terminal() && !no_color && !dumb
+}
+
+/// Lines on standard error, or as JSON through the log.
+#[derive(Debug)]
+pub(super) struct Lines {
+    rules: usize,
+    format: LogFormat,
+    styled: bool,
+}
+
+impl Lines {
+    pub(super) fn new(rules: usize, format: LogFormat) -> Self {
+        Self { rules, format, styled: stderr_is_styled() }
+    }
+
+    fn line(&self, style: Style, text: impl Display, out: &mut Vec<u8>) {
+        // Writing to memory does not fail.
+        let _ = if self.styled {
+            writeln!(out, "\x1b[{}m{text}\x1b[0m", style.code())
+        } else {
+            writeln!(out, "{text}")
+        };
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    Plain,
+    Good,
+    Bad,
+    Start,
+}
+
+impl Style {
+    /// The parameters of "select graphic rendition" (console_codes(4)).
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Plain => "2",
+            Self::Good => "32",
+            Self::Bad => "1;31",
+            Self::Start => "1",
+        }
+    }
+}
+
+impl View for Lines {
+    fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
+        if self.format == LogFormat::Json {
+            return log(report);
+        }
+        match report {
+            Report::Ended { outcome: outcome @ Outcome::Ended(_), elapsed, .. } => {
+                let good = *outcome == Outcome::Ended(Status::Exited(0));
+                let style = if good { Style::Good } else { Style::Bad };
+                self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
+            }
+            Report::Ended { .. } => self.line(Style::Bad, report, out),
+            Report::Started { .. } => self.line(Style::Start, report, out),
+            _ => self.line(Style::Plain, report, out),
+        }
+    }
+
+    fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>) {
+        if matches!(notice, Notice::Ready { .. }) {
+            notify::ready();
+        }
+        let text = words(notice, self.rules);
+        let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. });
+        match (self.format, bad) {
+            (LogFormat::Text, bad) => {
+                let style = if bad { Style::Bad } else { Style::Plain };
+                self.line(style, format_args!("tripline: {text}"), out);
+            }
+            (LogFormat::Json, true) => tracing::warn!("{text}"),
+            (LogFormat::Json, false) => tracing::info!("{text}"),
+        }
+    }
+}
+
+fn log(report: &Report) {
+    match report {
+        Report::Ended { rule, run, outcome, elapsed } => {
+            let milliseconds = elapsed.as_millis() as u64;
+            tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
+        }
+        Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),
+        _ => tracing::info!("{report}"),
+    }
+}
+
+/// What the watcher says, with the way out where there is one.
+pub(super) fn words(notice: &Notice, rules: usize) -> String {
+    match notice {
+        Notice::Ready { directories } => {
+            format!(
+                "ready, {} watched for {}",
+                count(*directories, "directory", "directories"),
+                count(rules, "rule", "rules")
+            )
+        }
+        Notice::Overflow => "the kernel's event queue overflowed; looking at everything again \
+                             (a longer queue: sysctl fs.inotify.max_queued_events=65536)"
+            .to_owned(),
+        Notice::RootMissing { path } => format!("{} is not there; waiting for it", Escaped(path)),
+        Notice::RootFound { path } => format!("{} is there, and watched", Escaped(path)),
+        Notice::Unreadable { path } => {
+            format!("{} may not be read, so it is not watched until it may", Escaped(path))
+        }
+        Notice::WatchLimit { used } => format!(
+            "watch limit reached: {used} in use here; some directories are not watched; \
+             raise it with: sysctl fs.inotify.max_user_watches=1048576"
+        ),
+        Notice::Failed { reason } => format!("the watcher has failed: {reason}"),
+    }
+}
+
+fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// A time as a person reads it.
+struct Seconds(Duration);
+
+impl Display for Seconds {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let seconds = self.0.as_secs();
+        match seconds {
+            0 => write!(f, "{} ms", self.0.as_millis()),
+            1..60 => write!(f, "{:.1} s", self.0.as_secs_f64()),
+            _ => write!(f, "{} min {} s", seconds / 60, seconds % 60),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_as_long_as_they_need_to_be() {
+        let shown = |milliseconds| Seconds(Duration::from_millis(milliseconds)).to_string();
+        assert_eq!([shown(7), shown(1_250), shown(61_000)], ["7 ms", "1.2 s", "1 min 1 s"]);
+    }
+}

@@ -1,0 +1,26 @@
+//! `tripline run`.
+
+use std::sync::Arc;
+
+use super::args::{LogArgs, RunArgs};
+use super::report::Lines;
+use super::{Exit, fail, location, log, refuse};
+use crate::dispatch;
+use crate::rules::{Rules, load};
+
+pub(super) fn run(args: &RunArgs) -> Exit {
+    match load(&location(args.config.as_ref())) {
+        Ok(loaded) => follow(loaded.rules, args.log),
+        Err(diagnostics) => refuse(&diagnostics),
+    }
+}
+
+/// Runs rules until a signal ends it.
+pub(super) fn follow(rules: Rules, args: LogArgs) -> Exit {
+    log::start(args);
+    let mut lines = Lines::new(rules.rules.len(), args.log_format);
+    match dispatch::run(&Arc::new(rules), &mut lines) {
+        Ok(()) => Exit::Ok,
+        Err(error) => fail(error, Exit::System),
+    }
+}

@@ -1,0 +1,238 @@
+//! A batch: what one run is told, and the queue of batches that wait for theirs.
+
+use std::collections::VecDeque;
+
+use indexmap::IndexMap;
+use indexmap::map::Entry;
+
+use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::rules::Per;
+
+/// What is known of one path of a batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Change {
+    /// Everything that happened to it.
+    pub(crate) mask: EventMask,
+    /// What it was when last seen.
+    pub(crate) subject: Subject,
+    /// Its old path, where a rename brought it.
+    pub(crate) from: Option<Vec<u8>>,
+    /// The label of that rename; 0 if there was none.
+    pub(crate) cookie: u32,
+}
+
+impl Change {
+    fn absorb(&mut self, later: Self) {
+        self.mask |= later.mask;
+        self.subject = later.subject;
+        if later.from.is_some() {
+            self.from = later.from;
+        }
+        if later.cookie != 0 {
+            self.cookie = later.cookie;
+        }
+    }
+}
+
+/// The changes that one run answers.
+///
+/// It is bounded by the number of distinct paths: however often a path changes, it is one entry. A batch
+/// that nothing but the start or an overflow made has no path at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Batch {
+    trigger: Trigger,
+    changes: IndexMap<Vec<u8>, Change>,
+}
+
+impl Batch {
+    /// A run that no path caused.
+    pub(crate) fn without_path(trigger: Trigger) -> Self {
+        Self { trigger, changes: IndexMap::new() }
+    }
+
+    /// How its first event became known.
+    pub(crate) fn trigger(&self) -> Trigger {
+        self.trigger
+    }
+
+    /// Every event of every path.
+    pub(crate) fn mask(&self) -> EventMask {
+        self.changes.values().fold(EventMask::default(), |mask, change| mask | change.mask)
+    }
+
+    /// How many distinct paths it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.changes.len()
+    }
+
+    /// The path of its first event, and what became of that path.
+    pub(crate) fn first(&self) -> Option<(&[u8], &Change)> {
+        self.iter().next()
+    }
+
+    /// The paths in the order of their first events.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Change)> {
+        self.changes.iter().map(|(path, change)| (path.as_slice(), change))
+    }
+
+    /// Adds what happened later. Keeps the order of first events and every path.
+    pub(crate) fn merge(&mut self, later: Self) {
+        for (path, change) in later.changes {
+            match self.changes.entry(path) {
+                Entry::Occupied(mut known) => known.get_mut().absorb(change),
+                Entry::Vacant(new) => {
+                    new.insert(change);
+                }
+            }
+        }
+    }
+
+    /// Takes off everything after the first `keep` paths; none if there is no more.
+    pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
+        (keep < self.len()).then(|| Self { trigger: self.trigger, changes: self.changes.split_off(keep) })
+    }
+}
+
+impl From<Event> for Batch {
+    fn from(event: Event) -> Self {
+        let Event { mask, path, subject, from, cookie, trigger } = event;
+        let change = Change { mask, subject, from, cookie };
+        Self { trigger, changes: IndexMap::from([(path, change)]) }
+    }
+}
+
+/// Batches in the order in which they are to run.
+///
+/// With `per = "batch"` or `"file"` it never holds more than one: the next merges into it. With
+/// `per = "event"` nothing is merged, so it grows with every event that waits.
+#[derive(Debug, Default)]
+pub(crate) struct Queue(VecDeque<Batch>);
+
+impl Queue {
+    /// Adds batches that came later.
+    pub(crate) fn append(&mut self, later: Self, per: Per) {
+        for batch in later.0 {
+            match self.0.back_mut() {
+                Some(last) if per != Per::Event => last.merge(batch),
+                _ => self.0.push_back(batch),
+            }
+        }
+    }
+
+    /// Gives back a batch that came before all others.
+    pub(crate) fn put_back(&mut self, mut earlier: Batch, per: Per) {
+        if per != Per::Event
+            && let Some(next) = self.0.pop_front()
+        {
+            earlier.merge(next);
+        }
+        self.0.push_front(earlier);
+    }
+
+    /// Takes the batch that is to run first.
+    pub(crate) fn take(&mut self) -> Option<Batch> {
+        self.0.pop_front()
+    }
+
+    /// All of it as one batch.
+    pub(crate) fn into_one(self) -> Option<Batch> {
+        self.0.into_iter().reduce(|mut all, later| {
+            all.merge(later);
+            all
+        })
+    }
+
+    /// The batch that is to run first.
+    pub(crate) fn first(&self) -> Option<&Batch> {
+        self.0.front()
+    }
+
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// How many changes wait, where a batch without a path counts as one.
+    pub(crate) fn changes(&self) -> usize {
+        self.0.iter().map(|batch| batch.len().max(1)).sum()
+    }
+}
+
+impl From<Batch> for Queue {
+    fn from(batch: Batch) -> Self {
+        Self(VecDeque::from([batch]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(path: &str, mask: EventMask) -> Event {
+        let path = path.into();
+        Event { mask, path, subject: Subject::File, from: None, cookie: 0, trigger: Trigger::Event }
+    }
+
+    fn batch(paths: &[&str]) -> Batch {
+        let mut batch = Batch::without_path(Trigger::Scan);
+        for path in paths {
+            batch.merge(event(path, EventMask::CREATE).into());
+        }
+        batch
+    }
+
+    fn paths(batch: &Batch) -> Vec<&[u8]> {
+        batch.iter().map(|(path, _)| path).collect()
+    }
+
+    #[test]
+    fn merging_keeps_the_order_of_first_events_and_every_path() {
+        let mut first = batch(&["b", "a"]);
+        first.merge(batch(&["c", "b"]));
+        assert_eq!(paths(&first), [b"b", b"a", b"c"]);
+        assert_eq!(first.trigger(), Trigger::Scan);
+    }
+
+    #[test]
+    fn a_path_gathers_its_events_and_keeps_its_old_name() {
+        let renamed = Event { from: Some(b"old".into()), cookie: 7, ..event("a", EventMask::MOVED_TO) };
+        let mut batch = Batch::from(renamed);
+        let gone = Event { subject: Subject::Gone, ..event("a", EventMask::DELETE) };
+        batch.merge(gone.into());
+        let (_, change) = batch.first().unwrap();
+        assert_eq!(change.mask, EventMask::MOVED_TO | EventMask::DELETE);
+        assert_eq!((change.subject, change.cookie), (Subject::Gone, 7));
+        assert_eq!(change.from.as_deref(), Some(&b"old"[..]));
+    }
+
+    #[test]
+    fn splitting_loses_nothing() {
+        let mut first = batch(&["a", "b", "c"]);
+        let rest = first.split_off(2).unwrap();
+        assert_eq!((paths(&first).len(), paths(&rest)), (2, vec![&b"c"[..]]));
+        assert_eq!(first.split_off(2), None);
+    }
+
+    #[test]
+    fn a_queue_merges_batches_but_never_single_events() {
+        let mut merged = Queue::from(batch(&["b"]));
+        merged.append(batch(&["c"]).into(), Per::Batch);
+        merged.put_back(batch(&["a"]), Per::Batch);
+        assert_eq!(paths(&merged.take().unwrap()), [b"a", b"b", b"c"]);
+        assert!(merged.is_empty());
+
+        let mut single = Queue::from(batch(&["a"]));
+        single.append(batch(&["a"]).into(), Per::Event);
+        single.put_back(batch(&["a"]), Per::Event);
+        assert_eq!((single.changes(), single.take().unwrap().len()), (3, 1));
+    }
+
+    #[test]
+    fn a_batch_without_a_path_is_one_change() {
+        let mut queue = Queue::from(Batch::without_path(Trigger::Start));
+        assert_eq!(queue.changes(), 1);
+        queue.append(batch(&["a"]).into(), Per::Batch);
+        assert_eq!(queue.changes(), 1);
+        assert_eq!(queue.take().unwrap().trigger(), Trigger::Start);
+    }
+}

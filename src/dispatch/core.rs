@@ -1,0 +1,235 @@
+//! The core: events and the fate of runs in, effects out. It is told the time and touches nothing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::job::{Job, Limits, RunId};
+use super::lane::{self, LaneId};
+use super::lanes::Lanes;
+use super::report::{Report, Status};
+use super::slots::Slots;
+use super::turn::Turn;
+use crate::event::Event;
+use crate::rules::{Match, Rules};
+use crate::time::MonoTime;
+
+/// What the core is told.
+///
+/// The driver answers each [`Effect::Spawn`] with `Spawned` or `SpawnFailed`, and tells of each spawned run
+/// first `Exited`, then `Gone`. What speaks of an unknown run is ignored.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// Something happened to a path.
+    Event(Event),
+    /// The kernel's queue overflowed. Changes are found again by looking, deletions are not: every rule with
+    /// `per = "batch"` that asks for them gets a run.
+    Rescan,
+    /// Every initial watch is in place: rules with `on_start` run.
+    Ready,
+    /// [`Core::deadline`] has passed.
+    Due,
+    /// A run has begun.
+    Spawned {
+        /// Which.
+        run: RunId,
+    },
+    /// A run could not be started.
+    SpawnFailed {
+        /// Which.
+        run: RunId,
+        /// Why: the system's message.
+        error: String,
+    },
+    /// The leader of a run's process group has exited. It must not have been reaped: the group is
+    /// signalled now.
+    Exited {
+        /// Which.
+        run: RunId,
+        /// How.
+        status: Status,
+    },
+    /// A run's process group is empty but for its leader, which has exited.
+    Gone {
+        /// Which.
+        run: RunId,
+    },
+    /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
+    Halt,
+    /// End at once: what runs is sent SIGKILL.
+    Kill,
+}
+
+/// What the core asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start this.
+    Spawn(Job),
+    /// Send a signal to the process group of a run.
+    Signal {
+        /// Which.
+        run: RunId,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// Tell the user.
+    Report(Report),
+    /// Everything has ended after [`Input::Halt`] or [`Input::Kill`]. Comes once.
+    Exit,
+}
+
+/// Whether tripline goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It does.
+    Live,
+    /// It ends: what runs was sent SIGTERM.
+    Halting,
+    /// It ends at once: what runs was sent SIGKILL.
+    Killing,
+    /// Nothing runs any more.
+    Over,
+}
+
+/// The state of all rules: what collects, what waits and what runs.
+#[derive(Debug)]
+pub struct Core {
+    pub(super) rules: Arc<Rules>,
+    pub(super) limits: Limits,
+    pub(super) phase: Phase,
+    pub(super) lanes: Lanes,
+    pub(super) slots: Slots,
+    pub(super) runs: HashMap<RunId, LaneId>,
+    pub(super) last_run: RunId,
+    /// Empty between steps; kept for its memory.
+    pub(super) matches: Vec<Match>,
+}
+
+impl Core {
+    /// A core in which nothing has happened yet.
+    #[must_use]
+    pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
+        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limit));
+        let (runs, matches) = (HashMap::new(), Vec::new());
+        let (lanes, last_run) = (Lanes::default(), RunId::default());
+        Self { rules, limits, phase: Phase::Live, lanes, slots, runs, last_run, matches }
+    }
+
+    /// Takes one step: `now` never goes back. Appends what is to be done, in order.
+    pub fn step(&mut self, input: Input, now: MonoTime, effects: &mut Vec<Effect>) {
+        let mut turn = Turn { core: self, now, effects };
+        turn.take(input);
+        turn.expire();
+        turn.fill_slots();
+        turn.finish();
+    }
+
+    /// The moment at which [`Input::Due`] is to come; none if nothing waits for a time. It has not passed
+    /// after a step at `now`, so that the driver can sleep until then.
+    #[must_use]
+    pub fn deadline(&self) -> Option<MonoTime> {
+        self.lanes.deadline()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::event::{EventMask, Subject, Trigger};
+    use crate::rules::{GitFiles, SourceFile, Surroundings};
+
+    /// A core with one rule that restarts, told inputs at milliseconds.
+    struct Bench(Core);
+
+    impl Bench {
+        fn new() -> Self {
+            let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n".to_owned();
+            let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+            let around = Surroundings { directory: "/w".into(), home: None, files };
+            let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
+            Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))
+        }
+
+        fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
+            let mut effects = Vec::new();
+            self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
+            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects
+        }
+
+        /// Changes a file and waits until the spawn is asked for, at 50.
+        fn starting() -> Self {
+            let mut bench = Self::new();
+            bench.at(0, change());
+            assert!(matches!(bench.at(50, Input::Due)[..], [Effect::Spawn(_)]));
+            bench
+        }
+    }
+
+    const RUN: RunId = RunId(1);
+
+    fn change() -> Input {
+        let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
+        let (path, subject, trigger) = (b"/w/a".to_vec(), Subject::File, Trigger::Event);
+        Input::Event(Event { mask, path, subject, from: None, cookie: 0, trigger })
+    }
+
+    fn exited() -> Input {
+        Input::Exited { run: RUN, status: Status::Exited(0) }
+    }
+
+    #[test]
+    fn what_comes_due_while_a_run_starts_stops_it_as_soon_as_it_is_there() {
+        let mut bench = Bench::starting();
+        bench.at(60, change());
+        assert_eq!(bench.0.deadline(), None);
+        assert_eq!(bench.at(200, Input::Due), []);
+        let term = Effect::Signal { run: RUN, signal: libc::SIGTERM };
+        assert_eq!(bench.at(210, Input::Spawned { run: RUN }), [term]);
+    }
+
+    #[test]
+    fn a_run_that_starts_while_tripline_ends_is_ended() {
+        for (order, signal) in [(Input::Halt, libc::SIGTERM), (Input::Kill, libc::SIGKILL)] {
+            let mut bench = Bench::starting();
+            assert_eq!(bench.at(60, order), []);
+            assert_eq!(bench.at(70, Input::Spawned { run: RUN }), [Effect::Signal { run: RUN, signal }]);
+            bench.at(80, exited());
+            assert_eq!(bench.at(90, Input::Gone { run: RUN }), [Effect::Exit]);
+        }
+    }
+
+    #[test]
+    fn a_spawn_that_fails_while_tripline_ends_is_the_end() {
+        let mut bench = Bench::starting();
+        assert_eq!(bench.at(60, Input::Halt), []);
+        assert_eq!(bench.at(70, Input::SpawnFailed { run: RUN, error: "no".into() }), [Effect::Exit]);
+    }
+
+    #[test]
+    fn a_group_is_gone_only_after_its_leader() {
+        let mut bench = Bench::starting();
+        bench.at(50, Input::Spawned { run: RUN });
+        bench.at(100, change());
+        assert!(matches!(bench.at(150, Input::Due)[..], [Effect::Signal { .. }]));
+        assert_eq!(bench.at(160, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(170, exited()), []);
+        assert!(matches!(bench.at(180, Input::Gone { run: RUN })[..], [Effect::Spawn(_)]));
+    }
+
+    #[test]
+    fn what_comes_out_of_order_does_no_harm() {
+        let mut bench = Bench::starting();
+        bench.at(50, Input::Spawned { run: RUN });
+        assert_eq!(bench.at(60, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(60, Input::Spawned { run: RUN }), []);
+        assert_eq!(bench.at(60, Input::Exited { run: RunId(7), status: Status::Exited(0) }), []);
+        bench.at(70, exited());
+        assert_eq!(bench.at(70, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(80, Input::Gone { run: RUN }), []);
+        assert_eq!(bench.at(90, Input::Halt), [Effect::Exit]);
+        assert_eq!(bench.at(90, Input::Kill), []);
+    }
+}

@@ -1,0 +1,238 @@
+//! The processes of the runs: started, read from, signalled and waited for.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use super::environment::{Environment, explain};
+use super::lines::Lines;
+use super::output::Sink;
+use crate::dispatch::{Job, RunId, StdinSource};
+use crate::sys::{
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
+    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
+};
+
+/// What a pipe holds by default (pipe(7)).
+const BUFFER: usize = 64 * 1024;
+
+/// Standard output and standard error.
+const STREAMS: usize = 2;
+
+#[derive(Debug)]
+struct Child {
+    pid: Pid,
+    /// Its leader has been waited for; others of the group live.
+    reaped: bool,
+    streams: [Option<Stream>; STREAMS],
+    /// What `TRIPLINE_PATHS_FILE` names.
+    _paths: Option<OwnedFd>,
+    /// The group that had the terminal before.
+    foreground: Option<Pid>,
+}
+
+#[derive(Debug)]
+struct Stream {
+    fd: OwnedFd,
+    lines: Lines,
+    polled: bool,
+}
+
+/// All runs that have a process.
+#[derive(Debug)]
+pub(super) struct Children {
+    by_run: HashMap<RunId, Child>,
+    by_pid: HashMap<Pid, RunId>,
+    environment: Environment,
+    /// Whether output goes through tripline, to be told apart.
+    prefixed: bool,
+    buffer: Vec<u8>,
+}
+
+impl Children {
+    pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
+        let (by_run, by_pid) = (HashMap::new(), HashMap::new());
+        Self { by_run, by_pid, environment, prefixed, buffer: vec![0; BUFFER] }
+    }
+
+    /// Starts a job's process.
+    ///
+    /// # Errors
+    /// Why it could not be, in words.
+    pub(super) fn start(
+        &mut self,
+        job: &Job,
+        name: &str,
+        sinks: &[Sink; STREAMS],
+        epoll: &Epoll,
+    ) -> Result<(), String> {
+        let program = self.environment.program(job, is_executable).ok_or("not found in PATH")?;
+        let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
+            SpawnError::System(error) => explain(&error, &program, &job.cwd),
+            SpawnError::Nul => error.to_string(),
+        })?;
+        self.by_pid.insert(child.pid, job.run);
+        self.by_run.insert(job.run, child);
+        self.poll(job.run, true, epoll);
+        Ok(())
+    }
+
+    fn spawn(
+        &self,
+        job: &Job,
+        name: &str,
+        program: &Path,
+        sinks: &[Sink; STREAMS],
+    ) -> Result<Child, SpawnError> {
+        let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
+        let variable = paths.as_ref().map(|fd| (b"TRIPLINE_PATHS_FILE".to_vec(), path_of(fd)));
+        let content = match &job.stdin {
+            StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
+            StdinSource::Null | StdinSource::Inherit => None,
+        };
+        let mut pipes = [None, None];
+        if self.prefixed {
+            pipes = [Some(pipe()?), Some(pipe()?)];
+        }
+        let own_stdin = io::stdin();
+        let inherited = job.stdin == StdinSource::Inherit;
+        let fds = SpawnFds {
+            stdin: content.as_ref().map(AsFd::as_fd).or_else(|| inherited.then(|| own_stdin.as_fd())),
+            stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
+            stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
+        };
+        let env = self.environment.of(job, variable.as_ref());
+        let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
+        let streams = pipes.map(|ends| {
+            let (fd, _) = ends?;
+            Some(Stream { fd, lines: Lines::new(name), polled: false })
+        });
+        let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
+        Ok(Child { pid, reaped: false, streams, _paths: paths, foreground })
+    }
+
+    /// The run whose leader this is.
+    pub(super) fn run_of(&self, pid: Pid) -> Option<RunId> {
+        self.by_pid.get(&pid).copied()
+    }
+
+    /// Sends a signal to a run's process group.
+    pub(super) fn signal(&self, run: RunId, signal: i32) {
+        if let Some(child) = self.by_run.get(&run)
+            && !(child.reaped && group_is_empty(child.pid))
+        {
+            signal_group(child.pid, signal);
+            if signal == libc::SIGTERM {
+                // A process that is stopped would not see it.
+                signal_group(child.pid, libc::SIGCONT);
+            }
+        }
+    }
+
+    /// Waits for a leader that has ended.
+    pub(super) fn reap(&mut self, run: RunId) {
+        if let Some(child) = self.by_run.get_mut(&run) {
+            reap(child.pid);
+            child.reaped = true;
+            self.by_pid.remove(&child.pid);
+        }
+    }
+
+    /// The runs of whose process groups nothing is left.
+    pub(super) fn gone(&self) -> Vec<RunId> {
+        let gone = |child: &Child| child.reaped && group_is_empty(child.pid);
+        self.by_run.iter().filter(|(_, child)| gone(child)).map(|(&run, _)| run).collect()
+    }
+
+    /// Forgets a run, its last output passed on.
+    pub(super) fn remove(&mut self, run: RunId, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
+        for stream in 0..STREAMS {
+            while self.pass_on(run, stream, sinks, epoll) {}
+        }
+        let Some(child) = self.by_run.remove(&run) else { return };
+        for (stream, sink) in child.streams.into_iter().zip(sinks) {
+            let mut out = Vec::new();
+            if let Some(mut stream) = stream {
+                stream.lines.end(&mut out);
+            }
+            sink.put(&out, epoll);
+        }
+        if let Some(group) = child.foreground {
+            let _ = set_foreground_group(io::stdin().as_fd(), group);
+        }
+    }
+
+    /// Passes on what a run has written to one of its streams; answers whether there may be more.
+    pub(super) fn pass_on(
+        &mut self,
+        run: RunId,
+        at: usize,
+        sinks: &mut [Sink; STREAMS],
+        epoll: &Epoll,
+    ) -> bool {
+        let Some(child) = self.by_run.get_mut(&run) else { return false };
+        let Some(stream) = &mut child.streams[at] else { return false };
+        let mut out = Vec::new();
+        let more = match read(stream.fd.as_fd(), &mut self.buffer) {
+            Ok(Some(bytes)) => {
+                stream.lines.push(bytes, &mut out);
+                true
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            Ok(None) | Err(_) => {
+                stream.lines.end(&mut out);
+                // Closing it takes it out of the epoll set.
+                child.streams[at] = None;
+                false
+            }
+        };
+        sinks[at].put(&out, epoll);
+        more
+    }
+
+    /// Reads from the children, or lets them wait.
+    pub(super) fn poll_all(&mut self, wanted: bool, epoll: &Epoll) {
+        let runs: Vec<_> = self.by_run.keys().copied().collect();
+        for run in runs {
+            self.poll(run, wanted, epoll);
+        }
+    }
+
+    fn poll(&mut self, run: RunId, wanted: bool, epoll: &Epoll) {
+        let Some(child) = self.by_run.get_mut(&run) else { return };
+        for (at, stream) in child.streams.iter_mut().enumerate() {
+            if let Some(stream) = stream
+                && stream.polled != wanted
+            {
+                let fd = stream.fd.as_fd();
+                let done = if wanted { epoll.add_readable(fd, token(run, at)) } else { epoll.remove(fd) };
+                stream.polled = wanted && done.is_ok();
+            }
+        }
+    }
+}
+
+/// How epoll names a run's stream. Run ids begin at 1, so that the numbers below 2 are free.
+pub(super) const fn token(run: RunId, stream: usize) -> u64 {
+    run.0 * STREAMS as u64 + stream as u64
+}
+
+/// The run and stream that a token names.
+pub(super) const fn of_token(token: u64) -> (RunId, usize) {
+    (RunId(token / STREAMS as u64), (token % STREAMS as u64) as usize)
+}
+
+/// A path by which a child, which does not inherit the descriptor, can open the file.
+fn path_of(file: &OwnedFd) -> Vec<u8> {
+    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
+}
+
+/// Makes a run's group the terminal's foreground, if tripline is that now: one in the background is
+/// stopped when it reads. It may have tried already.
+fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
+    let before = foreground_group(terminal).ok()?;
+    set_foreground_group(terminal, group).ok()?;
+    signal_group(group, libc::SIGCONT);
+    Some(before)
+}

@@ -1,0 +1,115 @@
+//! What a job's process gets: tripline's environment under the job's variables, and the program's path.
+//! Pure but for the question whether a file can be executed.
+
+use std::collections::HashSet;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+use crate::dispatch::{Job, Variable, is_inherited};
+use crate::event::as_path;
+
+/// Where programs are looked for without a `PATH`, as execvp(3) does.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
+
+/// The variables every command inherits.
+#[derive(Clone, Debug)]
+pub(super) struct Environment {
+    inherited: Vec<Variable>,
+}
+
+impl Environment {
+    /// Of this process's variables, those that are passed on.
+    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        let bytes = variables.map(|(name, value)| (name.into_vec(), value.into_vec()));
+        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).collect() }
+    }
+
+    /// As `NAME=VALUE` strings.
+    pub(super) fn strings(&self) -> Vec<Vec<u8>> {
+        self.inherited.iter().map(|(name, value)| joined(name, value)).collect()
+    }
+
+    /// A job's whole environment: `more` and its own variables win over inherited ones.
+    pub(super) fn of(&self, job: &Job, more: Option<&Variable>) -> Vec<Vec<u8>> {
+        let own: Vec<_> = job.env.iter().chain(more).collect();
+        let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
+        let inherited = self.inherited.iter().filter(|(name, _)| !names.contains(name.as_slice()));
+        inherited.chain(own).map(|(name, value)| joined(name, value)).collect()
+    }
+
+    /// The file to execute for a job's program: itself if it has a slash, else the first in the job's
+    /// `PATH` that `is_executable` takes. Relative directories are relative to the job's.
+    pub(super) fn program(&self, job: &Job, is_executable: impl Fn(&Path) -> bool) -> Option<PathBuf> {
+        let name = job.argv.first()?;
+        if name.contains(&b'/') {
+            return Some(as_path(name).to_path_buf());
+        }
+        let find = |(name, _): &&Variable| name == b"PATH";
+        let path = job.env.iter().rfind(find).or_else(|| self.inherited.iter().find(find));
+        let path = path.map_or(DEFAULT_PATH, |(_, value)| value);
+        let candidates = path.split(|&b| b == b':').map(|dir| job.cwd.join(as_path(dir)).join(as_path(name)));
+        candidates.into_iter().find(|candidate| is_executable(candidate))
+    }
+}
+
+fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
+    [name, b"=", value].concat()
+}
+
+/// Says what is missing where execve(2) only says that something is.
+pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> String {
+    if error.kind() != std::io::ErrorKind::NotFound {
+        return error.to_string();
+    }
+    if !cwd.is_dir() {
+        return format!("its working directory {} is not there", cwd.display());
+    }
+    if cwd.join(program).is_file() {
+        return format!("the interpreter that {} names is not there", program.display());
+    }
+    "No such file or directory".to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::{RunId, StdinSource};
+    use crate::rules::RuleId;
+
+    fn job(program: &str, env: &[(&str, &str)]) -> Job {
+        let bytes = |text: &str| text.as_bytes().to_vec();
+        Job {
+            run: RunId(1),
+            rule: RuleId(0),
+            argv: vec![bytes(program)],
+            env: env.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
+            cwd: "/work".into(),
+            stdin: StdinSource::Null,
+            paths: Vec::new(),
+        }
+    }
+
+    fn environment(variables: &[(&str, &str)]) -> Environment {
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())))
+    }
+
+    #[test]
+    fn the_jobs_variables_win_and_each_name_comes_once() {
+        let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
+        let all = inherited.of(&job("x", &[("B", "3")]), Some(&(b"C".to_vec(), b"4".to_vec())));
+        assert_eq!(all, [b"A=1", b"B=3", b"C=4"]);
+    }
+
+    #[test]
+    fn a_program_is_found_as_a_shell_would_in_the_jobs_path() {
+        let inherited = environment(&[("PATH", "/bin:bin:/opt")]);
+        let at = |program, env: &[_], there: &str| {
+            inherited.program(&job(program, env), |path| path == Path::new(there))
+        };
+        assert_eq!(at("make", &[], "/opt/make"), Some("/opt/make".into()));
+        assert_eq!(at("make", &[], "/work/bin/make"), Some("/work/bin/make".into()));
+        assert_eq!(at("make", &[("PATH", "/usr/bin")], "/opt/make"), None);
+        assert_eq!(at("./make", &[], "nowhere"), Some("./make".into()));
+    }
+}

@@ -1,0 +1,251 @@
+//! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
+//! output and tripline's own, with the core's deadline as its timeout.
+
+mod children;
+mod environment;
+mod lines;
+mod output;
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::sync::Arc;
+
+use self::children::{Children, of_token};
+use self::environment::Environment;
+use self::output::Sink;
+use super::{Core, Effect, Input, Job, Limits, Report, Status};
+use crate::rules::Rules;
+use crate::sys::{
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
+    stderr, stdout,
+};
+use crate::time::Clock;
+use crate::watch::{Message, Notice, WatchError, Watcher};
+
+/// What a person is told, as bytes for standard error.
+pub trait View {
+    /// Something about a run.
+    fn report(&mut self, report: &Report, out: &mut Vec<u8>);
+    /// Something about the watcher.
+    fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
+}
+
+/// Why running ended, if not because it was asked to.
+#[derive(Debug)]
+pub enum RunError {
+    /// Nothing can be watched.
+    Watch(WatchError),
+    /// The watcher has ended.
+    Watcher(String),
+    /// A system call that everything rests on failed.
+    System(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Watch(error) => error.fmt(f),
+            Self::Watcher(reason) => write!(f, "the watcher has failed: {reason}"),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+impl From<io::Error> for RunError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+const STDOUT: u64 = u64::MAX;
+const STDERR: u64 = u64::MAX - 1;
+const SIGNALS: u64 = u64::MAX - 2;
+const WATCHER: u64 = u64::MAX - 3;
+
+/// Runs the rules until a signal ends it. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// calling thread, and makes the process a subreaper.
+///
+/// # Errors
+/// [`RunError`]; whatever runs by then is left to itself.
+pub fn run(rules: &Arc<Rules>, view: &mut dyn View) -> Result<(), RunError> {
+    // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
+    let _ = close_on_exec_from(3);
+    become_subreaper()?;
+    let signals = SignalFd::new()?;
+    let epoll = Epoll::new()?;
+    epoll.add_readable(signals.as_fd(), SIGNALS)?;
+    let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
+    epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    let environment = Environment::new(std::env::vars_os());
+    let strings = environment.strings();
+    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let driver = Driver {
+        core: Core::new(Arc::clone(rules), limits),
+        children: Children::new(environment, rules.rules.len() > 1),
+        sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
+        clock: Clock::start(),
+        rules,
+        view,
+        signals,
+        watcher,
+        epoll,
+        reading: true,
+        halting: false,
+        over: false,
+    };
+    driver.run()
+}
+
+struct Driver<'a> {
+    core: Core,
+    children: Children,
+    /// Standard output and standard error.
+    sinks: [Sink; 2],
+    clock: Clock,
+    rules: &'a Rules,
+    view: &'a mut dyn View,
+    signals: SignalFd,
+    watcher: Watcher,
+    epoll: Epoll,
+    /// Whether children's output is read, or left to wait for ours.
+    reading: bool,
+    halting: bool,
+    over: bool,
+}
+
+impl Driver<'_> {
+    fn run(mut self) -> Result<(), RunError> {
+        let mut ready = Vec::new();
+        while !self.over {
+            let timeout = self.core.deadline().map(|at| at.since(self.clock.now()));
+            self.epoll.wait(timeout, &mut ready)?;
+            for Ready { token } in ready.drain(..) {
+                match token {
+                    SIGNALS => self.signals()?,
+                    WATCHER => self.messages()?,
+                    STDOUT => self.sinks[0].flush(&self.epoll),
+                    STDERR => self.sinks[1].flush(&self.epoll),
+                    stream => self.output(stream),
+                }
+            }
+            self.step(Input::Due);
+            self.balance();
+        }
+        self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
+        Ok(())
+    }
+
+    /// Tells the core, and does what it asks for, until it asks for nothing.
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.core.step(input, self.clock.now(), &mut effects);
+        let mut queue = VecDeque::from(effects);
+        while let Some(effect) = queue.pop_front() {
+            let Some(answer) = self.carry_out(effect) else { continue };
+            let mut more = Vec::new();
+            self.core.step(answer, self.clock.now(), &mut more);
+            queue.extend(more);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+        match effect {
+            Effect::Spawn(job) => return Some(self.spawn(&job)),
+            Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
+            Effect::Exit => self.over = true,
+        }
+        None
+    }
+
+    fn spawn(&mut self, job: &Job) -> Input {
+        let run = job.run;
+        let name = &self.rules.rules[job.rule.0].name;
+        match self.children.start(job, name, &self.sinks, &self.epoll) {
+            Ok(()) => Input::Spawned { run },
+            Err(error) => Input::SpawnFailed { run, error },
+        }
+    }
+
+    fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
+        let mut out = Vec::new();
+        tell(self.view, &mut out);
+        self.sinks[1].put(&out, &self.epoll);
+    }
+
+    fn signals(&mut self) -> io::Result<()> {
+        while let Some(signal) = self.signals.read()? {
+            match signal {
+                Signal::Stop => {
+                    let again = std::mem::replace(&mut self.halting, true);
+                    self.step(if again { Input::Kill } else { Input::Halt });
+                }
+                Signal::Child => self.exits(),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
+    /// for, while its number cannot be another's. Orphans that reach us are only waited for.
+    fn exits(&mut self) {
+        while let Some((pid, exit)) = peek_exit() {
+            let Some(run) = self.children.run_of(pid) else {
+                reap(pid);
+                continue;
+            };
+            let status = match exit {
+                Exit::Code(code) => Status::Exited(code),
+                Exit::Signal(signal) => Status::Signaled(signal),
+            };
+            self.step(Input::Exited { run, status });
+            self.children.reap(run);
+        }
+        for run in self.children.gone() {
+            self.children.remove(run, &mut self.sinks, &self.epoll);
+            self.step(Input::Gone { run });
+        }
+    }
+
+    fn messages(&mut self) -> Result<(), RunError> {
+        for message in self.watcher.take() {
+            match message {
+                Message::Event(event) => self.step(Input::Event(event)),
+                Message::Notice(notice) => self.notice(notice)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn notice(&mut self, notice: Notice) -> Result<(), RunError> {
+        self.tell(|view, out| view.notice(&notice, out));
+        match notice {
+            Notice::Ready { .. } => self.step(Input::Ready),
+            Notice::Overflow => self.step(Input::Rescan),
+            Notice::Failed { reason } => return Err(RunError::Watcher(reason)),
+            Notice::RootMissing { .. }
+            | Notice::RootFound { .. }
+            | Notice::Unreadable { .. }
+            | Notice::WatchLimit { .. } => {}
+        }
+        Ok(())
+    }
+
+    fn output(&mut self, token: u64) {
+        let (run, stream) = of_token(token);
+        self.children.pass_on(run, stream, &mut self.sinks, &self.epoll);
+    }
+
+    /// Stops reading from children while nobody takes what they have written.
+    fn balance(&mut self) {
+        let room = !self.sinks.iter().any(Sink::is_full);
+        if room != self.reading {
+            self.reading = room;
+            self.children.poll_all(room, &self.epoll);
+        }
+    }
+}

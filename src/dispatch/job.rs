@@ -1,0 +1,159 @@
+//! A job: everything that is needed to start one run.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use super::batch::Batch;
+use super::env::{self, Variable};
+use super::stdin::{self, StdinSource};
+use crate::event::as_path;
+use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Template};
+
+/// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RunId(pub u64);
+
+/// What the system allows a command.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// How many bytes a job's argv and variables may take in execve(2), counted as [`size`] does.
+    pub exec_bytes: usize,
+}
+
+impl Limits {
+    /// `arg_max` is `sysconf(_SC_ARG_MAX)`, `inherited` the variables that every command gets besides its
+    /// own. 6 KiB are left for `TRIPLINE_PATHS_FILE`, whose path is 4 KiB at most, and for the 2 KiB that
+    /// POSIX wants unused (xargs).
+    pub fn new<'a>(arg_max: usize, inherited: impl IntoIterator<Item = &'a [u8]>) -> Self {
+        const HEADROOM: usize = 6 * 1024;
+        let taken: usize = inherited.into_iter().map(size).sum();
+        Self { exec_bytes: arg_max.saturating_sub(taken + HEADROOM) }
+    }
+}
+
+/// What one argument, or one variable as `NAME=value`, takes in execve(2): itself, a NUL, a pointer.
+#[must_use]
+pub fn size(string: &[u8]) -> usize {
+    string.len() + 1 + size_of::<*const u8>()
+}
+
+/// Everything that is needed to start one run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Job {
+    /// The run.
+    pub run: RunId,
+    /// The rule it belongs to.
+    pub rule: RuleId,
+    /// The program and its arguments; never empty.
+    pub argv: Vec<Vec<u8>>,
+    /// Variables to set over those that are inherited (see [`is_inherited`](super::is_inherited)).
+    pub env: Vec<Variable>,
+    /// The directory to run in; absolute.
+    pub cwd: PathBuf,
+    /// What it reads.
+    pub stdin: StdinSource,
+    /// Every path, a NUL after each: the content of the file that `TRIPLINE_PATHS_FILE` is to name. Empty
+    /// if no path caused the run; then the variable stays unset.
+    pub paths: Vec<u8>,
+}
+
+/// The job for as much of `batch` as one run can take; the rest of the batch, if it is too much, is taken
+/// off and returned.
+pub(crate) fn build(
+    rules: &Rules,
+    id: RuleId,
+    run: RunId,
+    batch: &mut Batch,
+    limits: &Limits,
+) -> (Job, Option<Batch>) {
+    let rule = &rules.rules[id.0];
+    let rest = split(rules, rule, run, batch, limits);
+    let (argv, env) = invocation(rules, rule, run, batch);
+    let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
+    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
+}
+
+/// Takes off `batch` what `{paths}` cannot hold. One path always stays, so that the rest grows smaller.
+fn split(rules: &Rules, rule: &Rule, run: RunId, batch: &mut Batch, limits: &Limits) -> Option<Batch> {
+    let Command::Argv(templates) = &rule.command else { return None };
+    let times = templates.iter().filter(|template| **template == Template::Paths).count();
+    if times == 0 {
+        return None;
+    }
+    // With all paths in argv and variables as long as those of the whole batch, this counts too much
+    // rather than too little for every part of it.
+    let (argv, env) = invocation(rules, rule, run, batch);
+    let all: usize = batch.iter().map(|(path, _)| size(path) * times).sum();
+    let env: usize = env.iter().map(|(name, value)| size(name) + "=".len() + value.len()).sum();
+    let fixed = argv.iter().map(|element| size(element)).sum::<usize>() + env - all;
+    let room = limits.exec_bytes.saturating_sub(fixed);
+    batch.split_off(fits(batch.iter().map(|(path, _)| size(path) * times), room).max(1))
+}
+
+/// How many of `sizes` go into `room`, from the first.
+fn fits(sizes: impl Iterator<Item = usize>, room: usize) -> usize {
+    let sums = sizes.scan(0_usize, |sum, size| {
+        *sum += size;
+        Some(*sum)
+    });
+    sums.take_while(|&sum| sum <= room).count()
+}
+
+/// The argv and the variables for the whole of `batch`.
+fn invocation(rules: &Rules, rule: &Rule, run: RunId, batch: &Batch) -> (Vec<Vec<u8>>, Vec<Variable>) {
+    let first = batch.first();
+    let bytes = first.map_or(&b""[..], |(path, _)| path);
+    let (path, rel) = (as_path(bytes), rules.relative(bytes));
+    let captures = first.map(|_| rule.captures(rel.unwrap_or(bytes))).unwrap_or_default();
+    let event = batch.mask().to_string();
+    let fields = Fields {
+        path: bytes,
+        rel: rel.unwrap_or_default(),
+        name: path.file_name().map_or(&[], OsStrExt::as_bytes),
+        stem: path.file_stem().map_or(&[], OsStrExt::as_bytes),
+        ext: path.extension().map_or(&[], OsStrExt::as_bytes),
+        dir: path.parent().map_or(&[], |dir| dir.as_os_str().as_bytes()),
+        old_path: first.and_then(|(_, change)| change.from.as_deref()).unwrap_or_default(),
+        rule: rule.name.as_bytes(),
+        root: rules.settings.root.as_os_str().as_bytes(),
+        event: event.as_bytes(),
+        captures: &captures,
+    };
+    (argv(rules, rule, batch, &fields), env::variables(rule, run, batch, &fields))
+}
+
+fn argv(rules: &Rules, rule: &Rule, batch: &Batch, fields: &Fields<'_>) -> Vec<Vec<u8>> {
+    match &rule.command {
+        Command::Argv(templates) => templates
+            .iter()
+            .flat_map(|template| match template {
+                Template::Paths => batch.iter().map(|(path, _)| path.to_vec()).collect(),
+                Template::Text(_) => vec![template.render(fields)],
+            })
+            .collect(),
+        Command::Shell(text) => {
+            let shell = rules.settings.shell.iter().map(String::as_str);
+            let argv = shell.chain([text.as_str(), "tripline"]).map(|element| element.as_bytes().to_vec());
+            let path = batch.first().filter(|_| rule.per == Per::File).map(|(path, _)| path.to_vec());
+            argv.chain(path).collect()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_string_costs_its_bytes_a_nul_and_a_pointer() {
+        assert_eq!(size(b"abc"), 12);
+        assert_eq!(Limits::new(10_000, [&b"A=1"[..]]).exec_bytes, 10_000 - 12 - 6144);
+        assert_eq!(Limits::new(10, []).exec_bytes, 0);
+    }
+
+    #[test]
+    fn as_many_go_in_as_there_is_room_for() {
+        let sizes = || [10, 20, 5].into_iter();
+        assert_eq!([0, 10, 29, 30, 35].map(|room| fits(sizes(), room)), [0, 1, 1, 2, 3]);
+    }
+}

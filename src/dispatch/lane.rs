@@ -1,0 +1,283 @@
+//! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
+
+use std::collections::HashMap;
+
+use super::batch::{Batch, Queue};
+use super::core::Effect;
+use super::debounce::Debounce;
+use super::job::{self, Limits, RunId};
+use super::report::{Cause, Outcome, Report, Status};
+use super::schedule::{self, Action, Input, State};
+use super::slots::Slots;
+use crate::rules::{OnBusy, Per, Rule, RuleId, Rules};
+use crate::time::MonoTime;
+
+/// A lane, as the line for slots and the deadlines name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct LaneId(pub(crate) u64);
+
+/// What a lane collects for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// The rule.
+    pub(crate) rule: RuleId,
+    /// The path, with `per = "file"`.
+    pub(crate) path: Option<Vec<u8>>,
+}
+
+/// One run of a command.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// Its id.
+    pub(crate) id: RunId,
+    program: Vec<u8>,
+    batch: Batch,
+    started: MonoTime,
+    outcome: Option<(Outcome, MonoTime)>,
+}
+
+/// What the actions of a lane work on.
+pub(crate) struct Context<'a> {
+    pub(crate) rules: &'a Rules,
+    pub(crate) limits: &'a Limits,
+    pub(crate) now: MonoTime,
+    pub(crate) slots: &'a mut Slots,
+    pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
+    pub(crate) last_run: &'a mut RunId,
+    pub(crate) effects: &'a mut Vec<Effect>,
+    /// A run that goes on beside its lane, which needs a lane of its own now.
+    pub(crate) detached: Option<Run>,
+    /// How many changes were refused.
+    pub(crate) refused: usize,
+}
+
+impl Context<'_> {
+    fn report(&mut self, report: Report) {
+        self.effects.push(Effect::Report(report));
+    }
+
+    fn signal(&mut self, run: RunId, signal: i32) {
+        self.effects.push(Effect::Signal { run, signal });
+    }
+}
+
+/// See the [module](self).
+#[derive(Debug)]
+pub(crate) struct Lane {
+    id: LaneId,
+    rule: RuleId,
+    key: Option<Key>,
+    state: State,
+    collecting: Option<(Queue, Debounce)>,
+    due: Queue,
+    run: Option<Run>,
+    grace: Option<MonoTime>,
+}
+
+impl Lane {
+    /// An empty lane.
+    pub(crate) fn collecting_for(id: LaneId, key: Key) -> Self {
+        let rule = key.rule;
+        let state = State::Settling;
+        Self {
+            id,
+            rule,
+            key: Some(key),
+            state,
+            collecting: None,
+            due: Queue::default(),
+            run: None,
+            grace: None,
+        }
+    }
+
+    /// A lane that collects nothing and ends with `run`.
+    pub(crate) fn beside(id: LaneId, rule: RuleId, run: Run) -> Self {
+        let (due, run) = (Queue::default(), Some(run));
+        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, grace: None }
+    }
+
+    pub(crate) fn id(&self) -> LaneId {
+        self.id
+    }
+
+    pub(crate) fn rule(&self) -> RuleId {
+        self.rule
+    }
+
+    /// What it collects for, unless it is a run beside others.
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.key.as_ref()
+    }
+
+    /// Notes how its run ended: by itself, or before it began. The first note counts.
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
+        let Some(run) = &mut self.run else { return };
+        let outcome = match how {
+            Ok(status) => Outcome::Ended(status),
+            Err(error) => Outcome::NotStarted { program: run.program.clone(), error },
+        };
+        run.outcome.get_or_insert((outcome, now));
+    }
+
+    /// Whether it is known how its run ended.
+    pub(crate) fn end_is_known(&self) -> bool {
+        self.run.as_ref().is_some_and(|run| run.outcome.is_some())
+    }
+
+    /// Whether nothing collects, waits or runs.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state == State::Settling && self.collecting.is_none() && self.due.is_empty()
+    }
+
+    /// When it wants to be called.
+    pub(crate) fn deadline(&self) -> Option<MonoTime> {
+        let debounce = self.collecting.as_ref().map(|(_, debounce)| debounce.due());
+        match self.state {
+            State::Starting => None,
+            State::Stopping => [self.grace, debounce].into_iter().flatten().min(),
+            State::Settling | State::Ready | State::Running | State::Killing => debounce,
+        }
+    }
+
+    /// What its deadline means, now that it has passed. Takes it away, so that the next can be asked for.
+    pub(crate) fn expire(&mut self, now: MonoTime) -> Option<(Input, Queue)> {
+        if self.grace.take_if(|end| *end <= now).is_some() {
+            return Some((Input::Grace, Queue::default()));
+        }
+        self.collecting.take_if(|(_, debounce)| debounce.due() <= now).map(|(due, _)| (Input::Quiet, due))
+    }
+
+    /// Takes the table's next step. `fresh` is what came with the input: the change of a match, or what
+    /// is due.
+    pub(crate) fn apply(&mut self, input: Input, fresh: Queue, cx: &mut Context<'_>) {
+        let rule = &cx.rules.rules[self.rule.0];
+        let (state, action) = schedule::next(self.state, input, rule.on_busy);
+        self.state = state;
+        match action {
+            Action::Nothing => {}
+            Action::Collect => self.collect(fresh, rule, cx.now),
+            Action::Keep => self.due.append(fresh, rule.per),
+            Action::LineUp => self.line_up(fresh, rule.per, cx),
+            Action::Start => self.start(rule, cx),
+            Action::Begin => self.begin(rule, cx),
+            Action::Detach => {
+                cx.detached = self.run.take();
+                self.line_up(fresh, rule.per, cx);
+            }
+            Action::Restart => self.restart(fresh, rule, cx),
+            Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
+            Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
+            Action::Term => self.term(rule, cx),
+            Action::Refuse => cx.refused = self.refuse(),
+            Action::Stop => {
+                cx.refused = self.refuse();
+                self.stop(None, rule, cx);
+            }
+            Action::Kill => self.kill(rule, cx),
+            Action::Finish => self.finish(rule, cx),
+        }
+    }
+
+    fn collect(&mut self, fresh: Queue, rule: &Rule, now: MonoTime) {
+        let start = || (Queue::default(), Debounce::start(rule.debounce, rule.max_wait, now));
+        let (queue, debounce) = self.collecting.get_or_insert_with(start);
+        queue.append(fresh, rule.per);
+        debounce.note(now);
+    }
+
+    fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
+        self.due.append(fresh, per);
+        cx.slots.line_up(self.rule, self.id);
+    }
+
+    /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
+    fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        if let Some((collecting, _)) = self.collecting.take() {
+            self.due.append(collecting, rule.per);
+        }
+        let Some(mut batch) = self.due.take() else { return };
+        cx.last_run.0 += 1;
+        let id = *cx.last_run;
+        let (job, rest) = job::build(cx.rules, self.rule, id, &mut batch, cx.limits);
+        if let Some(rest) = rest {
+            self.due.put_back(rest, rule.per);
+        }
+        let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
+        cx.report(Report::Started { rule: name, run: id, cause });
+        let program = job.argv.first().cloned().unwrap_or_default();
+        self.run = Some(Run { id, program, batch, started: cx.now, outcome: None });
+        cx.runs.insert(id, self.id);
+        cx.effects.push(Effect::Spawn(job));
+    }
+
+    fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(run) = &mut self.run else { return };
+        run.started = cx.now;
+        if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
+            self.apply(Input::Quiet, Queue::default(), cx);
+        }
+    }
+
+    fn restart(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
+        let cause = fresh.first().map(|batch| Cause::of(batch, cx.rules));
+        self.due.append(fresh, rule.per);
+        if let Some(run) = &self.run {
+            self.due.put_back(run.batch.clone(), rule.per);
+        }
+        self.stop(cause, rule, cx);
+    }
+
+    fn deliver(&mut self, signal: i32, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
+        let (Some(run), Some(batch)) = (&self.run, fresh.into_one()) else { return };
+        let cause = Cause::of(&batch, cx.rules);
+        cx.report(Report::Signalled { rule: rule.name.clone(), run: run.id, signal, cause });
+        cx.signal(run.id, signal);
+    }
+
+    fn stop(&mut self, cause: Option<Cause>, rule: &Rule, cx: &mut Context<'_>) {
+        if let Some(run) = &self.run {
+            cx.report(Report::Stopping { rule: rule.name.clone(), run: run.id, cause });
+        }
+        self.term(rule, cx);
+    }
+
+    fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(run) = &self.run else { return };
+        self.grace = Some(cx.now + rule.stop_timeout);
+        cx.signal(run.id, libc::SIGTERM);
+    }
+
+    fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(run) = &self.run else { return };
+        self.grace = None;
+        cx.report(Report::Killing { rule: rule.name.clone(), run: run.id });
+        cx.signal(run.id, libc::SIGKILL);
+    }
+
+    fn refuse(&mut self) -> usize {
+        let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
+        collecting + std::mem::take(&mut self.due).changes()
+    }
+
+    fn finish(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        self.grace = None;
+        cx.slots.release(self.rule);
+        if let Some(Run { id, started, outcome: Some((outcome, at)), .. }) = self.run.take() {
+            cx.runs.remove(&id);
+            let elapsed = at.since(started);
+            cx.report(Report::Ended { rule: rule.name.clone(), run: id, outcome, elapsed });
+        }
+        if !self.due.is_empty() {
+            self.apply(Input::Quiet, Queue::default(), cx);
+        }
+    }
+}
+
+/// How many runs of the rule may go on at once.
+pub(crate) fn limit(rule: &Rule) -> usize {
+    match (rule.per, rule.on_busy) {
+        (Per::File, _) | (_, OnBusy::Parallel) => rule.max_parallel,
+        (Per::Batch | Per::Event, _) => 1,
+    }
+}

@@ -1,0 +1,76 @@
+//! All lanes that have something to do, found by what they collect and by when they want to be called.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::lane::{Key, Lane, LaneId, Run};
+use crate::rules::RuleId;
+use crate::time::MonoTime;
+
+/// The lanes. One that is idle is not kept, so that as many come and go as there are files.
+#[derive(Debug, Default)]
+pub(crate) struct Lanes {
+    by_id: BTreeMap<LaneId, Lane>,
+    by_key: HashMap<Key, LaneId>,
+    by_deadline: BTreeSet<(MonoTime, LaneId)>,
+    last: u64,
+}
+
+impl Lanes {
+    /// The lane that collects for `key`; a new one if there is none. To be [`put`](Self::put) back.
+    pub(crate) fn open(&mut self, key: Key) -> Lane {
+        if let Some(lane) = self.by_key.get(&key).copied().and_then(|id| self.take(id)) {
+            return lane;
+        }
+        let id = self.new_id();
+        self.by_key.insert(key.clone(), id);
+        Lane::collecting_for(id, key)
+    }
+
+    /// A lane for a run that goes on beside the one that it came from. To be [`put`](Self::put) back.
+    pub(crate) fn open_beside(&mut self, rule: RuleId, run: Run) -> Lane {
+        Lane::beside(self.new_id(), rule, run)
+    }
+
+    /// Takes a lane out, to change it and [`put`](Self::put) it back.
+    pub(crate) fn take(&mut self, id: LaneId) -> Option<Lane> {
+        let lane = self.by_id.remove(&id)?;
+        if let Some(deadline) = lane.deadline() {
+            self.by_deadline.remove(&(deadline, id));
+        }
+        Some(lane)
+    }
+
+    /// Puts a lane back, or forgets it if it is idle.
+    pub(crate) fn put(&mut self, lane: Lane) {
+        if lane.is_idle() {
+            if let Some(key) = lane.key() {
+                self.by_key.remove(key);
+            }
+            return;
+        }
+        if let Some(deadline) = lane.deadline() {
+            self.by_deadline.insert((deadline, lane.id()));
+        }
+        self.by_id.insert(lane.id(), lane);
+    }
+
+    /// When the first lane wants to be called.
+    pub(crate) fn deadline(&self) -> Option<MonoTime> {
+        self.by_deadline.first().map(|&(deadline, _)| deadline)
+    }
+
+    /// The lane that has wanted to be called for the longest time.
+    pub(crate) fn expired(&self, now: MonoTime) -> Option<LaneId> {
+        self.by_deadline.first().filter(|&&(deadline, _)| deadline <= now).map(|&(_, id)| id)
+    }
+
+    /// Every lane, oldest first.
+    pub(crate) fn ids(&self) -> Vec<LaneId> {
+        self.by_id.keys().copied().collect()
+    }
+
+    fn new_id(&mut self) -> LaneId {
+        self.last += 1;
+        LaneId(self.last)
+    }
+}

@@ -1,0 +1,212 @@
+//! What the dispatcher says: one value a line, its text without time or colour.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::batch::Batch;
+use super::escape::Escaped;
+use super::job::RunId;
+use crate::event::{EventMask, Trigger};
+use crate::rules::{Rules, SignalName};
+
+/// How a process ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It exited with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Signaled(i32),
+}
+
+/// What became of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its leader ended like this, and the whole process group is gone.
+    Ended(Status),
+    /// It could not be started.
+    NotStarted {
+        /// What was to be executed.
+        program: Vec<u8>,
+        /// Why it could not be.
+        error: String,
+    },
+}
+
+/// Why a run starts, is signalled or is stopped: the first change of its batch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// How the first change became known.
+    pub trigger: Trigger,
+    /// The path of the first change, relative to the root if it is inside, and what happened to it.
+    pub first: Option<(Vec<u8>, EventMask)>,
+    /// How many paths more there are.
+    pub more: usize,
+}
+
+impl Cause {
+    pub(crate) fn of(batch: &Batch, rules: &Rules) -> Self {
+        let shown = |path| rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path).to_vec();
+        let first = batch.first().map(|(path, change)| (shown(path), change.mask));
+        Self { trigger: batch.trigger(), first, more: batch.len().saturating_sub(1) }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((path, mask)) = &self.first else {
+            return f.write_str(match self.trigger {
+                Trigger::Start => "at start",
+                Trigger::Overflow => "after overflow",
+                Trigger::Event | Trigger::Scan => "on event",
+            });
+        };
+        write!(f, "{}", Escaped(path))?;
+        if mask.names().next().is_some() {
+            write!(f, " ({mask})")?;
+        }
+        if self.more > 0 {
+            write!(f, " and {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+/// Something a user wants to know. `rule` is the rule's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// A run begins: its process is started next.
+    Started {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+        /// Its cause.
+        cause: Cause,
+    },
+    /// A run is over, its whole process group with it; or it could not begin.
+    Ended {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+        /// What became of it.
+        outcome: Outcome,
+        /// From its start to the exit of its leader.
+        elapsed: Duration,
+    },
+    /// Changes came due during a run and were dropped, as the rule asks with `on_busy = "skip"`.
+    Skipped {
+        /// The rule.
+        rule: String,
+        /// How many.
+        changes: usize,
+    },
+    /// A batch was delivered as a signal.
+    Signalled {
+        /// The rule.
+        rule: String,
+        /// The run that was signalled.
+        run: RunId,
+        /// The signal's number.
+        signal: i32,
+        /// The cause.
+        cause: Cause,
+    },
+    /// A run was sent SIGTERM.
+    Stopping {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+        /// The change that it is started again for; none if tripline ends.
+        cause: Option<Cause>,
+    },
+    /// A run was sent SIGKILL.
+    Killing {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+    },
+    /// tripline ends, and these changes were still waiting.
+    Dropped {
+        /// The rule.
+        rule: String,
+        /// How many.
+        changes: usize,
+    },
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Started { rule, cause, .. } => write!(f, "{rule}: {cause}"),
+            Self::Ended { rule, outcome, .. } => write!(f, "{rule}: {outcome}"),
+            Self::Skipped { rule, changes } => {
+                write!(f, "{rule}: {} skipped, still running", Changes(*changes))
+            }
+            Self::Signalled { rule, signal, cause, .. } => {
+                write!(f, "{rule}: {cause}, sent {}", SignalName(*signal))
+            }
+            Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
+            Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
+            Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ended(Status::Exited(0)) => f.write_str("ok"),
+            Self::Ended(Status::Exited(code)) => write!(f, "exit code {code}"),
+            Self::Ended(Status::Signaled(signal)) => write!(f, "killed by {}", SignalName(*signal)),
+            Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
+        }
+    }
+}
+
+struct Changes(usize);
+
+impl fmt::Display for Changes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} change{}", self.0, if self.0 == 1 { "" } else { "s" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ended(outcome: Outcome) -> String {
+        let (rule, run) = ("test".to_owned(), RunId(1));
+        Report::Ended { rule, run, outcome, elapsed: Duration::ZERO }.to_string()
+    }
+
+    #[test]
+    fn an_outcome_reads_like_a_sentence() {
+        assert_eq!(ended(Outcome::Ended(Status::Exited(0))), "test: ok");
+        assert_eq!(ended(Outcome::Ended(Status::Exited(101))), "test: exit code 101");
+        assert_eq!(ended(Outcome::Ended(Status::Signaled(9))), "test: killed by SIGKILL");
+        let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
+        let missing = Outcome::NotStarted { program, error };
+        assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");
+    }
+
+    #[test]
+    fn a_cause_names_the_path_its_events_and_how_many_more() {
+        let first = Some((b"src/lib.rs".to_vec(), EventMask::CREATE | EventMask::CLOSE_WRITE));
+        let cause = Cause { trigger: Trigger::Event, first, more: 3 };
+        assert_eq!(cause.to_string(), "src/lib.rs (close_write,create) and 3 more");
+        let start = Cause { trigger: Trigger::Start, first: None, more: 0 };
+        assert_eq!(start.to_string(), "at start");
+    }
+
+    #[test]
+    fn one_change_is_not_changes() {
+        let rule = || "test".to_owned();
+        assert_eq!(Report::Dropped { rule: rule(), changes: 2 }.to_string(), "test: 2 changes not run");
+        assert_eq!(Report::Dropped { rule: rule(), changes: 1 }.to_string(), "test: 1 change not run");
+    }
+}

@@ -1,0 +1,186 @@
+//! One step of the core: each input finds the lanes that it concerns.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::batch::{Batch, Queue};
+use super::core::{Core, Effect, Input, Phase};
+use super::job::RunId;
+use super::lane::{Context, Key, Lane};
+use super::report::{Report, Status};
+use super::schedule;
+use crate::event::{Event, EventMask, Trigger};
+use crate::rules::{Match, Per, RuleId};
+use crate::time::MonoTime;
+
+/// A step in progress.
+pub(super) struct Turn<'a> {
+    pub(super) core: &'a mut Core,
+    pub(super) now: MonoTime,
+    pub(super) effects: &'a mut Vec<Effect>,
+}
+
+impl Turn<'_> {
+    /// Sees to the input itself.
+    pub(super) fn take(&mut self, input: Input) {
+        match input {
+            Input::Event(event) => self.event(&event),
+            Input::Rescan => self.rescan(),
+            Input::Ready => self.ready(),
+            Input::Due => {}
+            Input::Spawned { run } => self.spawned(run),
+            Input::SpawnFailed { run, error } => self.ended(run, Err(error), schedule::Input::SpawnFailed),
+            Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
+            Input::Gone { run } => self.gone(run),
+            Input::Halt => self.halt(),
+            Input::Kill => self.kill(),
+        }
+    }
+
+    /// Calls every lane whose deadline has passed.
+    pub(super) fn expire(&mut self) {
+        while let Some(id) = self.core.lanes.expired(self.now) {
+            let Some(mut lane) = self.core.lanes.take(id) else { return };
+            let Some((input, fresh)) = lane.expire(self.now) else { return self.core.lanes.put(lane) };
+            self.apply(lane, input, fresh);
+        }
+    }
+
+    /// Gives every free slot to a lane that stands in line.
+    pub(super) fn fill_slots(&mut self) {
+        while let Some(id) = self.core.slots.take() {
+            if let Some(lane) = self.core.lanes.take(id) {
+                self.apply(lane, schedule::Input::Slot, Queue::default());
+            }
+        }
+    }
+
+    /// Says that everything is over, once it is.
+    pub(super) fn finish(&mut self) {
+        let ending = matches!(self.core.phase, Phase::Halting | Phase::Killing);
+        if ending && self.core.runs.is_empty() {
+            self.core.phase = Phase::Over;
+            self.effects.push(Effect::Exit);
+        }
+    }
+
+    fn event(&mut self, event: &Event) {
+        if self.core.phase != Phase::Live {
+            return;
+        }
+        let mut matches = std::mem::take(&mut self.core.matches);
+        self.core.rules.matches(event, &mut matches);
+        for Match { rule } in matches.drain(..) {
+            let per_file = self.core.rules.rules[rule.0].per == Per::File;
+            let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
+            self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).into());
+        }
+        self.core.matches = matches;
+    }
+
+    fn rescan(&mut self) {
+        let lost = EventMask::CHANGE | EventMask::DELETE | EventMask::MOVED_FROM;
+        let rules = Arc::clone(&self.core.rules);
+        for (i, rule) in rules.rules.iter().enumerate() {
+            if rule.per == Per::Batch && rule.on.intersects(lost) {
+                self.without_path(RuleId(i), schedule::Input::Match, Trigger::Overflow);
+            }
+        }
+    }
+
+    fn ready(&mut self) {
+        let rules = Arc::clone(&self.core.rules);
+        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start) {
+            self.without_path(RuleId(i), schedule::Input::Quiet, Trigger::Start);
+        }
+    }
+
+    fn without_path(&mut self, rule: RuleId, input: schedule::Input, trigger: Trigger) {
+        if self.core.phase == Phase::Live {
+            let lane = self.core.lanes.open(Key { rule, path: None });
+            self.apply(lane, input, Batch::without_path(trigger).into());
+        }
+    }
+
+    fn spawned(&mut self, run: RunId) {
+        let Some(lane) = self.lane_of(run) else { return };
+        self.apply(lane, schedule::Input::Spawned, Queue::default());
+        let order = match self.core.phase {
+            Phase::Live | Phase::Over => return,
+            Phase::Halting => schedule::Input::Halt,
+            Phase::Killing => schedule::Input::Kill,
+        };
+        if let Some(lane) = self.lane_of(run) {
+            self.apply(lane, order, Queue::default());
+        }
+    }
+
+    fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
+        let Some(mut lane) = self.lane_of(run) else { return };
+        lane.note_end(how, self.now);
+        self.apply(lane, input, Queue::default());
+    }
+
+    fn gone(&mut self, run: RunId) {
+        let Some(lane) = self.lane_of(run) else { return };
+        if lane.end_is_known() {
+            self.apply(lane, schedule::Input::Gone, Queue::default());
+        } else {
+            self.core.lanes.put(lane);
+        }
+    }
+
+    fn halt(&mut self) {
+        if self.core.phase != Phase::Live {
+            return;
+        }
+        self.core.phase = Phase::Halting;
+        self.core.slots.clear_lines();
+        let mut refused = BTreeMap::new();
+        for id in self.core.lanes.ids() {
+            let Some(lane) = self.core.lanes.take(id) else { continue };
+            let rule = lane.rule();
+            *refused.entry(rule).or_insert(0) += self.apply(lane, schedule::Input::Halt, Queue::default());
+        }
+        for (rule, changes) in refused.into_iter().filter(|&(_, changes)| changes > 0) {
+            let rule = self.core.rules.rules[rule.0].name.clone();
+            self.effects.push(Effect::Report(Report::Dropped { rule, changes }));
+        }
+    }
+
+    fn kill(&mut self) {
+        self.halt();
+        if self.core.phase != Phase::Halting {
+            return;
+        }
+        self.core.phase = Phase::Killing;
+        for id in self.core.lanes.ids() {
+            if let Some(lane) = self.core.lanes.take(id) {
+                self.apply(lane, schedule::Input::Kill, Queue::default());
+            }
+        }
+    }
+
+    fn lane_of(&mut self, run: RunId) -> Option<Lane> {
+        let id = *self.core.runs.get(&run)?;
+        self.core.lanes.take(id)
+    }
+
+    /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
+    fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
+        let Core { rules, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
+        let effects = &mut *self.effects;
+        let (now, detached, refused) = (self.now, None, 0);
+        let mut cx = Context { rules, limits, now, slots, runs, last_run, effects, detached, refused };
+        lane.apply(input, fresh, &mut cx);
+        let (detached, refused) = (cx.detached, cx.refused);
+        if let Some(run) = detached {
+            let id = run.id;
+            let beside = lanes.open_beside(lane.rule(), run);
+            runs.insert(id, beside.id());
+            lanes.put(beside);
+        }
+        lanes.put(lane);
+        refused
+    }
+}

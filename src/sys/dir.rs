@@ -1,0 +1,235 @@
+//! Directories by descriptor: openat(2) chains, getdents64(2), fstatat(2), and whether a file is being
+//! written.
+
+use std::ffi::CString;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use super::{cvt, cvt_len, own, retry};
+
+/// An open directory.
+#[derive(Debug)]
+pub struct Dir(OwnedFd);
+
+/// What a directory entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A regular file.
+    File,
+    /// A directory.
+    Dir,
+    /// A symbolic link.
+    Symlink,
+    /// A FIFO, socket or device.
+    Other,
+}
+
+/// One name in a directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its bytes.
+    pub name: Vec<u8>,
+    /// Its kind, where the file system tells without being asked for each.
+    pub kind: Option<Kind>,
+}
+
+/// What fstatat(2) says of a name, not following a symbolic link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// What it is.
+    pub kind: Kind,
+    /// How many names it has.
+    pub links: u64,
+    /// When its content or attributes last changed, in nanoseconds since the epoch.
+    pub ctime: i128,
+}
+
+/// openat(2) refuses longer paths; a chain of opens takes their place.
+const SEGMENT: usize = libc::PATH_MAX as usize - 1;
+/// Large enough that a directory of a thousand names costs one call.
+const DENTS: usize = 64 * 1024;
+/// Where the name starts in `struct linux_dirent64`: inode 8, offset 8, length 2, type 1.
+const DENT_HEADER: usize = 19;
+
+impl Dir {
+    /// Opens an absolute path, following symbolic links.
+    ///
+    /// # Errors
+    /// Those of open(2); `ENOTDIR` for anything but a directory.
+    pub fn open(path: &[u8]) -> io::Result<Self> {
+        open_chain(libc::AT_FDCWD, path, libc::O_RDONLY | libc::O_DIRECTORY).map(Self)
+    }
+
+    /// Opens a path below this directory, of any length. The last component is not followed if it is a
+    /// symbolic link.
+    ///
+    /// # Errors
+    /// Those of open(2); `ENOTDIR` or `ELOOP` for anything but a directory.
+    pub fn open_below(&self, relative: &[u8]) -> io::Result<Self> {
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
+        open_chain(self.0.as_raw_fd(), relative, flags).map(Self)
+    }
+
+    /// A name for this directory that reaches the very inode, whatever became of its path.
+    pub(super) fn proc_path(&self) -> CString {
+        CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()
+    }
+
+    /// Lists the directory from its start, without `.` and `..`.
+    ///
+    /// # Errors
+    /// Those of getdents64(2); what was listed before it is given to `visit` all the same.
+    pub fn list(&self, mut visit: impl FnMut(Entry)) -> io::Result<()> {
+        let mut buffer = vec![0_u8; DENTS];
+        // SAFETY: takes no pointer.
+        let offset = unsafe { libc::lseek(self.0.as_raw_fd(), 0, libc::SEEK_SET) };
+        if offset == -1 {
+            return Err(io::Error::last_os_error());
+        }
+        loop {
+            let length = self.read_dents(&mut buffer)?;
+            if length == 0 {
+                return Ok(());
+            }
+            parse_dents(&buffer[..length], &mut visit);
+        }
+    }
+
+    fn read_dents(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        let (fd, start, length) = (self.0.as_raw_fd(), buffer.as_mut_ptr(), buffer.len());
+        retry(|| {
+            // SAFETY: `buffer` is writable for its whole length; the call writes no further.
+            let length = unsafe { libc::syscall(libc::SYS_getdents64, fd, start, length) };
+            cvt_len(length as libc::ssize_t)
+        })
+    }
+
+    /// What a name in this directory is now.
+    ///
+    /// # Errors
+    /// `ENOENT` if nothing has that name.
+    pub fn status(&self, name: &[u8]) -> io::Result<Status> {
+        let name = CString::new(name)?;
+        let mut stat = MaybeUninit::<libc::stat>::uninit();
+        let (fd, flags) = (self.0.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
+        // SAFETY: `name` is NUL-terminated and `stat` is writable.
+        retry(|| cvt(unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) }))?;
+        // SAFETY: the call succeeded, so it filled the structure.
+        let stat = unsafe { stat.assume_init() };
+        // 32 bits wide on some architectures.
+        #[allow(clippy::unnecessary_cast)]
+        let links = stat.st_nlink as u64;
+        Ok(Status {
+            kind: kind_of_mode(stat.st_mode),
+            links,
+            ctime: i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec),
+        })
+    }
+
+    /// Whether any process has this regular file open for writing: the kernel grants a read lease only
+    /// if none has (fcntl(2), "Leases"). The lease is given back at once.
+    ///
+    /// # Errors
+    /// `EACCES` for another user's file, `EINVAL` where the file system has no leases, `ENOENT`.
+    pub fn is_being_written(&self, name: &[u8]) -> io::Result<bool> {
+        let flags = libc::O_RDONLY | libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+        let file = open_one(self.0.as_raw_fd(), name, flags)?;
+        own_lease_signals(&file)?;
+        // SAFETY: F_SETLEASE takes an integer.
+        match cvt(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, libc::F_RDLCK) }) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Has the signal of a broken lease sent to this thread, where it stays blocked, and not to the process,
+/// where it would be deadly.
+fn own_lease_signals(file: &OwnedFd) -> io::Result<()> {
+    #[repr(C)]
+    struct Owner {
+        kind: libc::c_int,
+        pid: libc::pid_t,
+    }
+    const F_OWNER_TID: libc::c_int = 0;
+    const F_SETOWN_EX: libc::c_int = 15;
+    // SAFETY: takes no pointer.
+    let owner = Owner { kind: F_OWNER_TID, pid: unsafe { libc::gettid() } };
+    // SAFETY: `owner` has the layout of `struct f_owner_ex` and outlives the call.
+    cvt(unsafe { libc::fcntl(file.as_raw_fd(), F_SETOWN_EX, &raw const owner) }).map(drop)
+}
+
+fn open_chain(start: RawFd, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
+    let mut rest = path;
+    let mut dir: Option<OwnedFd> = None;
+    while rest.len() >= SEGMENT {
+        let cut = rest[..SEGMENT].iter().rposition(|&b| b == b'/').filter(|&at| at > 0);
+        let cut = cut.ok_or_else(|| io::Error::from_raw_os_error(libc::ENAMETOOLONG))?;
+        let base = dir.as_ref().map_or(start, AsRawFd::as_raw_fd);
+        dir = Some(open_one(base, &rest[..cut], libc::O_PATH | libc::O_DIRECTORY)?);
+        rest = &rest[cut + 1..];
+    }
+    let rest = if rest.is_empty() { b"." } else { rest };
+    open_one(dir.as_ref().map_or(start, AsRawFd::as_raw_fd), rest, flags)
+}
+
+fn open_one(base: RawFd, path: &[u8], flags: libc::c_int) -> io::Result<OwnedFd> {
+    let path = CString::new(path)?;
+    // SAFETY: `path` is NUL-terminated and outlives the call.
+    retry(|| cvt(unsafe { libc::openat(base, path.as_ptr(), flags | libc::O_CLOEXEC) })).map(own)
+}
+
+/// Reads `struct linux_dirent64` records; a record that does not fit ends the walk.
+fn parse_dents(mut bytes: &[u8], visit: &mut impl FnMut(Entry)) {
+    while bytes.len() > DENT_HEADER {
+        let length = usize::from(u16::from_ne_bytes([bytes[16], bytes[17]]));
+        let Some(record) = bytes.get(..length).filter(|r| r.len() > DENT_HEADER) else { return };
+        let name = record[DENT_HEADER..].split(|&b| b == 0).next().unwrap_or_default();
+        if name != b"." && name != b".." {
+            visit(Entry { name: name.to_vec(), kind: kind_of_type(record[18]) });
+        }
+        bytes = &bytes[length..];
+    }
+}
+
+fn kind_of_type(d_type: u8) -> Option<Kind> {
+    match d_type {
+        libc::DT_REG => Some(Kind::File),
+        libc::DT_DIR => Some(Kind::Dir),
+        libc::DT_LNK => Some(Kind::Symlink),
+        libc::DT_UNKNOWN => None,
+        _ => Some(Kind::Other),
+    }
+}
+
+fn kind_of_mode(mode: libc::mode_t) -> Kind {
+    match mode & libc::S_IFMT {
+        libc::S_IFREG => Kind::File,
+        libc::S_IFDIR => Kind::Dir,
+        libc::S_IFLNK => Kind::Symlink,
+        _ => Kind::Other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_directory_records_end_the_walk_without_panic() {
+        let mut seen = Vec::new();
+        let mut record = vec![0_u8; 24];
+        record[16..18].copy_from_slice(&24_u16.to_ne_bytes());
+        record[18] = libc::DT_REG;
+        record[19] = b'a';
+        let mut bytes = record.clone();
+        bytes.extend(&record[..20]);
+        parse_dents(&bytes, &mut |entry| seen.push(entry));
+        assert_eq!(seen, [Entry { name: b"a".to_vec(), kind: Some(Kind::File) }]);
+        record[16..18].copy_from_slice(&0_u16.to_ne_bytes());
+        parse_dents(&record, &mut |entry| seen.push(entry));
+        assert_eq!(seen.len(), 1);
+    }
+}

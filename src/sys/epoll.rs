@@ -1,0 +1,86 @@
+//! epoll(7), level-triggered.
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
+
+use super::{cvt, own, retry};
+
+/// A set of descriptors to wait for, each under a number of the caller's choice.
+#[derive(Debug)]
+pub struct Epoll {
+    fd: OwnedFd,
+}
+
+/// A descriptor that has something to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// The number it was added under.
+    pub token: u64,
+}
+
+/// Enough for one turn of a loop; what does not fit is reported by the next wait.
+const EVENTS: usize = 64;
+
+impl Epoll {
+    /// Makes an empty set.
+    ///
+    /// # Errors
+    /// `EMFILE` at the limit of descriptors.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: takes no pointer.
+        let fd = cvt(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        Ok(Self { fd: own(fd) })
+    }
+
+    /// Waits for `fd` to become readable, or its other end to close.
+    ///
+    /// # Errors
+    /// `EPERM` for a regular file, `EEXIST` if it is in the set.
+    pub fn add_readable(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLIN as u32, token)
+    }
+
+    /// Waits for `fd` to accept bytes.
+    ///
+    /// # Errors
+    /// As [`add_readable`](Self::add_readable).
+    pub fn add_writable(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLOUT as u32, token)
+    }
+
+    /// Forgets `fd`.
+    ///
+    /// # Errors
+    /// `ENOENT` if it is not in the set.
+    pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_DEL, fd, 0, 0)
+    }
+
+    fn control(&self, operation: libc::c_int, fd: BorrowedFd<'_>, events: u32, token: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events, u64: token };
+        // SAFETY: both descriptors are open and `event` outlives the call.
+        cvt(unsafe { libc::epoll_ctl(self.fd.as_raw_fd(), operation, fd.as_raw_fd(), &raw mut event) })
+            .map(drop)
+    }
+
+    /// Waits until something is ready or `timeout` has passed; for ever without one. A wait is rounded up
+    /// to a millisecond, so that a deadline is never met early.
+    ///
+    /// # Errors
+    /// Those of epoll_wait(2) but `EINTR`.
+    pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
+        let milliseconds =
+            timeout.map_or(-1, |t| i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        let fd = self.fd.as_raw_fd();
+        let count = retry(|| {
+            // SAFETY: `events` is writable for EVENTS elements.
+            cvt(unsafe { libc::epoll_wait(fd, events.as_mut_ptr(), EVENTS as i32, milliseconds) })
+        })?;
+        ready.clear();
+        let count = usize::try_from(count).unwrap_or(0);
+        ready.extend(events[..count].iter().map(|event| Ready { token: event.u64 }));
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! signalfd(2): signals as data for the event loop.
+
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use super::{cvt, cvt_len, own, retry};
+
+/// A signal that the event loop acts on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, SIGTERM, SIGHUP or SIGQUIT: end.
+    Stop,
+    /// SIGCHLD: a child has changed state.
+    Child,
+}
+
+/// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
+#[derive(Debug)]
+pub struct SignalFd {
+    fd: OwnedFd,
+}
+
+const STOPS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+
+impl SignalFd {
+    /// Blocks the signals in the calling thread and in those it starts from now on, and opens the
+    /// descriptor. SIGTTOU is blocked too, so that taking back the terminal does not stop the process
+    /// (tcsetpgrp(3)).
+    ///
+    /// # Errors
+    /// `EMFILE` at the limit of descriptors.
+    pub fn new() -> io::Result<Self> {
+        let mut set = empty_set();
+        for signal in STOPS.into_iter().chain([libc::SIGCHLD]) {
+            add(&mut set, signal);
+        }
+        // SAFETY: `set` is initialised and outlives the call.
+        let fd = cvt(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_NONBLOCK | libc::SFD_CLOEXEC) })?;
+        add(&mut set, libc::SIGTTOU);
+        block(&set);
+        Ok(Self { fd: own(fd) })
+    }
+
+    /// The next signal that has come, if one has.
+    ///
+    /// # Errors
+    /// Those of read(2) but `EAGAIN` and `EINTR`.
+    pub fn read(&self) -> io::Result<Option<Signal>> {
+        const SIZE: usize = size_of::<libc::signalfd_siginfo>();
+        let mut bytes = [0_u8; SIZE];
+        let (fd, buffer) = (self.fd.as_raw_fd(), bytes.as_mut_ptr());
+        // SAFETY: `bytes` is writable for SIZE bytes.
+        match retry(|| cvt_len(unsafe { libc::read(fd, buffer.cast(), SIZE) })) {
+            // `ssi_signo` is the structure's first field, 32 bits.
+            Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
+                libc::SIGCHLD => Signal::Child,
+                _ => Signal::Stop,
+            })),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl AsFd for SignalFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Blocks every signal in the calling thread: a thread that is not to be interrupted.
+pub fn block_all() {
+    block(&full_set());
+}
+
+pub(super) fn empty_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `set` is writable.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: sigemptyset cannot fail and has filled it.
+    unsafe { set.assume_init() }
+}
+
+pub(super) fn full_set() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `set` is writable.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
+    // SAFETY: sigfillset cannot fail and has filled it.
+    unsafe { set.assume_init() }
+}
+
+fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
+    // SAFETY: `set` is initialised; an unknown number is refused without effect.
+    unsafe { libc::sigaddset(set, signal) };
+}
+
+fn block(set: &libc::sigset_t) {
+    // SAFETY: `set` is initialised; no old mask is asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, std::ptr::null_mut()) };
+}

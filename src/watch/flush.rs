@@ -1,0 +1,145 @@
+//! Handing over: what is pending becomes events, under the paths of today's tree.
+
+use super::kernel::Kernel;
+use super::observer::{Observer, join};
+use super::pending::Incident;
+use super::scan::subject;
+use super::tree::{Name, Route};
+use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::sys::{Kind, Status, Wd};
+use crate::time::MonoTime;
+
+/// Where nobody can tell whether a file is still being written, it counts as complete when it has not
+/// changed for this long, in nanoseconds.
+const UNCHANGED: i128 = 1_000_000_000;
+
+const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
+
+/// The directory that was opened last: events of one directory come together.
+type Opened<D> = Option<(Wd, Option<D>)>;
+
+impl<K: Kernel> Observer<K> {
+    /// Appends an event for everything pending whose directory is settled.
+    pub(super) fn flush(&mut self, now: MonoTime, out: &mut Vec<Event>) {
+        let mut opened = None;
+        for incident in self.state.pending.take() {
+            match self.state.tree.route(incident.wd) {
+                Route::Path(root, relative) => {
+                    let directory = self.absolute(root, &relative);
+                    out.push(self.render(&incident, &directory, &mut opened, now));
+                }
+                Route::Unsettled => self.state.pending.note(incident),
+                // What has left the tree is silent.
+                Route::Left => {}
+            }
+        }
+        self.state.tree.purge();
+    }
+
+    fn render(
+        &mut self,
+        incident: &Incident,
+        dir: &[u8],
+        opened: &mut Opened<K::Dir>,
+        now: MonoTime,
+    ) -> Event {
+        let (subject, complete) = self.judge(incident, opened, now);
+        let mut mask = incident.mask;
+        if complete {
+            mask |= EventMask::CHANGE;
+        }
+        let from = incident.from.as_ref().and_then(|(wd, name)| match self.state.tree.route(*wd) {
+            Route::Path(root, relative) => Some(join(&self.absolute(root, &relative), name)),
+            _ => None,
+        });
+        if from.is_some() {
+            mask |= EventMask::RENAME;
+        }
+        let (path, cookie, trigger) = (join(dir, &incident.name), incident.cookie, incident.trigger);
+        Event { mask, path, subject, from, cookie, trigger }
+    }
+
+    /// What the name is, and whether its content is complete or its existence changed.
+    fn judge(&mut self, incident: &Incident, opened: &mut Opened<K::Dir>, now: MonoTime) -> (Subject, bool) {
+        let Incident { wd, ref name, mask, subject: known, .. } = *incident;
+        if mask.intersects(EventMask::ISDIR) || name.is_empty() {
+            return (Subject::Dir, mask.intersects(COMES_OR_GOES));
+        }
+        if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
+            self.state.settle.forget(wd, name);
+            return (Subject::Gone, true);
+        }
+        if mask.intersects(EventMask::CLOSE_WRITE) {
+            self.state.settle.forget(wd, name);
+            return (Subject::File, true);
+        }
+        if mask.intersects(EventMask::MODIFY) {
+            self.ask_later(wd, name, now);
+            return (Subject::File, false);
+        }
+        // Found by a scan, which has judged it; or made and closed, which says all.
+        if let Some(known) = known {
+            return (known, incident.trigger != Trigger::Event);
+        }
+        let status = self.status(wd, name, opened);
+        let subject = status.map_or(Subject::Gone, |status| subject(status.kind));
+        if mask.intersects(EventMask::CREATE) {
+            return (subject, self.is_complete_when_made(wd, name, status, now));
+        }
+        (subject, mask.intersects(EventMask::MOVED_TO))
+    }
+
+    /// A regular file with one name may be about to be written. Anything else is what it will be.
+    fn is_complete_when_made(&mut self, wd: Wd, name: &Name, status: Option<Status>, now: MonoTime) -> bool {
+        match status {
+            Some(Status { kind: Kind::File, links: 1, .. }) => {
+                self.ask_later(wd, name, now);
+                false
+            }
+            Some(_) => true,
+            None => false,
+        }
+    }
+
+    fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
+        if self.state.settles {
+            self.state.settle.note(wd, name, now);
+        }
+    }
+
+    fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Status> {
+        if opened.as_ref().is_none_or(|(last, _)| *last != wd) {
+            *opened = Some((wd, self.open_verified(wd).map(|(dir, _)| dir)));
+        }
+        let dir = opened.as_ref()?.1.as_ref()?;
+        self.kernel.status(dir, name).ok()
+    }
+
+    /// Appends an event for each file that turned out to be complete without a `CLOSE_WRITE`.
+    pub(super) fn settle(&mut self, now: MonoTime, out: &mut Vec<Event>) {
+        for (wd, name) in self.state.settle.due(now) {
+            if !self.state.tree.contains(wd) || self.state.pending.is_decided(wd, &name) {
+                continue;
+            }
+            let Some((dir, path)) = self.open_verified(wd) else {
+                self.state.settle.note(wd, &name, now);
+                continue;
+            };
+            let Ok(status) = self.kernel.status(&dir, &name) else { continue };
+            match self.is_being_written(&dir, &name) {
+                Some(true) => {}
+                None if self.kernel.file_clock() - status.ctime < UNCHANGED => {
+                    self.state.settle.note(wd, &name, now);
+                }
+                _ => out.push(Event {
+                    mask: EventMask::CHANGE,
+                    path: join(&path, &name),
+                    subject: subject(status.kind),
+                    from: None,
+                    cookie: 0,
+                    trigger: Trigger::Event,
+                }),
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! From the watcher's thread to the dispatcher's, bounded, without loss: while nobody takes what is
+//! here, the watcher keeps the rest, where it merges.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Notice;
+use crate::event::Event;
+use crate::sys::Wake;
+
+/// Events that may wait here; a few hundred bytes each, so some tens of megabytes at the worst.
+const CAPACITY: usize = 65_536;
+
+/// What the watcher has to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// Something happened to a path.
+    Event(Event),
+    /// Something happened to the watcher.
+    Notice(Notice),
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    messages: Vec<Message>,
+    /// The watcher waits for room.
+    starved: bool,
+    closed: bool,
+}
+
+/// The place where both threads meet.
+#[derive(Debug)]
+pub(super) struct Handoff {
+    queue: Mutex<Queue>,
+    /// Set for the dispatcher: there are messages.
+    filled: Wake,
+    /// Set for the watcher: there is room again, or it is to end.
+    drained: Wake,
+}
+
+impl Handoff {
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { queue: Mutex::default(), filled: Wake::new()?, drained: Wake::new()? })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Queue> {
+        // A panic elsewhere leaves a list of messages as good as it was.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether more may be given. If not, [`drained`](Self::drained) will tell when.
+    pub(super) fn has_room(&self) -> bool {
+        let mut queue = self.lock();
+        queue.starved = queue.messages.len() >= CAPACITY;
+        !queue.starved
+    }
+
+    /// Hands messages over, notices first.
+    pub(super) fn give(&self, notices: &mut Vec<Notice>, events: &mut Vec<Event>) {
+        if notices.is_empty() && events.is_empty() {
+            return;
+        }
+        let mut queue = self.lock();
+        queue.messages.extend(notices.drain(..).map(Message::Notice));
+        queue.messages.extend(events.drain(..).map(Message::Event));
+        drop(queue);
+        self.filled.set();
+    }
+
+    /// Takes all that is here.
+    pub(super) fn take(&self) -> Vec<Message> {
+        self.filled.clear();
+        let mut queue = self.lock();
+        let messages = std::mem::take(&mut queue.messages);
+        if std::mem::take(&mut queue.starved) {
+            self.drained.set();
+        }
+        messages
+    }
+
+    pub(super) fn close(&self) {
+        self.lock().closed = true;
+        self.drained.set();
+    }
+
+    /// Acknowledges [`drained`](Self::drained); answers whether the watcher is to go on.
+    pub(super) fn is_open(&self) -> bool {
+        self.drained.clear();
+        !self.lock().closed
+    }
+
+    pub(super) fn filled(&self) -> BorrowedFd<'_> {
+        self.filled.as_fd()
+    }
+
+    pub(super) fn drained(&self) -> BorrowedFd<'_> {
+        self.drained.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventMask, Subject, Trigger};
+
+    #[test]
+    fn a_full_hand_over_refuses_and_says_when_there_is_room() {
+        let handoff = Handoff::new().unwrap();
+        let (mask, subject, trigger) = (EventMask::CREATE, Subject::File, Trigger::Event);
+        let event = Event { mask, path: b"/a".to_vec(), subject, from: None, cookie: 0, trigger };
+        assert!(handoff.has_room());
+        handoff.give(&mut Vec::new(), &mut vec![event; CAPACITY]);
+        assert!(!handoff.has_room());
+        assert_eq!(handoff.take().len(), CAPACITY);
+        assert!(handoff.has_room());
+        assert!(handoff.is_open());
+        handoff.close();
+        assert!(!handoff.is_open());
+    }
+}

@@ -1,0 +1,86 @@
+//! The system calls the watcher makes, behind a boundary into which a model of the kernel fits.
+
+use std::io;
+
+use crate::event::EventMask;
+use crate::sys::{Dir, Entry, Inotify, Status, Wd};
+
+/// inotify and the directory reads.
+pub(super) trait Kernel {
+    /// An open directory.
+    type Dir;
+
+    /// Opens an absolute path, following symbolic links.
+    fn open(&self, path: &[u8]) -> io::Result<Self::Dir>;
+    /// Opens a path below an open directory, not following a link at its end.
+    fn open_below(&self, dir: &Self::Dir, relative: &[u8]) -> io::Result<Self::Dir>;
+    /// Watches an open directory, or answers the watch it has.
+    fn watch_dir(&self, dir: &Self::Dir, mask: EventMask) -> io::Result<Wd>;
+    /// Watches what an absolute path names, the link itself where it is one.
+    fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd>;
+    /// Ends a watch, if it has not ended.
+    fn unwatch(&self, wd: Wd);
+    /// The names in an open directory.
+    fn list(&self, dir: &Self::Dir) -> io::Result<Vec<Entry>>;
+    /// What a name in an open directory is.
+    fn status(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<Status>;
+    /// Whether a regular file is open for writing anywhere.
+    fn is_being_written(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<bool>;
+    /// Queued events; empty if there are none.
+    fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]>;
+    /// The clock that file times are taken from, in nanoseconds since the epoch.
+    fn file_clock(&self) -> i128;
+}
+
+/// The real one.
+#[derive(Debug)]
+pub(super) struct Linux {
+    pub(super) inotify: Inotify,
+}
+
+impl Kernel for Linux {
+    type Dir = Dir;
+
+    fn open(&self, path: &[u8]) -> io::Result<Dir> {
+        Dir::open(path)
+    }
+
+    fn open_below(&self, dir: &Dir, relative: &[u8]) -> io::Result<Dir> {
+        dir.open_below(relative)
+    }
+
+    fn watch_dir(&self, dir: &Dir, mask: EventMask) -> io::Result<Wd> {
+        self.inotify.watch_dir(dir, mask.kernel_bits())
+    }
+
+    fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
+        self.inotify.watch_path(path, mask.kernel_bits())
+    }
+
+    fn unwatch(&self, wd: Wd) {
+        // EINVAL: it had ended by itself.
+        let _ = self.inotify.unwatch(wd);
+    }
+
+    fn list(&self, dir: &Dir) -> io::Result<Vec<Entry>> {
+        let mut entries = Vec::new();
+        dir.list(|entry| entries.push(entry)).map(|()| entries)
+    }
+
+    fn status(&self, dir: &Dir, name: &[u8]) -> io::Result<Status> {
+        dir.status(name)
+    }
+
+    fn is_being_written(&self, dir: &Dir, name: &[u8]) -> io::Result<bool> {
+        dir.is_being_written(name)
+    }
+
+    fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        self.inotify.read(buffer)
+    }
+
+    fn file_clock(&self) -> i128 {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
+    }
+}

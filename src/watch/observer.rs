@@ -1,0 +1,261 @@
+//! The watcher without its thread: what it knows, and the kernel it asks. One turn reads what is queued,
+//! looks where something changed, and answers events under today's paths.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Notice;
+use super::decode::{RawEvent, decode};
+use super::kernel::Kernel;
+use super::pending::Pending;
+use super::roots::Root;
+use super::scan::{Frame, Purpose, Retry};
+use super::translate::{LIMBO, Question, State};
+use super::tree::{Name, RootId};
+use crate::event::{Event, Scope};
+use crate::sys::Wd;
+use crate::time::MonoTime;
+
+/// Holds hundreds of events; one with a 255-byte name takes 272 bytes.
+const BUFFER: usize = 256 * 1024;
+/// Reads before the crawl and the hand-over get their turn.
+const READS: usize = 8;
+/// The longest that events wait for a crawl that would tell more about them.
+const HOLD: Duration = Duration::from_millis(50);
+/// Before the tree is crawled again after an overflow during a crawl; doubled up to a second.
+const RESYNC_BACKOFF: Duration = Duration::from_millis(20);
+
+/// What a turn leaves to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Next {
+    /// More, at once.
+    Busy,
+    /// Nothing until the kernel reports something, or until this moment.
+    Idle(Option<MonoTime>),
+}
+
+pub(super) struct Observer<K: Kernel> {
+    pub(super) kernel: K,
+    pub(super) scope: Arc<dyn Scope>,
+    pub(super) state: State,
+    pub(super) roots: Vec<Root>,
+    /// Watches on what is above the roots.
+    pub(super) spine: HashMap<Wd, Vec<RootId>>,
+    /// Directories to look through, the last first.
+    pub(super) crawl: Vec<Frame<K::Dir>>,
+    /// Directories to look through again, because looking failed.
+    pub(super) retries: HashMap<Wd, Retry>,
+    pub(super) notices: Vec<Notice>,
+    pub(super) limit_reported: bool,
+    buffer: Vec<u8>,
+    ready: bool,
+    /// The file clock when the queue was last seen empty with nothing lost.
+    sound: i128,
+    resync_after: MonoTime,
+    resync_wait: Duration,
+    held_since: Option<MonoTime>,
+}
+
+impl<K: Kernel> Observer<K> {
+    /// Knows nothing yet; [`start`](Self::start) comes first.
+    pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
+        let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
+        let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        Self {
+            kernel,
+            scope,
+            state,
+            roots,
+            spine: HashMap::new(),
+            crawl: Vec::new(),
+            retries: HashMap::new(),
+            notices: Vec::new(),
+            limit_reported: false,
+            buffer: vec![0; BUFFER],
+            ready: false,
+            sound,
+            resync_after: MonoTime::default(),
+            resync_wait: RESYNC_BACKOFF,
+            held_since: None,
+        }
+    }
+
+    /// Watches the roots and begins the first crawl.
+    pub(super) fn start(&mut self, now: MonoTime) {
+        for root in 0..self.roots.len() {
+            self.resolve(root, Purpose::Initial, now);
+        }
+    }
+
+    /// Reads, looks, and appends the events that are ready to `out`. With `room` false nothing is
+    /// appended and pending events go on merging.
+    ///
+    /// # Errors
+    /// The inotify descriptor cannot be read any more.
+    pub(super) fn turn(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) -> io::Result<Next> {
+        let drained = self.read(now)?;
+        if drained {
+            self.resync(now);
+            self.retry(now);
+        }
+        // What a crawl finds may be in the queue as well by now: read again before handing over.
+        if self.crawl(now) || !drained {
+            self.flush_if_held(now, room, out);
+            return Ok(Next::Busy);
+        }
+        self.announce_ready();
+        self.expire(now);
+        self.flush_all(now, room, out);
+        Ok(Next::Idle(self.deadline()))
+    }
+
+    /// Takes in what is queued; answers whether that was all.
+    fn read(&mut self, now: MonoTime) -> io::Result<bool> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut drained = Ok(false);
+        for _ in 0..READS {
+            match self.kernel.read(&mut buffer) {
+                Ok([]) => drained = Ok(true),
+                Ok(bytes) => {
+                    self.take_in(bytes, now);
+                    continue;
+                }
+                Err(error) => drained = Err(error),
+            }
+            break;
+        }
+        self.buffer = buffer;
+        drained
+    }
+
+    fn take_in(&mut self, bytes: &[u8], now: MonoTime) {
+        for event in decode(bytes) {
+            match event {
+                Ok(raw) => self.event(&raw, now),
+                // What follows in the buffer is lost, and looking again finds it.
+                Err(_) => self.state.lost = true,
+            }
+        }
+        if self.state.pending.is_full() {
+            self.state.pending = Pending::default();
+            self.state.lost = true;
+        }
+    }
+
+    fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        for root in self.roots_above(raw) {
+            self.resolve(root, Purpose::arrived(), now);
+        }
+        match self.state.translate(raw, now) {
+            Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
+            Some(Question::Root(root)) => self.resolve(root, Purpose::arrived(), now),
+            None => {}
+        }
+    }
+
+    /// After an overflow: every directory again, reporting what changed since nothing was lost.
+    fn resync(&mut self, now: MonoTime) {
+        if !self.state.lost {
+            self.sound = self.kernel.file_clock();
+            return;
+        }
+        if !self.crawl.is_empty() || now < self.resync_after {
+            return;
+        }
+        self.state.lost = false;
+        self.notices.push(Notice::Overflow);
+        self.resync_wait = if now.since(self.resync_after) > Duration::from_secs(1) {
+            RESYNC_BACKOFF
+        } else {
+            (self.resync_wait * 2).min(Duration::from_secs(1))
+        };
+        self.resync_after = now + self.resync_wait;
+        let purpose = Purpose::changed_since(self.sound);
+        for root in 0..self.roots.len() {
+            self.resolve(root, Purpose::arrived(), now);
+            if let Some(wd) = self.state.tree.root(root) {
+                self.crawl.push(Frame::deep(wd, purpose));
+            }
+        }
+        self.sound = self.kernel.file_clock();
+    }
+
+    fn announce_ready(&mut self) {
+        if !self.ready {
+            self.ready = true;
+            self.notices.push(Notice::Ready { directories: self.state.tree.len() });
+        }
+    }
+
+    /// Ends the watches of what has left the tree.
+    fn expire(&mut self, now: MonoTime) {
+        for wd in self.state.tree.expired(now) {
+            self.drop_subtree(wd);
+        }
+    }
+
+    /// Forgets a directory and all below it, their watches included.
+    pub(super) fn drop_subtree(&mut self, wd: Wd) {
+        for gone in self.state.tree.remove_subtree(wd) {
+            self.retries.remove(&gone);
+            if !self.spine.contains_key(&gone) {
+                self.kernel.unwatch(gone);
+            }
+        }
+    }
+
+    /// Takes a directory from its place, to wait for what becomes of it.
+    pub(super) fn orphan(&mut self, wd: Wd, now: MonoTime) {
+        self.state.tree.orphan(wd, now + LIMBO);
+    }
+
+    fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
+        let since = *self.held_since.get_or_insert(now);
+        if now.since(since) >= HOLD {
+            self.flush_all(now, room, out);
+        }
+    }
+
+    fn flush_all(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
+        if room {
+            self.held_since = None;
+            self.settle(now, out);
+            self.flush(now, out);
+        }
+    }
+
+    fn deadline(&self) -> Option<MonoTime> {
+        let resync = self.state.lost.then_some(self.resync_after);
+        let retry = self.retries.values().map(|retry| retry.at).min();
+        [self.state.tree.deadline(), self.state.settle.deadline(), retry, resync].into_iter().flatten().min()
+    }
+
+    /// The absolute path of a root's relative one.
+    pub(super) fn absolute(&self, root: RootId, relative: &[u8]) -> Vec<u8> {
+        join(&self.roots[root].path, relative)
+    }
+
+    /// A name that could not be looked at for lack of permission: its parent is watched for a change of
+    /// that, and the person is told once.
+    pub(super) fn deny(&mut self, parent: Wd, name: &Name, path: Vec<u8>) {
+        if self.state.denied.insert((parent, Arc::clone(name))) {
+            self.notices.push(Notice::Unreadable { path });
+        }
+    }
+}
+
+/// A path and a name, or the path itself for an empty one.
+pub(super) fn join(path: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut joined = Vec::with_capacity(path.len() + 1 + name.len());
+    joined.extend_from_slice(path);
+    if !name.is_empty() {
+        if joined.last() != Some(&b'/') {
+            joined.push(b'/');
+        }
+        joined.extend_from_slice(name);
+    }
+    joined
+}

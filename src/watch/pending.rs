@@ -1,0 +1,158 @@
+//! What happened and has not been handed over, each name with each kind of event at most once. Pure.
+//!
+//! Events are levels, not counts: the kernel itself merges them. A kind that happens again takes its
+//! latest place in the order, so that the last event of a name tells its present state.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::tree::Name;
+use crate::event::{EventMask, Subject, Trigger};
+use crate::sys::Wd;
+
+/// Something that happened to a name in a watched directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Incident {
+    pub(super) wd: Wd,
+    /// Empty for the directory itself.
+    pub(super) name: Name,
+    pub(super) mask: EventMask,
+    pub(super) cookie: u32,
+    /// The other half of a rename.
+    pub(super) from: Option<(Wd, Name)>,
+    pub(super) trigger: Trigger,
+    /// Where the kind is known already.
+    pub(super) subject: Option<Subject>,
+}
+
+impl Incident {
+    /// Whether a later incident of the same name says all that this one does. A file that is made and
+    /// then closed after writing is a regular one, which saves asking.
+    fn yields_to(&mut self, later: &Self) -> bool {
+        if self.mask == EventMask::CREATE && later.mask.intersects(EventMask::CLOSE_WRITE) {
+            self.subject = Some(Subject::File);
+        }
+        let found = self.trigger != Trigger::Event && later.trigger == Trigger::Event;
+        self.mask == later.mask || (found && later.mask.intersects(DECISIVE))
+    }
+}
+
+/// What the kernel reports of a name's existence or content; finding the name by looking says no more.
+const DECISIVE: EventMask =
+    EventMask::CREATE.union(EventMask::CLOSE_WRITE).union(EventMask::MOVE).union(EventMask::DELETE);
+
+/// Names held before the watcher gives up naming them and looks at the whole tree again: some 200 bytes
+/// each, so at most 200 MB while nobody takes them.
+pub(super) const CAPACITY: usize = 1_000_000;
+
+/// The incidents in their order.
+#[derive(Debug, Default)]
+pub(super) struct Pending {
+    incidents: Vec<Option<Incident>>,
+    /// Where the incidents of a name stand.
+    by_name: HashMap<(Wd, Name), Vec<usize>>,
+}
+
+impl Pending {
+    /// Whether there are more names than it is meant to hold.
+    pub(super) fn is_full(&self) -> bool {
+        self.by_name.len() >= CAPACITY
+    }
+
+    /// Adds an incident, in place of an earlier one of its kind.
+    pub(super) fn note(&mut self, incident: Incident) {
+        let places = self.by_name.entry((incident.wd, Arc::clone(&incident.name))).or_default();
+        if let Some(&last) = places.last()
+            && let Some(Some(known)) = self.incidents.get(last)
+            && known.mask == incident.mask
+            && known.cookie == incident.cookie
+        {
+            return;
+        }
+        let incidents = &mut self.incidents;
+        places.retain(|&at| {
+            let gone = incidents[at].as_mut().is_none_or(|known| known.yields_to(&incident));
+            if gone {
+                incidents[at] = None;
+            }
+            !gone
+        });
+        places.push(incidents.len());
+        incidents.push(Some(incident));
+    }
+
+    /// Whether the kernel has reported the name's existence or content already.
+    pub(super) fn is_decided(&self, wd: Wd, name: &Name) -> bool {
+        let decisive = |at: &usize| self.incidents[*at].as_ref().is_some_and(|i| i.mask.intersects(DECISIVE));
+        self.by_name.get(&(wd, Arc::clone(name))).is_some_and(|places| places.iter().any(decisive))
+    }
+
+    /// Takes everything out, in order.
+    pub(super) fn take(&mut self) -> impl Iterator<Item = Incident> + use<> {
+        self.by_name.clear();
+        std::mem::take(&mut self.incidents).into_iter().flatten()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incident(name: &str, mask: EventMask) -> Incident {
+        let (wd, name) = (Wd(1), name.as_bytes().into());
+        Incident { wd, name, mask, cookie: 0, from: None, trigger: Trigger::Event, subject: None }
+    }
+
+    fn after(steps: &[(&str, EventMask)]) -> Vec<(String, String)> {
+        let mut pending = Pending::default();
+        for (name, mask) in steps {
+            pending.note(incident(name, *mask));
+        }
+        pending.take().map(|i| (String::from_utf8(i.name.to_vec()).unwrap(), i.mask.to_string())).collect()
+    }
+
+    fn listed(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+        pairs.iter().map(|(name, mask)| ((*name).to_owned(), (*mask).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_kind_that_repeats_takes_its_latest_place() {
+        let (create, close, delete) = (EventMask::CREATE, EventMask::CLOSE_WRITE, EventMask::DELETE);
+        let steps = [("a", create), ("a", close), ("b", close), ("a", delete), ("a", create), ("a", close)];
+        let expected = [("b", "close_write"), ("a", "delete"), ("a", "create"), ("a", "close_write")];
+        assert_eq!(after(&steps), listed(&expected));
+    }
+
+    #[test]
+    fn a_million_writes_to_one_file_are_two_incidents() {
+        let mut pending = Pending::default();
+        for _ in 0..1_000 {
+            pending.note(incident("a", EventMask::CLOSE_WRITE));
+        }
+        assert_eq!(pending.incidents.len(), 1);
+        pending.note(incident("a", EventMask::MODIFY));
+        assert_eq!(pending.take().count(), 2);
+        assert_eq!(pending.take().count(), 0);
+    }
+
+    #[test]
+    fn what_the_kernel_reports_replaces_what_a_scan_found() {
+        let mut pending = Pending::default();
+        pending.note(Incident {
+            trigger: Trigger::Scan,
+            ..incident("a", EventMask::CREATE | EventMask::CHANGE)
+        });
+        pending.note(incident("a", EventMask::CREATE));
+        pending.note(incident("a", EventMask::CLOSE_WRITE));
+        assert!(pending.is_decided(Wd(1), &Name::from(&b"a"[..])));
+        let all: Vec<_> = pending.take().collect();
+        assert_eq!(all.len(), 2);
+        assert_eq!((all[0].mask, all[0].subject), (EventMask::CREATE, Some(Subject::File)));
+    }
+
+    #[test]
+    fn two_names_never_merge() {
+        let steps = [("a", EventMask::CREATE), ("b", EventMask::CREATE)];
+        assert_eq!(after(&steps).len(), 2);
+    }
+}

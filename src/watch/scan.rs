@@ -1,0 +1,368 @@
+//! Looking: which directory is a name, and what is in it. A directory is always watched before it is
+//! listed, so that nothing falls between the two.
+
+use std::collections::HashSet;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Notice;
+use super::kernel::Kernel;
+use super::observer::{Observer, join};
+use super::pending::Incident;
+use super::tree::{Name, Place, Route};
+use crate::event::{EventMask, Subject, Trigger};
+use crate::sys::{Entry, Kind, Wd};
+use crate::time::MonoTime;
+
+/// Directories looked through before the queue is read again: about a millisecond, in which the busiest
+/// writer fills a fiftieth of the kernel's queue.
+const SLICE: usize = 128;
+/// Directories of the crawl held open at once; those further up are opened again when their turn comes.
+const OPEN: usize = 64;
+/// The wait before a failed look is tried again, doubled up to the longest.
+const RETRY: Duration = Duration::from_millis(5);
+const LONGEST_RETRY: Duration = Duration::from_secs(5);
+/// File times are as coarse as the clock tick, and some file systems round to two seconds.
+const COARSE: i128 = 2_000_000_000;
+
+/// Why a directory is looked through, which decides what of it is reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It was there before tripline was ready: nothing.
+    Initial,
+    /// It has just arrived: everything.
+    Arrived(Trigger),
+    /// Events were lost: what changed at or after this moment of the file clock, and everything in
+    /// directories not known before.
+    Changed { since: i128 },
+}
+
+impl Purpose {
+    pub(super) const fn arrived() -> Self {
+        Self::Arrived(Trigger::Scan)
+    }
+
+    pub(super) const fn changed_since(sound: i128) -> Self {
+        Self::Changed { since: sound - COARSE }
+    }
+
+    /// For a directory found on the way that was not known there.
+    const fn for_new(self) -> Self {
+        match self {
+            Self::Initial => Self::Initial,
+            Self::Arrived(trigger) => Self::Arrived(trigger),
+            Self::Changed { .. } => Self::Arrived(Trigger::Overflow),
+        }
+    }
+}
+
+/// A directory being looked through.
+#[derive(Debug)]
+pub(super) struct Frame<D> {
+    wd: Wd,
+    purpose: Purpose,
+    /// Whether directories below that were known before are looked through too.
+    deep: bool,
+    dir: Option<D>,
+    /// What is left to look at, once it is listed.
+    names: Option<Vec<Name>>,
+    /// Whether a name could not be looked at, so that the directory's turn comes again.
+    failed: bool,
+}
+
+impl<D> Frame<D> {
+    const fn new(wd: Wd, purpose: Purpose, deep: bool, dir: Option<D>) -> Self {
+        Self { wd, purpose, deep, dir, names: None, failed: false }
+    }
+
+    pub(super) const fn deep(wd: Wd, purpose: Purpose) -> Self {
+        Self::new(wd, purpose, true, None)
+    }
+}
+
+/// A directory to look through again.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Retry {
+    pub(super) at: MonoTime,
+    wait: Duration,
+    purpose: Purpose,
+}
+
+impl<K: Kernel> Observer<K> {
+    /// Opens a node's directory and proves that it is the inode its watch is on. None if the tree is
+    /// stale there, which an event on its way will mend.
+    pub(super) fn open_verified(&self, wd: Wd) -> Option<(K::Dir, Vec<u8>)> {
+        let Route::Path(root, relative) = self.state.tree.route(wd) else { return None };
+        let path = self.absolute(root, &relative);
+        let dir = self.kernel.open(&path).ok()?;
+        let found = self.kernel.watch_dir(&dir, self.state.mask() | self.state.tree.extra(wd)).ok()?;
+        if found == wd {
+            return Some((dir, path));
+        }
+        if !self.state.tree.contains(found) && !self.spine.contains_key(&found) {
+            self.kernel.unwatch(found);
+        }
+        None
+    }
+
+    /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
+    pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
+        match self.open_verified(parent) {
+            Some((dir, path)) => {
+                let looking = Looking { parent, dir: &dir, path: &path, purpose: Purpose::arrived(), deep };
+                self.look_in(&looking, name, now);
+            }
+            None => self.retry_later(parent, Purpose::arrived(), now),
+        }
+    }
+
+    /// Answers whether that could be told.
+    fn look_in(&mut self, at: &Looking<'_, K::Dir>, name: &Name, now: MonoTime) -> bool {
+        let known = self.state.tree.child(at.parent, name);
+        let path = join(at.path, name);
+        if !self.scope.wants(&path) {
+            if let Some(known) = known {
+                self.drop_subtree(known);
+            }
+            return true;
+        }
+        let opened = self.kernel.open_below(at.dir, name);
+        let watched = opened.and_then(|dir| Ok((self.kernel.watch_dir(&dir, self.state.mask())?, dir)));
+        match watched {
+            Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
+            Err(error) => self.look_failed(at, name, path, &error, now),
+        }
+    }
+
+    /// Hangs the directory that a name turned out to be where it belongs.
+    fn place(
+        &mut self,
+        at: &Looking<'_, K::Dir>,
+        name: &Name,
+        (wd, dir): (Wd, K::Dir),
+        now: MonoTime,
+    ) -> bool {
+        self.state.denied.remove(&(at.parent, Arc::clone(name)));
+        let known = self.state.tree.child(at.parent, name);
+        if known == Some(wd) {
+            if at.deep {
+                self.push(Frame::new(wd, at.purpose, true, Some(dir)));
+            }
+            return true;
+        }
+        if let Some(known) = known {
+            self.orphan(known, now);
+        }
+        if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+            self.push(Frame::new(wd, at.purpose.for_new(), true, Some(dir)));
+            return true;
+        }
+        self.retry_later(at.parent, at.purpose, now);
+        false
+    }
+
+    fn look_failed(
+        &mut self,
+        at: &Looking<'_, K::Dir>,
+        name: &Name,
+        path: Vec<u8>,
+        error: &io::Error,
+        now: MonoTime,
+    ) -> bool {
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
+                if let Some(known) = self.state.tree.child(at.parent, name) {
+                    self.orphan(known, now);
+                }
+                return true;
+            }
+            Some(libc::EACCES | libc::EPERM) => {
+                self.deny(at.parent, name, path);
+                let extra = EventMask::ATTRIB;
+                self.state.tree.set_extra(at.parent, extra);
+                let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
+                return true;
+            }
+            Some(libc::ENOSPC) => {
+                if !std::mem::replace(&mut self.limit_reported, true) {
+                    self.notices.push(Notice::WatchLimit { used: self.state.tree.len() });
+                }
+                self.retry_later(at.parent, Purpose::Arrived(Trigger::Overflow), now);
+            }
+            _ => self.retry_later(at.parent, at.purpose, now),
+        }
+        false
+    }
+
+    fn push(&mut self, frame: Frame<K::Dir>) {
+        self.crawl.push(frame);
+        if let Some(above) = self.crawl.len().checked_sub(OPEN) {
+            self.crawl[above].dir = None;
+        }
+    }
+
+    /// Looks through some of the directories that wait for it; answers whether any did.
+    pub(super) fn crawl(&mut self, now: MonoTime) -> bool {
+        let worked = !self.crawl.is_empty();
+        let mut left = SLICE;
+        while left > 0 {
+            let Some(mut frame) = self.crawl.pop() else { break };
+            let Some((dir, path)) = self.open_frame(&mut frame) else {
+                self.retry_later(frame.wd, frame.purpose, now);
+                continue;
+            };
+            if frame.names.is_none() {
+                left -= 1;
+                match self.list(&frame, &dir) {
+                    Ok(names) => frame.names = Some(names),
+                    Err(_) => {
+                        self.retry_later(frame.wd, frame.purpose, now);
+                        continue;
+                    }
+                }
+            }
+            self.descend(frame, dir, &path, now);
+        }
+        worked
+    }
+
+    fn open_frame(&self, frame: &mut Frame<K::Dir>) -> Option<(K::Dir, Vec<u8>)> {
+        match (frame.dir.take(), self.state.tree.route(frame.wd)) {
+            (Some(dir), Route::Path(root, relative)) => Some((dir, self.absolute(root, &relative))),
+            _ => self.open_verified(frame.wd),
+        }
+    }
+
+    /// Looks at names until one leads to a directory that comes first, or none is left.
+    fn descend(&mut self, mut frame: Frame<K::Dir>, dir: K::Dir, path: &[u8], now: MonoTime) {
+        let depth = self.crawl.len();
+        let mut names = frame.names.take().unwrap_or_default();
+        while let Some(name) = names.pop() {
+            let (parent, purpose, deep) = (frame.wd, frame.purpose, frame.deep);
+            frame.failed |= !self.look_in(&Looking { parent, dir: &dir, path, purpose, deep }, &name, now);
+            if self.crawl.len() > depth && !names.is_empty() {
+                frame.names = Some(names);
+                frame.dir = Some(dir);
+                self.crawl.insert(depth, frame);
+                return;
+            }
+        }
+        if !frame.failed {
+            self.retries.remove(&frame.wd);
+        }
+    }
+
+    /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
+    /// the children that were known and are not there.
+    fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir) -> io::Result<Vec<Name>> {
+        let mut names = HashSet::new();
+        for Entry { name, kind } in self.kernel.list(dir)? {
+            let kind = match kind {
+                Some(kind) => kind,
+                None => match self.kernel.status(dir, &name) {
+                    Ok(status) => status.kind,
+                    Err(_) => continue,
+                },
+            };
+            let name = Name::from(name);
+            self.found(frame, dir, &name, kind);
+            if kind == Kind::Dir {
+                names.insert(name);
+            }
+        }
+        names.extend(self.state.tree.children(frame.wd).into_iter().map(|(name, _)| name));
+        Ok(names.into_iter().collect())
+    }
+
+    fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
+        let trigger = match frame.purpose {
+            Purpose::Initial => return,
+            Purpose::Arrived(trigger) => trigger,
+            Purpose::Changed { since } => {
+                let changed = self.kernel.status(dir, name).is_ok_and(|status| status.ctime >= since);
+                if !changed || kind == Kind::Dir {
+                    return;
+                }
+                Trigger::Overflow
+            }
+        };
+        let wd = frame.wd;
+        if !self.state.interest.intersects(EventMask::FOUND) || self.state.pending.is_decided(wd, name) {
+            return;
+        }
+        // Its CLOSE_WRITE will come: the directory is watched.
+        if kind == Kind::File && self.is_being_written(dir, name) == Some(true) {
+            return;
+        }
+        let isdir = if kind == Kind::Dir { EventMask::ISDIR } else { EventMask::default() };
+        let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
+        self.state.pending.note(Incident {
+            wd,
+            name: Arc::clone(name),
+            mask: EventMask::CHANGE | create | isdir,
+            cookie: 0,
+            from: None,
+            trigger,
+            subject: Some(subject(kind)),
+        });
+    }
+
+    /// Whether a file is open for writing. None where that cannot be told, or not without causing the
+    /// very events that a rule asks for.
+    pub(super) fn is_being_written(&self, dir: &K::Dir, name: &[u8]) -> Option<bool> {
+        let heard = EventMask::OPEN | EventMask::CLOSE_NOWRITE;
+        if self.state.interest.intersects(heard) {
+            return None;
+        }
+        match self.kernel.is_being_written(dir, name) {
+            Ok(written) => Some(written),
+            // Gone, or no regular file any more: nothing to wait for.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ELOOP)) => Some(false),
+            Err(_) => None,
+        }
+    }
+
+    /// Looks through a directory again later, longer from time to time.
+    pub(super) fn retry_later(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
+        if !self.state.tree.contains(wd) {
+            return;
+        }
+        let wait = self.retries.get(&wd).map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        self.retries.insert(wd, Retry { at: now + wait, wait, purpose });
+    }
+
+    /// Takes up the looks that failed. What is out of the tree waits for what becomes of it.
+    pub(super) fn retry(&mut self, now: MonoTime) {
+        let tree = &self.state.tree;
+        self.retries.retain(|&wd, _| tree.contains(wd));
+        let due: Vec<_> =
+            self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(&wd, r)| (wd, *r)).collect();
+        for (wd, retry) in due {
+            if self.state.tree.is_attached(wd) {
+                self.push(Frame::new(wd, retry.purpose, false, None));
+            } else {
+                self.retry_later(wd, retry.purpose, now);
+            }
+        }
+    }
+}
+
+/// The directory whose entries are looked at, open.
+struct Looking<'a, D> {
+    parent: Wd,
+    dir: &'a D,
+    path: &'a [u8],
+    purpose: Purpose,
+    deep: bool,
+}
+
+/// What an entry's kind is to a rule.
+pub(super) const fn subject(kind: Kind) -> Subject {
+    match kind {
+        Kind::File => Subject::File,
+        Kind::Dir => Subject::Dir,
+        Kind::Symlink => Subject::Symlink,
+        Kind::Other => Subject::Other,
+    }
+}

@@ -1,0 +1,222 @@
+//! Raw events to what is pending, and to questions about directories. Pure.
+//!
+//! Directory events are hints: none is replayed, each asks what its name is now.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::decode::RawEvent;
+use super::pair::Pairs;
+use super::pending::{Incident, Pending};
+use super::settle::Settle;
+use super::tree::{Name, RootId, Tree};
+use crate::event::{EventMask, Trigger};
+use crate::sys::Wd;
+use crate::time::MonoTime;
+
+/// How long a directory may be without a name before its watches end. The halves of a rename are
+/// microseconds apart; a reader that was stopped in between needs longer.
+pub(super) const LIMBO: Duration = Duration::from_millis(200);
+
+/// What keeping the tree takes, whatever the rules ask for.
+pub(super) const STRUCTURE: EventMask = EventMask::CREATE
+    .union(EventMask::DELETE)
+    .union(EventMask::MOVE)
+    .union(EventMask::DELETE_SELF)
+    .union(EventMask::MOVE_SELF);
+
+/// The kernel's events behind tripline's own.
+const CHANGES: EventMask = EventMask::CLOSE_WRITE
+    .union(EventMask::MODIFY)
+    .union(EventMask::CREATE)
+    .union(EventMask::DELETE)
+    .union(EventMask::MOVE);
+
+/// Something the file system must be asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    /// Which directory, if any, is this name? `left` if the event says that it is gone: a directory that
+    /// is there all the same has come since, and what was found in it must be found after the event.
+    Name { parent: Wd, name: Name, left: bool },
+    /// Where does the path of this root lead?
+    Root(RootId),
+}
+
+/// What the watcher knows, as far as events alone can tell.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) tree: Tree,
+    pub(super) pending: Pending,
+    pub(super) settle: Settle,
+    /// Names of directories that could not be watched for lack of permission.
+    pub(super) denied: HashSet<(Wd, Name)>,
+    /// Whether the kernel has dropped events since the tree was last known to be right.
+    pub(super) lost: bool,
+    /// The kernel's events that some rule can be concerned by.
+    pub(super) interest: EventMask,
+    /// Whether anyone asks when a file's content is complete.
+    pub(super) settles: bool,
+    pairs: Pairs,
+}
+
+impl State {
+    /// `asked` is what the rules ask for, tripline's own events among it.
+    pub(super) fn new(asked: EventMask) -> Self {
+        let mut interest = asked;
+        if asked.intersects(EventMask::CHANGE) {
+            interest |= CHANGES;
+        }
+        if asked.intersects(EventMask::RENAME) {
+            interest |= EventMask::MOVE;
+        }
+        Self {
+            tree: Tree::default(),
+            pending: Pending::default(),
+            settle: Settle::default(),
+            denied: HashSet::new(),
+            lost: false,
+            interest,
+            settles: asked.intersects(EventMask::CHANGE),
+            pairs: Pairs::default(),
+        }
+    }
+
+    /// The mask of every directory's watch.
+    pub(super) fn mask(&self) -> EventMask {
+        self.interest | STRUCTURE
+    }
+
+    /// Takes in one event and answers what must be asked because of it.
+    pub(super) fn translate(&mut self, raw: &RawEvent<'_>, now: MonoTime) -> Option<Question> {
+        if raw.mask.intersects(EventMask::Q_OVERFLOW) {
+            self.lost = true;
+            return None;
+        }
+        // Events of a watch that was ended go on arriving for a while.
+        if !self.tree.contains(raw.wd) {
+            return None;
+        }
+        if raw.mask.intersects(EventMask::IGNORED) {
+            let root = self.tree.root_of(raw.wd);
+            self.tree.bury(raw.wd, now + LIMBO);
+            return root.map(Question::Root);
+        }
+        if raw.name.is_empty() { self.about_itself(raw) } else { self.about_entry(raw) }
+    }
+
+    fn about_itself(&mut self, raw: &RawEvent<'_>) -> Option<Question> {
+        let itself = EventMask::DELETE_SELF | EventMask::MOVE_SELF;
+        if !raw.mask.intersects(itself) {
+            return None;
+        }
+        if raw.mask.intersects(EventMask::MOVE_SELF) {
+            self.tree.set_moved(raw.wd);
+        }
+        self.note(raw, &Name::from(&b""[..]));
+        self.tree.root_of(raw.wd).map(Question::Root)
+    }
+
+    fn about_entry(&mut self, raw: &RawEvent<'_>) -> Option<Question> {
+        let name = Name::from(raw.name);
+        self.note(raw, &name);
+        let names = EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
+        let ask = if raw.mask.intersects(EventMask::ISDIR) {
+            raw.mask.intersects(names) || self.denied.contains(&(raw.wd, Arc::clone(&name)))
+        } else {
+            raw.mask.intersects(names) && self.tree.child(raw.wd, &name).is_some()
+        };
+        let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
+        ask.then_some(Question::Name { parent: raw.wd, name, left })
+    }
+
+    fn note(&mut self, raw: &RawEvent<'_>, name: &Name) {
+        let mut from = None;
+        if raw.mask.intersects(EventMask::MOVED_FROM) {
+            self.pairs.moved_from(raw.cookie, raw.wd, Arc::clone(name));
+        } else if raw.mask.intersects(EventMask::MOVED_TO) {
+            from = self.pairs.moved_to(raw.cookie);
+        }
+        if self.interest.intersects(raw.mask.without(EventMask::ISDIR)) {
+            self.pending.note(Incident {
+                wd: raw.wd,
+                name: Arc::clone(name),
+                mask: raw.mask,
+                cookie: raw.cookie,
+                from,
+                trigger: Trigger::Event,
+                subject: None,
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tree::Place;
+    use super::*;
+
+    const NOW: MonoTime = MonoTime::from_origin(Duration::ZERO);
+
+    fn state(asked: EventMask) -> State {
+        let mut state = State::new(asked);
+        state.tree.attach(Wd(1), Place::Root(0));
+        state.tree.attach(Wd(2), Place::Below(Wd(1), Name::from(&b"a"[..])));
+        state
+    }
+
+    fn raw(wd: i32, mask: EventMask, name: &str) -> RawEvent<'_> {
+        RawEvent { wd: Wd(wd), mask, cookie: 0, name: name.as_bytes() }
+    }
+
+    fn ask(wd: i32, name: &str, left: bool) -> Option<Question> {
+        Some(Question::Name { parent: Wd(wd), name: name.as_bytes().into(), left })
+    }
+
+    #[test]
+    fn directory_events_ask_what_the_name_is_now() {
+        let mut state = state(EventMask::CHANGE);
+        for (mask, left) in [
+            (EventMask::CREATE, false),
+            (EventMask::DELETE, true),
+            (EventMask::MOVED_FROM, true),
+            (EventMask::MOVED_TO, false),
+        ] {
+            assert_eq!(state.translate(&raw(1, mask | EventMask::ISDIR, "x"), NOW), ask(1, "x", left));
+        }
+        assert_eq!(state.translate(&raw(1, EventMask::OPEN | EventMask::ISDIR, "x"), NOW), None);
+    }
+
+    #[test]
+    fn a_file_where_a_directory_was_asks_too() {
+        let mut state = state(EventMask::CHANGE);
+        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "a"), NOW), ask(1, "a", false));
+        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "b"), NOW), None);
+    }
+
+    #[test]
+    fn what_no_rule_asks_for_is_not_kept() {
+        let mut state = state(EventMask::ATTRIB);
+        state.translate(&raw(1, EventMask::CREATE, "f"), NOW);
+        assert_eq!(state.pending.take().count(), 0);
+        state.translate(&raw(1, EventMask::ATTRIB, "f"), NOW);
+        assert_eq!(state.pending.take().count(), 1);
+    }
+
+    #[test]
+    fn unknown_watches_are_silent_and_an_overflow_is_remembered() {
+        let mut state = state(EventMask::CHANGE);
+        assert_eq!(state.translate(&raw(9, EventMask::CREATE | EventMask::ISDIR, "x"), NOW), None);
+        assert_eq!(state.pending.take().count(), 0);
+        state.translate(&raw(-1, EventMask::Q_OVERFLOW, ""), NOW);
+        assert!(state.lost);
+    }
+
+    #[test]
+    fn the_end_of_the_roots_watch_asks_where_its_path_leads() {
+        let mut state = state(EventMask::CHANGE);
+        assert_eq!(state.translate(&raw(1, EventMask::IGNORED, ""), NOW), Some(Question::Root(0)));
+        assert!(!state.tree.contains(Wd(1)));
+        assert!(state.tree.contains(Wd(2)), "the child waits in limbo");
+    }
+}

@@ -1,0 +1,386 @@
+//! Which directory each watch stands for: wd <-> parent + name. Pure.
+//!
+//! The watch descriptor is a node's identity. A path is worked out from today's parents when it is
+//! asked for, so the rename of a directory is one edit, whatever is below it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::event::EventMask;
+use crate::sys::Wd;
+use crate::time::MonoTime;
+
+/// The name of a directory entry.
+pub(super) type Name = Arc<[u8]>;
+
+/// One of the directories that the scope starts from, by its place in `Scope::roots`.
+pub(super) type RootId = usize;
+
+/// Where a node hangs, or hung last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    Root(RootId),
+    Below(Wd, Name),
+}
+
+/// Whether a node is in the tree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It hangs where its place says.
+    Attached,
+    /// Its name is gone, and it may come back under another one until this moment. `moved` once its own
+    /// watch has said so: without that, it was removed.
+    Limbo { until: MonoTime, moved: bool },
+    /// Its watch has ended.
+    Dead { moved: bool },
+}
+
+#[derive(Debug)]
+struct Node {
+    place: Place,
+    standing: Standing,
+    children: HashMap<Name, Wd>,
+    /// Events that are asked of the kernel beyond the watcher's own mask.
+    extra: EventMask,
+}
+
+/// What a node's path is good for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// This is its path.
+    Path(RootId, Vec<u8>),
+    /// It may be in the tree again in a moment.
+    Unsettled,
+    /// It has left the tree.
+    Left,
+}
+
+/// The tree, or trees: one below each root that exists.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    nodes: HashMap<Wd, Node>,
+    roots: HashMap<RootId, Wd>,
+    limbo: Vec<Wd>,
+    dead: Vec<Wd>,
+}
+
+impl Tree {
+    /// How many directories are watched.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() - self.dead.len()
+    }
+
+    pub(super) fn contains(&self, wd: Wd) -> bool {
+        self.standing(wd).is_some_and(|s| !matches!(s, Standing::Dead { .. }))
+    }
+
+    pub(super) fn standing(&self, wd: Wd) -> Option<Standing> {
+        self.nodes.get(&wd).map(|node| node.standing)
+    }
+
+    pub(super) fn root(&self, root: RootId) -> Option<Wd> {
+        self.roots.get(&root).copied()
+    }
+
+    pub(super) fn root_of(&self, wd: Wd) -> Option<RootId> {
+        self.roots.iter().find(|&(_, &at)| at == wd).map(|(&root, _)| root)
+    }
+
+    pub(super) fn child(&self, parent: Wd, name: &[u8]) -> Option<Wd> {
+        self.nodes.get(&parent)?.children.get(name).copied()
+    }
+
+    pub(super) fn children(&self, parent: Wd) -> Vec<(Name, Wd)> {
+        self.nodes.get(&parent).map_or_else(Vec::new, |node| {
+            node.children.iter().map(|(name, &wd)| (Arc::clone(name), wd)).collect()
+        })
+    }
+
+    pub(super) fn extra(&self, wd: Wd) -> EventMask {
+        self.nodes.get(&wd).map_or(EventMask::default(), |node| node.extra)
+    }
+
+    pub(super) fn set_extra(&mut self, wd: Wd, extra: EventMask) {
+        if let Some(node) = self.nodes.get_mut(&wd) {
+            node.extra = extra;
+        }
+    }
+
+    /// Hangs a node, new or known, at a place; what hung there must have been orphaned before. Answers
+    /// false, and does nothing, if the place is below the node itself or below no node.
+    pub(super) fn attach(&mut self, wd: Wd, place: Place) -> bool {
+        if let Place::Below(parent, _) = place
+            && (!self.contains(parent) || self.is_below(parent, wd))
+        {
+            return false;
+        }
+        self.unlink(wd);
+        match &place {
+            Place::Root(root) => drop(self.roots.insert(*root, wd)),
+            Place::Below(parent, name) => {
+                if let Some(parent) = self.nodes.get_mut(parent) {
+                    parent.children.insert(Arc::clone(name), wd);
+                }
+            }
+        }
+        let node = self.nodes.entry(wd).or_insert_with(|| Node {
+            place: place.clone(),
+            standing: Standing::Attached,
+            children: HashMap::new(),
+            extra: EventMask::default(),
+        });
+        (node.place, node.standing) = (place, Standing::Attached);
+        true
+    }
+
+    fn is_below(&self, wd: Wd, ancestor: Wd) -> bool {
+        let mut at = wd;
+        loop {
+            if at == ancestor {
+                return true;
+            }
+            match self.nodes.get(&at) {
+                Some(Node { place: Place::Below(parent, _), standing: Standing::Attached, .. }) => {
+                    at = *parent;
+                }
+                _ => return false,
+            }
+        }
+    }
+
+    fn unlink(&mut self, wd: Wd) {
+        let Some(node) = self.nodes.get(&wd) else { return };
+        match node.place.clone() {
+            Place::Root(root) => {
+                if self.roots.get(&root) == Some(&wd) {
+                    self.roots.remove(&root);
+                }
+            }
+            Place::Below(parent, name) => {
+                if let Some(parent) = self.nodes.get_mut(&parent)
+                    && parent.children.get(&name) == Some(&wd)
+                {
+                    parent.children.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Takes a node from its place; what is below stays below it.
+    pub(super) fn orphan(&mut self, wd: Wd, until: MonoTime) {
+        if self.standing(wd) != Some(Standing::Attached) {
+            return;
+        }
+        self.unlink(wd);
+        if let Some(node) = self.nodes.get_mut(&wd) {
+            node.standing = Standing::Limbo { until, moved: false };
+            self.limbo.push(wd);
+        }
+    }
+
+    /// The node's own watch says that it was renamed. In the tree again by then, that is no news.
+    pub(super) fn set_moved(&mut self, wd: Wd) {
+        if let Some(Node { standing: Standing::Limbo { moved, .. }, .. }) = self.nodes.get_mut(&wd) {
+            *moved = true;
+        }
+    }
+
+    /// The node's watch has ended. It stays to name its last events until [`purge`](Self::purge); its
+    /// children are orphaned.
+    pub(super) fn bury(&mut self, wd: Wd, until: MonoTime) {
+        for (_, child) in self.children(wd) {
+            self.orphan(child, until);
+        }
+        self.unlink(wd);
+        if let Some(node) = self.nodes.get_mut(&wd) {
+            let moved = matches!(node.standing, Standing::Limbo { moved: true, .. });
+            node.standing = Standing::Dead { moved };
+            self.dead.push(wd);
+        }
+    }
+
+    /// Forgets the dead.
+    pub(super) fn purge(&mut self) {
+        for wd in self.dead.drain(..) {
+            self.nodes.remove(&wd);
+        }
+    }
+
+    /// Forgets a node and everything below it, and answers all their watches.
+    pub(super) fn remove_subtree(&mut self, wd: Wd) -> Vec<Wd> {
+        self.unlink(wd);
+        let mut removed = vec![wd];
+        let mut next = 0;
+        while let Some(&at) = removed.get(next) {
+            if let Some(node) = self.nodes.remove(&at) {
+                removed.extend(node.children.into_values());
+            }
+            next += 1;
+        }
+        removed
+    }
+
+    /// The nodes that have been out of the tree for too long.
+    pub(super) fn expired(&mut self, now: MonoTime) -> Vec<Wd> {
+        let mut expired = Vec::new();
+        let nodes = &self.nodes;
+        self.limbo.retain(|wd| match nodes.get(wd).map(|node| node.standing) {
+            Some(Standing::Limbo { until, .. }) => {
+                if until <= now {
+                    expired.push(*wd);
+                }
+                until > now
+            }
+            _ => false,
+        });
+        expired
+    }
+
+    /// When the next node will have been out of the tree for too long.
+    pub(super) fn deadline(&self) -> Option<MonoTime> {
+        let until = |wd: &Wd| match self.standing(*wd) {
+            Some(Standing::Limbo { until, .. }) => Some(until),
+            _ => None,
+        };
+        self.limbo.iter().filter_map(until).min()
+    }
+
+    /// The node's path below its root, from today's parents. Where a directory was removed, its last
+    /// place still names what happened in it.
+    pub(super) fn route(&self, wd: Wd) -> Route {
+        let mut names: Vec<&Name> = Vec::new();
+        let mut at = wd;
+        loop {
+            let Some(node) = self.nodes.get(&at) else { return Route::Left };
+            match node.standing {
+                Standing::Limbo { moved: true, .. } => return Route::Unsettled,
+                Standing::Dead { moved: true } => return Route::Left,
+                _ => {}
+            }
+            match &node.place {
+                Place::Root(root) => return Route::Path(*root, join(&names)),
+                Place::Below(parent, name) => {
+                    names.push(name);
+                    at = *parent;
+                }
+            }
+        }
+    }
+
+    /// Whether the node hangs in the tree, with all its ancestors.
+    pub(super) fn is_attached(&self, wd: Wd) -> bool {
+        let mut at = wd;
+        loop {
+            match self.nodes.get(&at) {
+                Some(Node { standing: Standing::Attached, place: Place::Below(parent, _), .. }) => {
+                    at = *parent;
+                }
+                Some(Node { standing: Standing::Attached, place: Place::Root(_), .. }) => return true,
+                _ => return false,
+            }
+        }
+    }
+}
+
+fn join(names: &[&Name]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(names.iter().map(|name| name.len() + 1).sum());
+    for name in names.iter().rev() {
+        if !path.is_empty() {
+            path.push(b'/');
+        }
+        path.extend_from_slice(name);
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const LATER: MonoTime = MonoTime::from_origin(Duration::from_millis(200));
+
+    fn below(parent: i32, name: &str) -> Place {
+        Place::Below(Wd(parent), name.as_bytes().into())
+    }
+
+    /// 1 is the root, 2 is `a`, 3 is `a/b`, 4 is `c`.
+    fn tree() -> Tree {
+        let mut tree = Tree::default();
+        assert!(tree.attach(Wd(1), Place::Root(0)));
+        assert!(tree.attach(Wd(2), below(1, "a")));
+        assert!(tree.attach(Wd(3), below(2, "b")));
+        assert!(tree.attach(Wd(4), below(1, "c")));
+        tree
+    }
+
+    fn path(tree: &Tree, wd: i32) -> String {
+        match tree.route(Wd(wd)) {
+            Route::Path(_, path) => String::from_utf8(path).unwrap(),
+            route => format!("{route:?}"),
+        }
+    }
+
+    #[test]
+    fn a_rename_is_one_edit_for_everything_below() {
+        let mut tree = tree();
+        tree.orphan(Wd(2), LATER);
+        assert!(tree.attach(Wd(2), below(4, "x")));
+        assert_eq!(path(&tree, 3), "c/x/b");
+        assert_eq!(tree.child(Wd(1), b"a"), None);
+        assert_eq!(tree.deadline(), None);
+    }
+
+    #[test]
+    fn a_node_never_hangs_below_itself() {
+        let mut tree = tree();
+        assert!(!tree.attach(Wd(2), below(3, "loop")));
+        assert!(!tree.attach(Wd(2), below(2, "loop")));
+        assert_eq!(path(&tree, 3), "a/b");
+    }
+
+    #[test]
+    fn a_removed_directory_still_names_its_last_events() {
+        let mut tree = tree();
+        tree.orphan(Wd(2), LATER);
+        assert_eq!(path(&tree, 3), "a/b");
+        tree.bury(Wd(2), LATER);
+        assert_eq!(path(&tree, 3), "a/b");
+        tree.purge();
+        assert_eq!(tree.route(Wd(2)), Route::Left);
+    }
+
+    #[test]
+    fn what_was_moved_away_has_no_path() {
+        let mut tree = tree();
+        tree.orphan(Wd(2), LATER);
+        tree.set_moved(Wd(2));
+        assert_eq!(tree.route(Wd(3)), Route::Unsettled);
+        assert!(!tree.is_attached(Wd(3)));
+        tree.bury(Wd(2), LATER);
+        assert_eq!(tree.route(Wd(2)), Route::Left);
+    }
+
+    #[test]
+    fn limbo_ends_at_its_deadline_with_all_watches_below() {
+        let mut tree = tree();
+        tree.orphan(Wd(2), LATER);
+        assert_eq!(tree.deadline(), Some(LATER));
+        assert!(tree.expired(MonoTime::default()).is_empty());
+        assert_eq!(tree.expired(LATER), [Wd(2)]);
+        let mut removed = tree.remove_subtree(Wd(2));
+        removed.sort();
+        assert_eq!(removed, [Wd(2), Wd(3)]);
+        assert_eq!(tree.len(), 2);
+    }
+
+    #[test]
+    fn a_name_taken_over_keeps_its_new_owner() {
+        let mut tree = tree();
+        tree.orphan(Wd(2), LATER);
+        assert!(tree.attach(Wd(5), below(1, "a")));
+        tree.bury(Wd(2), LATER);
+        assert_eq!(tree.child(Wd(1), b"a"), Some(Wd(5)));
+    }
+}

@@ -1,0 +1,113 @@
+//! The watcher's thread: it drains inotify, keeps the tree and hands events over. It waits for nobody but
+//! the file system.
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use super::Notice;
+use super::handoff::{Handoff, Message};
+use super::kernel::Linux;
+use super::observer::{Next, Observer};
+use crate::event::Scope;
+use crate::sys::{Epoll, Inotify, block_all};
+use crate::time::Clock;
+
+/// Why nothing can be watched.
+#[derive(Debug)]
+pub enum WatchError {
+    /// The user's limit of inotify instances, or the process's of descriptors, is reached.
+    Instances(io::Error),
+    /// Anything else that keeps the thread from starting.
+    Start(io::Error),
+}
+
+impl fmt::Display for WatchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Instances(error) => write!(
+                f,
+                "cannot use inotify: {error}; end other watchers, or raise the limit with: \
+                 sysctl fs.inotify.max_user_instances=512"
+            ),
+            Self::Start(error) => write!(f, "cannot start the watcher: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for WatchError {}
+
+/// A running watcher. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Watcher {
+    handoff: Arc<Handoff>,
+}
+
+impl Watcher {
+    /// Starts watching what `scope` wants. [`Notice::Ready`] comes once every watch is in place.
+    ///
+    /// # Errors
+    /// [`WatchError`], where not even an empty tree could be watched.
+    pub fn start(scope: Arc<dyn Scope>) -> Result<Self, WatchError> {
+        let inotify = Inotify::new().map_err(WatchError::Instances)?;
+        let handoff = Arc::new(Handoff::new().map_err(WatchError::Start)?);
+        let epoll = Epoll::new().map_err(WatchError::Start)?;
+        epoll.add_readable(inotify.as_fd(), 0).map_err(WatchError::Start)?;
+        epoll.add_readable(handoff.drained(), 1).map_err(WatchError::Start)?;
+        let observer = Observer::new(Linux { inotify }, scope);
+        let theirs = Arc::clone(&handoff);
+        let run = move || run(observer, &epoll, &theirs);
+        thread::Builder::new().name("watcher".to_owned()).spawn(run).map_err(WatchError::Start)?;
+        Ok(Self { handoff })
+    }
+
+    /// Takes every message there is, in order.
+    #[must_use]
+    pub fn take(&self) -> Vec<Message> {
+        self.handoff.take()
+    }
+}
+
+impl AsFd for Watcher {
+    /// Readable while there are messages.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.handoff.filled()
+    }
+}
+
+impl Drop for Watcher {
+    /// Does not wait: the thread may be inside a directory read that hangs.
+    fn drop(&mut self) {
+        self.handoff.close();
+    }
+}
+
+fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
+    block_all();
+    let clock = Clock::start();
+    let (mut events, mut ready) = (Vec::new(), Vec::new());
+    observer.start(clock.now());
+    while handoff.is_open() {
+        let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
+        handoff.give(&mut observer.notices, &mut events);
+        let failed = match next {
+            Ok(next) => epoll.wait(timeout(next, &clock), &mut ready).err(),
+            Err(error) => Some(error),
+        };
+        if let Some(error) = failed {
+            let reason = error.to_string();
+            handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
+            return;
+        }
+    }
+}
+
+fn timeout(next: Next, clock: &Clock) -> Option<Duration> {
+    match next {
+        Next::Busy => Some(Duration::ZERO),
+        Next::Idle(deadline) => deadline.map(|at| at.since(clock.now())),
+    }
+}

@@ -1,0 +1,331 @@
+//! What holds for the dispatcher whatever happens, tried with random inputs on a virtual clock.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
+use tripline::event::{Event, EventMask, Subject, Trigger};
+use tripline::rules::{GitFiles, Rules, SourceFile, Surroundings};
+use tripline::time::MonoTime;
+
+/// One thing that happens; numbers choose among what there is.
+#[derive(Clone, Debug)]
+enum Act {
+    /// A path of its own changes below `b`.
+    Batch,
+    /// One of three paths changes below `f`.
+    File(u8),
+    /// A path of its own changes below `e`.
+    Event,
+    Overflow,
+    Ready,
+    /// A spawn that was asked for is answered.
+    Answer {
+        which: usize,
+        fails: bool,
+    },
+    Exit(usize),
+    Gone(usize),
+    Halt,
+    Kill,
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    jobs: usize,
+    max_parallel: usize,
+    batch: &'static str,
+    event: &'static str,
+    exec_bytes: usize,
+}
+
+impl Settings {
+    fn rules(&self) -> Rules {
+        let Self { jobs, max_parallel, batch, event, .. } = self;
+        let parallel = |policy: &str| match policy {
+            "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
+            _ => format!("on_busy = \"{policy}\""),
+        };
+        let text = format!(
+            "[settings]\njobs = {jobs}\n\
+             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n{}\n\
+             [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
+             on_busy = \"restart\"\n\
+             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{}\n",
+            parallel(batch),
+            parallel(event)
+        );
+        let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+        let around = Surroundings { directory: "/w".into(), home: None, files };
+        Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
+    }
+
+    fn limit(&self, rule: &str) -> usize {
+        let parallel = match rule {
+            "b" => self.batch == "parallel",
+            "e" => self.event == "parallel",
+            _ => true,
+        };
+        if parallel { self.max_parallel } else { 1 }
+    }
+}
+
+/// What the driver knows of a run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Asked,
+    Running,
+    Exited,
+}
+
+struct World {
+    settings: Settings,
+    rules: Arc<Rules>,
+    core: Core,
+    now: MonoTime,
+    runs: BTreeMap<RunId, (Stage, Job)>,
+    /// The paths that changed before the end was asked for, and those that some run was told which was not
+    /// stopped to start again.
+    changed: BTreeSet<Vec<u8>>,
+    told: BTreeSet<Vec<u8>>,
+    /// Changes that the reports account for without a run.
+    refused: usize,
+    spawned: usize,
+    ended: BTreeSet<RunId>,
+    halted: bool,
+    exits: usize,
+}
+
+impl World {
+    fn new(settings: &Settings) -> Self {
+        let rules = Arc::new(settings.rules());
+        Self {
+            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes }),
+            settings: settings.clone(),
+            rules,
+            now: MonoTime::default(),
+            runs: BTreeMap::new(),
+            changed: BTreeSet::new(),
+            told: BTreeSet::new(),
+            refused: 0,
+            spawned: 0,
+            ended: BTreeSet::new(),
+            halted: false,
+            exits: 0,
+        }
+    }
+
+    fn act(&mut self, act: &Act) {
+        match *act {
+            Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
+            Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
+            Act::File(n) => self.change(format!("/w/f/{n}")),
+            Act::Overflow => self.step(Input::Rescan),
+            Act::Ready => self.step(Input::Ready),
+            Act::Answer { which, fails } => self.answer(which, fails),
+            Act::Exit(which) => self.exit(which),
+            Act::Gone(which) => self.gone(which),
+            Act::Halt => self.end(Input::Halt),
+            Act::Kill => self.end(Input::Kill),
+        }
+    }
+
+    fn change(&mut self, path: String) {
+        let path = path.into_bytes();
+        if !self.halted {
+            self.changed.insert(path.clone());
+        }
+        let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
+        let (subject, trigger) = (Subject::File, Trigger::Event);
+        self.step(Input::Event(Event { mask, path, subject, from: None, cookie: 0, trigger }));
+    }
+
+    fn end(&mut self, input: Input) {
+        self.halted = true;
+        self.step(input);
+    }
+
+    fn pick(&self, which: usize, stage: Stage) -> Option<RunId> {
+        let found: Vec<_> = self.runs.iter().filter(|(_, run)| run.0 == stage).map(|(&id, _)| id).collect();
+        (!found.is_empty()).then(|| found[which % found.len()])
+    }
+
+    fn answer(&mut self, which: usize, fails: bool) {
+        let Some(run) = self.pick(which, Stage::Asked) else { return };
+        if fails {
+            self.runs.remove(&run);
+            self.step(Input::SpawnFailed { run, error: "no".to_owned() });
+        } else {
+            self.enter(run, Stage::Running);
+            self.step(Input::Spawned { run });
+        }
+    }
+
+    fn exit(&mut self, which: usize) {
+        let Some(run) = self.pick(which, Stage::Running) else { return };
+        self.enter(run, Stage::Exited);
+        self.step(Input::Exited { run, status: Status::Exited(0) });
+    }
+
+    fn gone(&mut self, which: usize) {
+        let Some(run) = self.pick(which, Stage::Exited) else { return };
+        self.runs.remove(&run);
+        self.step(Input::Gone { run });
+    }
+
+    fn enter(&mut self, run: RunId, stage: Stage) {
+        self.runs.get_mut(&run).unwrap().0 = stage;
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now = self.now + time;
+        if self.core.deadline().is_some_and(|deadline| deadline <= self.now) {
+            self.step(Input::Due);
+        }
+    }
+
+    fn step(&mut self, input: Input) {
+        let mut effects = Vec::new();
+        self.core.step(input, self.now, &mut effects);
+        for effect in effects {
+            match effect {
+                Effect::Spawn(job) => self.spawn(job),
+                Effect::Signal { run, .. } => {
+                    let known = self.runs.get(&run).map(|run| run.0);
+                    assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
+                }
+                Effect::Report(report) => self.hear(&report),
+                Effect::Exit => self.exits += 1,
+            }
+        }
+        assert!(self.core.deadline().is_none_or(|deadline| deadline > self.now), "called in the past");
+    }
+
+    fn spawn(&mut self, job: Job) {
+        assert!(!self.halted, "nothing new starts after the first signal");
+        assert_eq!(self.exits, 0);
+        let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
+        self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
+        self.spawned += 1;
+        let rule = self.rules.rules[job.rule.0].name.clone();
+        if rule == "f" {
+            assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
+        }
+        let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
+        assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
+        self.runs.insert(job.run, (Stage::Asked, job));
+        assert!(self.runs.len() <= self.settings.jobs, "too many runs");
+    }
+
+    fn hear(&mut self, report: &Report) {
+        match report {
+            Report::Ended { run, .. } => assert!(self.ended.insert(*run), "a run ends once"),
+            Report::Skipped { changes, .. } | Report::Dropped { changes, .. } => self.refused += changes,
+            Report::Signalled { cause, .. } => {
+                self.refused += usize::from(cause.first.is_some()) + cause.more;
+            }
+            Report::Stopping { run, cause: Some(_), .. } => {
+                let paths = &self.runs[run].1.paths;
+                for path in paths.split(|&byte| byte == 0) {
+                    self.told.remove(path);
+                }
+            }
+            Report::Started { .. } | Report::Stopping { .. } | Report::Killing { .. } => {}
+        }
+    }
+
+    /// Lets every process end that still runs, and time pass until nothing waits for it.
+    fn wind_down(&mut self) {
+        for _ in 0..1_000 {
+            self.answer(0, false);
+            self.exit(0);
+            self.gone(0);
+            match self.core.deadline() {
+                Some(deadline) => self.pass(deadline.since(self.now)),
+                None if self.runs.is_empty() => return,
+                None => {}
+            }
+        }
+        panic!("the core never comes to rest");
+    }
+}
+
+fn settings() -> impl Strategy<Value = Settings> {
+    let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
+    (1..4_usize, 2..4_usize, policy(), policy(), prop::sample::select(vec![0, 700, 100_000])).prop_map(
+        |(jobs, max_parallel, batch, event, exec_bytes)| Settings {
+            jobs,
+            max_parallel,
+            batch,
+            event,
+            exec_bytes,
+        },
+    )
+}
+
+/// Acts that leave tripline running, each after a wait in milliseconds.
+fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
+    let act = prop_oneof![
+        4 => Just(Act::Batch),
+        4 => (0..3_u8).prop_map(Act::File),
+        3 => Just(Act::Event),
+        1 => Just(Act::Overflow),
+        1 => Just(Act::Ready),
+        6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
+        4 => any::<usize>().prop_map(Act::Exit),
+        4 => any::<usize>().prop_map(Act::Gone),
+    ];
+    prop::collection::vec((prop::sample::select(vec![0, 1, 20, 60, 3_000, 11_000]), act), 0..80)
+}
+
+fn run(settings: &Settings, acts: &[(u64, Act)]) -> World {
+    let mut world = World::new(settings);
+    assert_eq!(world.core.deadline(), None, "nothing has happened yet");
+    for (wait, act) in acts {
+        world.pass(Duration::from_millis(*wait));
+        world.act(act);
+    }
+    world
+}
+
+proptest! {
+    #[test]
+    fn every_change_is_run_or_accounted_for(settings in settings(), acts in acts()) {
+        let mut world = run(&settings, &acts);
+        world.wind_down();
+        prop_assert_eq!(world.exits, 0);
+        prop_assert_eq!(world.ended.len(), world.spawned);
+        let missing = world.changed.difference(&world.told).count();
+        prop_assert!(missing <= world.refused, "{} lost, {} accounted for", missing, world.refused);
+        let drops = |policy| policy == "skip" || policy == "signal";
+        if !drops(settings.batch) && !drops(settings.event) {
+            prop_assert_eq!(missing, 0);
+        }
+    }
+
+    #[test]
+    fn after_the_first_signal_everything_ends_and_exit_comes_once(
+        settings in settings(),
+        before in acts(),
+        after in acts(),
+        second in any::<bool>(),
+    ) {
+        let mut world = run(&settings, &before);
+        world.act(&Act::Halt);
+        for (i, (wait, act)) in after.iter().enumerate() {
+            world.pass(Duration::from_millis(*wait));
+            world.act(act);
+            if second && i == 5 {
+                world.act(&Act::Kill);
+            }
+        }
+        world.wind_down();
+        prop_assert_eq!(world.exits, 1);
+        prop_assert_eq!(world.ended.len(), world.spawned);
+        let missing = world.changed.difference(&world.told).count();
+        prop_assert!(missing <= world.refused, "{} lost, {} accounted for", missing, world.refused);
+    }
+}

@@ -1,0 +1,7 @@
+//! The harness of the `.trip` files: what they say, how they are carried out, how the outcome is compared.
+
+pub(crate) mod diff;
+pub(crate) mod simulate;
+pub(crate) mod trip;
+pub(crate) mod watching;
+pub(crate) mod words;

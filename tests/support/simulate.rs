@@ -1,0 +1,330 @@
+//! Carries out a script on a clock that only the script moves, without kernel and processes.
+//!
+//! The root is `/w`, and it is empty at first. A process does nothing by itself: it ends when the script says
+//! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
+use tripline::event::{Event, EventMask, Subject, Trigger};
+use tripline::rules::{GitFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
+use tripline::time::MonoTime;
+
+use super::trip::{FileOp, How, Line, Script, Show, Step, Verb};
+
+const ROOT: &[u8] = b"/w/";
+
+/// Room for argv and environment: small, so that a script can show how a batch is split.
+const EXEC_BYTES: usize = 4096;
+
+/// More arguments than this are counted, not shown.
+const SHOWN_ARGUMENTS: usize = 6;
+
+/// More turns of the clock after the last step than any script needs: something asks to be called for ever.
+const TOO_MANY_TURNS: usize = 10_000;
+
+/// The rules of a script, with the root `/w` and no ignore file anywhere.
+pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
+    let file = SourceFile { name: script.file.display().to_string(), text: script.rules.clone() };
+    let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+    let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
+    Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
+}
+
+/// What came of the script, in order. The error names the line of the step that makes no sense.
+pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, String> {
+    let mut world = World::new(rules, &script.show);
+    for step in &script.steps {
+        world.pass_time(Some(step.at));
+        world.take(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
+    }
+    world.pass_time(None);
+    Ok(world.log)
+}
+
+struct World<'a> {
+    rules: Arc<Rules>,
+    core: Core,
+    now: MonoTime,
+    show: &'a [Show],
+    log: Vec<Line>,
+    files: BTreeMap<Vec<u8>, Subject>,
+    cookie: u32,
+    runs: Vec<Run>,
+    failures: HashMap<String, VecDeque<String>>,
+}
+
+struct Run {
+    id: RunId,
+    rule: RuleId,
+    leader_lives: bool,
+    group_lives: bool,
+}
+
+impl<'a> World<'a> {
+    fn new(rules: Rules, show: &'a [Show]) -> Self {
+        let rules = Arc::new(rules);
+        Self {
+            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }),
+            rules,
+            now: MonoTime::default(),
+            show,
+            log: Vec::new(),
+            files: BTreeMap::new(),
+            cookie: 0,
+            runs: Vec::new(),
+            failures: HashMap::new(),
+        }
+    }
+
+    /// Moves the clock to `until`, or to where nothing waits any more, and stops at each deadline.
+    fn pass_time(&mut self, until: Option<Duration>) {
+        let until = until.map(MonoTime::from_origin);
+        for _ in 0..TOO_MANY_TURNS {
+            match self.core.deadline() {
+                Some(deadline) if until.is_none_or(|until| deadline <= until) => {
+                    assert!(deadline > self.now, "the core asks to be called in the past");
+                    self.now = deadline;
+                    self.feed(Input::Due);
+                }
+                _ => {
+                    self.now = until.unwrap_or(self.now).max(self.now);
+                    return;
+                }
+            }
+        }
+        panic!("the core never comes to rest");
+    }
+
+    fn take(&mut self, step: &Step) -> Result<(), String> {
+        match &step.verb {
+            Verb::File(op, name) => self.file(*op, &absolute(name))?,
+            Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
+            Verb::Overflow => self.feed(Input::Rescan),
+            Verb::Ready => self.feed(Input::Ready),
+            Verb::Halt => self.feed(Input::Halt),
+            Verb::Kill => self.feed(Input::Kill),
+            Verb::Exit { rule, how } => self.exit(rule, *how)?,
+            Verb::Straggle { rule } => self.straggle(rule)?,
+            Verb::Gone { rule } => self.gone(rule)?,
+            Verb::SpawnFail { rule, error } => {
+                self.rule(rule)?;
+                self.failures.entry(rule.clone()).or_default().push_back(error.clone());
+            }
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, op: FileOp, path: &[u8]) -> Result<(), String> {
+        const COMPLETE: EventMask = EventMask::CREATE.union(EventMask::CHANGE);
+        let known = self.files.get(path).copied();
+        match (op, known) {
+            (FileOp::Write, known) => {
+                if known.is_none() {
+                    self.make(path, Subject::File, EventMask::CREATE);
+                }
+                self.happen(path, Subject::File, EventMask::MODIFY);
+                self.happen(path, Subject::File, EventMask::CLOSE_WRITE | EventMask::CHANGE);
+            }
+            (FileOp::Create, None) => self.make(path, Subject::File, EventMask::CREATE),
+            (FileOp::Mkdir, None) => self.make(path, Subject::Dir, COMPLETE | EventMask::ISDIR),
+            (FileOp::Link, None) => self.make(path, Subject::File, COMPLETE),
+            (FileOp::Symlink, None) => self.make(path, Subject::Symlink, COMPLETE),
+            (FileOp::Rm | FileOp::Rmdir, Some(subject)) => {
+                self.files.remove(path);
+                let (subject, isdir) = gone(subject);
+                self.happen(path, subject, EventMask::DELETE | EventMask::CHANGE | isdir);
+            }
+            (FileOp::Attrib, Some(subject)) => self.happen(path, subject, EventMask::ATTRIB),
+            (FileOp::Modify, Some(subject)) => self.happen(path, subject, EventMask::MODIFY),
+            (FileOp::Read, Some(subject)) => {
+                for mask in [EventMask::OPEN, EventMask::ACCESS, EventMask::CLOSE_NOWRITE] {
+                    self.happen(path, subject, mask);
+                }
+            }
+            (_, Some(_)) => return Err(format!("{} exists", Escaped(path))),
+            (_, None) => return Err(format!("{} does not exist", Escaped(path))),
+        }
+        Ok(())
+    }
+
+    fn make(&mut self, path: &[u8], subject: Subject, mask: EventMask) {
+        self.files.insert(path.to_vec(), subject);
+        self.happen(path, subject, mask);
+    }
+
+    /// Both halves of a rename, as far as they lie in the tree; what a directory brings is found by a scan.
+    fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), String> {
+        let subject = self.files.remove(from).ok_or_else(|| format!("{} does not exist", Escaped(from)))?;
+        self.files.insert(to.to_vec(), subject);
+        let (leaves, arrives) = (from.starts_with(ROOT), to.starts_with(ROOT));
+        self.cookie += 1;
+        let cookie = self.cookie;
+        let (was, isdir) = gone(subject);
+        if leaves {
+            let mask = EventMask::MOVED_FROM | EventMask::CHANGE | isdir;
+            self.event(Event { cookie, ..event(from, was, mask) });
+        }
+        if arrives {
+            let mask = EventMask::MOVED_TO | EventMask::CHANGE | isdir;
+            let mask = if leaves { mask | EventMask::RENAME } else { mask };
+            let old = leaves.then(|| from.to_vec());
+            self.event(Event { cookie, from: old, ..event(to, subject, mask) });
+        }
+        self.move_below(&[from, b"/"].concat(), &[to, b"/"].concat(), arrives);
+        Ok(())
+    }
+
+    fn move_below(&mut self, from: &[u8], to: &[u8], arrives: bool) {
+        let below: Vec<_> = self.files.keys().filter(|path| path.starts_with(from)).cloned().collect();
+        for old in below {
+            let Some(subject) = self.files.remove(&old) else { continue };
+            let new = [to, &old[from.len()..]].concat();
+            if arrives {
+                let mask = EventMask::CREATE | EventMask::CHANGE | gone(subject).1;
+                self.event(Event { trigger: Trigger::Scan, ..event(&new, subject, mask) });
+            }
+            self.files.insert(new, subject);
+        }
+    }
+
+    fn happen(&mut self, path: &[u8], subject: Subject, mask: EventMask) {
+        self.event(event(path, subject, mask));
+    }
+
+    fn event(&mut self, event: Event) {
+        self.feed(Input::Event(event));
+    }
+
+    fn exit(&mut self, rule: &str, how: How) -> Result<(), String> {
+        let run = self.oldest(rule, |run| run.leader_lives)?;
+        (run.leader_lives, run.group_lives) = (false, false);
+        let id = run.id;
+        let status = match how {
+            How::Code(code) => Status::Exited(code),
+            How::Signal(signal) => Status::Signaled(signal),
+        };
+        self.feed(Input::Exited { run: id, status });
+        self.feed(Input::Gone { run: id });
+        Ok(())
+    }
+
+    fn straggle(&mut self, rule: &str) -> Result<(), String> {
+        let run = self.oldest(rule, |run| run.leader_lives)?;
+        run.leader_lives = false;
+        let id = run.id;
+        self.feed(Input::Exited { run: id, status: Status::Exited(0) });
+        Ok(())
+    }
+
+    fn gone(&mut self, rule: &str) -> Result<(), String> {
+        let run = self.oldest(rule, |run| !run.leader_lives && run.group_lives)?;
+        run.group_lives = false;
+        let id = run.id;
+        self.feed(Input::Gone { run: id });
+        Ok(())
+    }
+
+    fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
+        let id = self.rule(rule)?;
+        let found = self.runs.iter_mut().find(|run| run.rule == id && wanted(run));
+        found.ok_or_else(|| format!("{rule} has no such run now"))
+    }
+
+    fn rule(&self, name: &str) -> Result<RuleId, String> {
+        let found = self.rules.rules.iter().position(|rule| rule.name == name);
+        found.map(RuleId).ok_or_else(|| format!("there is no rule {name}"))
+    }
+
+    /// Gives the core an input, carries out its effects in order, and answers them in that order.
+    fn feed(&mut self, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let mut effects = Vec::new();
+            self.core.step(input, self.now, &mut effects);
+            for effect in effects {
+                match effect {
+                    Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
+                    Effect::Signal { run, signal } => self.signal(run, signal),
+                    Effect::Report(report) => self.say(report.to_string()),
+                    Effect::Exit => self.say("exit".to_owned()),
+                }
+            }
+        }
+    }
+
+    fn spawn(&mut self, job: &Job) -> Input {
+        let name = self.rules.rules[job.rule.0].name.clone();
+        self.say(format!("spawn {name}: {}", command_line(&job.argv)));
+        for show in self.show {
+            self.say(detail(show, job));
+        }
+        if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
+            return Input::SpawnFailed { run: job.run, error };
+        }
+        self.runs.push(Run { id: job.run, rule: job.rule, leader_lives: true, group_lives: true });
+        Input::Spawned { run: job.run }
+    }
+
+    /// A signal to a process group that is empty is not worth a line.
+    fn signal(&mut self, run: RunId, signal: i32) {
+        let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
+        let name = &self.rules.rules[run.rule.0].name;
+        self.say(format!("signal {name}: {}", SignalName(signal)));
+    }
+
+    fn say(&mut self, text: String) {
+        self.log.push(Line { at: self.now.since_origin(), text });
+    }
+}
+
+fn event(path: &[u8], subject: Subject, mask: EventMask) -> Event {
+    Event { mask, path: path.to_vec(), subject, from: None, cookie: 0, trigger: Trigger::Event }
+}
+
+/// What is left of a thing once it is gone, and the bit that tells a directory.
+fn gone(subject: Subject) -> (Subject, EventMask) {
+    match subject {
+        Subject::Dir => (Subject::Dir, EventMask::ISDIR),
+        _ => (Subject::Gone, EventMask::default()),
+    }
+}
+
+fn absolute(name: &[u8]) -> Vec<u8> {
+    if name.starts_with(b"/") { name.to_vec() } else { [ROOT, name].concat() }
+}
+
+fn detail(show: &Show, job: &Job) -> String {
+    match show {
+        Show::Env(name) => {
+            let value = job.env.iter().rfind(|(known, _)| known == name.as_bytes());
+            let value = value.map_or("unset".to_owned(), |(_, value)| format!("= {}", shown(value)));
+            format!("env {name} {value}")
+        }
+        Show::Paths => format!("paths {}", shown(&job.paths)),
+        Show::Stdin => match &job.stdin {
+            StdinSource::Null => "stdin null".to_owned(),
+            StdinSource::Inherit => "stdin inherit".to_owned(),
+            StdinSource::Bytes(bytes) => format!("stdin {}", shown(bytes)),
+        },
+    }
+}
+
+/// An argv on one line; of a long one the beginning.
+fn command_line(argv: &[Vec<u8>]) -> String {
+    let (head, rest) = argv.split_at(argv.len().min(SHOWN_ARGUMENTS));
+    let mut words: Vec<_> = head.iter().map(|element| shown(element)).collect();
+    if !rest.is_empty() {
+        words.push(format!("... {} more", rest.len()));
+    }
+    words.join(" ")
+}
+
+/// Bytes as one readable word.
+fn shown(bytes: &[u8]) -> String {
+    let text = Escaped(bytes).to_string();
+    if text.is_empty() || text.contains(' ') { format!("'{text}'") } else { text }
+}

@@ -1,0 +1,129 @@
+//! A running `tripline watch --json`, and what it has printed.
+
+use std::collections::HashSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+/// However slow the machine: only a hang takes longer.
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// One line of output.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) path: PathBuf,
+    pub(crate) events: Vec<String>,
+    pub(crate) from: Option<PathBuf>,
+    pub(crate) kind: Option<String>,
+}
+
+/// The process; killed at the end.
+pub(crate) struct Watching {
+    child: Child,
+    lines: Receiver<Seen>,
+    root: PathBuf,
+    sentinels: usize,
+}
+
+impl Watching {
+    /// Watches `root` and waits until it is ready.
+    pub(crate) fn start(root: &Path, options: &[&str]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+        command.arg("watch").arg("--json").args(options).arg(root);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
+        let ready = errors.by_ref().map(Result::unwrap).find(|line| line.contains("ready"));
+        assert!(ready.is_some(), "it ended before it was ready");
+        thread::spawn(move || errors.for_each(drop));
+        let (sender, lines) = channel();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if sender.send(parse(&line)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { child, lines, root: root.to_owned(), sentinels: 0 }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Everything up to the first line that `last` takes, itself included.
+    pub(crate) fn until(&self, mut last: impl FnMut(&Seen) -> bool) -> Vec<Seen> {
+        let (mut all, start) = (Vec::new(), Instant::now());
+        loop {
+            let left = LIMIT.saturating_sub(start.elapsed());
+            let Ok(seen) = self.lines.recv_timeout(left) else {
+                panic!("not seen in time; the last lines were {:#?}", &all[all.len().saturating_sub(20)..]);
+            };
+            let done = last(&seen);
+            all.push(seen);
+            if done {
+                return all;
+            }
+        }
+    }
+
+    /// Everything that has happened by now: makes files in the root and waits until they are reported.
+    /// What a scan finds because of an event before the first may be reported after it, with the same
+    /// batch; the second is in a later one.
+    pub(crate) fn so_far(&mut self) -> Vec<Seen> {
+        let mut all = Vec::new();
+        for _ in 0..2 {
+            self.sentinels += 1;
+            let sentinel = self.root.join(format!(".sentinel-{}", self.sentinels));
+            fs::write(&sentinel, "").unwrap();
+            let close_write = "close_write".to_owned();
+            all.extend(self.until(|seen| seen.path == sentinel && seen.events.contains(&close_write)));
+        }
+        all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
+        all
+    }
+
+    /// The inodes that are watched, from `/proc/PID/fdinfo`.
+    pub(crate) fn watched_inodes(&self) -> HashSet<u64> {
+        let directory = format!("/proc/{}/fdinfo", self.pid());
+        let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+        let text: String = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+        let inode = |line: &str| {
+            let field = line.split(' ').find_map(|field| field.strip_prefix("ino:"))?;
+            u64::from_str_radix(field, 16).ok()
+        };
+        text.lines().filter(|line| line.starts_with("inotify")).filter_map(inode).collect()
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn parse(line: &str) -> Seen {
+    let value: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+    let path = |text: &str, bytes: &str| match value[bytes].as_str() {
+        Some(encoded) => Some(PathBuf::from(OsStr::from_bytes(&STANDARD.decode(encoded).unwrap()))),
+        None => value[text].as_str().map(PathBuf::from),
+    };
+    let events = value["events"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned());
+    Seen {
+        path: path("path", "path_bytes").unwrap(),
+        events: events.collect(),
+        from: path("from", "from_bytes"),
+        kind: value["type"].as_str().map(str::to_owned),
+    }
+}

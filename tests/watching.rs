@@ -1,0 +1,199 @@
+//! `tripline watch` on real inotify: no change is lost (P1), no path is wrong (P2).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::watching::{Seen, Watching};
+
+fn place() -> (TempDir, PathBuf) {
+    let directory = TempDir::new().unwrap();
+    let root = directory.path().canonicalize().unwrap().join("root");
+    fs::create_dir(&root).unwrap();
+    (directory, root)
+}
+
+fn has(seen: &Seen, event: &str) -> bool {
+    seen.events.iter().any(|name| name == event)
+}
+
+/// How often each path with this name was reported by one and the same event.
+fn reported(all: &[Seen], name: &str) -> BTreeMap<PathBuf, usize> {
+    let mut times = BTreeMap::new();
+    for seen in all.iter().filter(|seen| seen.path.ends_with(name)) {
+        for event in &seen.events {
+            *times.entry((seen.path.clone(), event.clone())).or_insert(0) += 1;
+        }
+    }
+    let mut most = BTreeMap::new();
+    for ((path, _), times) in times {
+        let known = most.entry(path).or_insert(0);
+        *known = times.max(*known);
+    }
+    most
+}
+
+#[test]
+fn a_file_in_a_chain_of_fresh_directories_is_never_missed() {
+    let (_directory, root) = place();
+    let mut watching = Watching::start(&root, &[]);
+    let chains = (0..500).map(|i| root.join(format!("{i}/b/c/d/e")));
+    let files: BTreeSet<_> = chains
+        .map(|chain| {
+            fs::create_dir_all(&chain).unwrap();
+            let file = chain.join("file");
+            fs::write(&file, "content").unwrap();
+            file
+        })
+        .collect();
+    let all = watching.so_far();
+    let reported = reported(&all, "file");
+    let missed: Vec<_> = files.iter().filter(|file| !reported.contains_key(*file)).collect();
+    assert!(missed.is_empty(), "{} of 500 missed: {missed:?}", missed.len());
+    let twice: Vec<_> = reported.iter().filter(|&(_, &times)| times > 1).collect();
+    assert!(twice.is_empty(), "reported more than once: {twice:?}");
+}
+
+#[test]
+fn a_populated_directory_moved_in_reports_each_file_once() {
+    let (directory, root) = place();
+    let outside = directory.path().join("outside");
+    fs::create_dir_all(outside.join("a/b")).unwrap();
+    for file in ["one", "a/two", "a/b/three"] {
+        fs::write(outside.join(file), "content").unwrap();
+    }
+    let mut watching = Watching::start(&root, &[]);
+    fs::rename(&outside, root.join("in")).unwrap();
+    let all = watching.so_far();
+    for file in ["one", "a/two", "a/b/three"] {
+        let found = all.iter().filter(|seen| seen.path == root.join("in").join(file)).count();
+        assert_eq!(found, 1, "{file} in {all:#?}");
+    }
+}
+
+#[test]
+fn after_a_directory_of_20_000_is_renamed_its_deepest_reports_its_new_path() {
+    let (_directory, root) = place();
+    for outer in 0..200 {
+        for inner in 0..99 {
+            fs::create_dir_all(root.join(format!("old/{outer}/{inner}"))).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("old/0/0/a/b/c")).unwrap();
+    let watching = Watching::start(&root, &[]);
+    fs::rename(root.join("old"), root.join("new")).unwrap();
+    fs::write(root.join("new/0/0/a/b/c/file"), "content").unwrap();
+    let all = watching.until(|seen| seen.path.ends_with("file") && has(seen, "close_write"));
+    assert_eq!(all.last().unwrap().path, root.join("new/0/0/a/b/c/file"));
+    let old: Vec<_> = all.iter().filter(|seen| seen.path.starts_with(root.join("old/"))).collect();
+    let stale: Vec<_> = old.iter().filter(|seen| seen.path != root.join("old")).collect();
+    assert!(stale.is_empty(), "{stale:?}");
+}
+
+#[test]
+fn what_was_moved_out_is_silent_and_no_longer_watched() {
+    let (directory, root) = place();
+    fs::create_dir_all(root.join("d/e")).unwrap();
+    let mut watching = Watching::start(&root, &[]);
+    let inode = fs::metadata(root.join("d/e")).unwrap().ino();
+    assert!(watching.watched_inodes().contains(&inode));
+    let outside = directory.path().join("outside");
+    fs::rename(root.join("d"), &outside).unwrap();
+    fs::write(outside.join("e/file"), "content").unwrap();
+    let start = std::time::Instant::now();
+    while watching.watched_inodes().contains(&inode) {
+        assert!(start.elapsed() < crate::support::watching::LIMIT, "still watched");
+        std::thread::yield_now();
+    }
+    let all = watching.so_far();
+    assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
+    assert!(all.iter().any(|seen| seen.path == root.join("d") && has(seen, "moved_from")));
+}
+
+#[test]
+fn names_arrive_byte_for_byte() {
+    let (_directory, root) = place();
+    let names: [&[u8]; 6] =
+        [b"$(touch pwned);\"'", b"a\nb", b"\xff\xfe", b"-rf", b" ", "\u{202e}".as_bytes()];
+    let mut watching = Watching::start(&root, &[]);
+    for name in names {
+        fs::write(root.join(OsStr::from_bytes(name)), "content").unwrap();
+    }
+    let all = watching.so_far();
+    for name in names {
+        let path = root.join(OsStr::from_bytes(name));
+        assert!(all.iter().any(|seen| seen.path == path && has(seen, "close_write")), "{path:?}");
+    }
+}
+
+#[test]
+fn a_rename_carries_the_old_path() {
+    let (_directory, root) = place();
+    fs::write(root.join("a"), "content").unwrap();
+    let mut watching = Watching::start(&root, &[]);
+    fs::rename(root.join("a"), root.join("b")).unwrap();
+    let all = watching.so_far();
+    let renamed = all.iter().find(|seen| seen.path == root.join("b")).unwrap();
+    assert_eq!(
+        (renamed.from.as_deref(), renamed.kind.as_deref()),
+        (Some(root.join("a").as_path()), Some("file"))
+    );
+}
+
+#[test]
+fn a_root_that_comes_and_goes_is_watched_again() {
+    let (_directory, root) = place();
+    let late = root.join("not/yet/there");
+    let mut watching = Watching::start(&late, &[]);
+    for round in ["first", "second"] {
+        fs::create_dir_all(late.join("sub")).unwrap();
+        fs::write(late.join("sub").join(round), "content").unwrap();
+        watching.until(|seen| seen.path == late.join("sub").join(round));
+        watching.so_far();
+        fs::remove_dir_all(root.join("not")).unwrap();
+        watching.until(|seen| seen.path == late.join("sub").join(round) && has(seen, "delete"));
+    }
+    fs::create_dir_all(root.join("spare/there")).unwrap();
+    fs::write(root.join("spare/there/third"), "content").unwrap();
+    fs::create_dir(root.join("not")).unwrap();
+    fs::rename(root.join("spare"), root.join("not/yet")).unwrap();
+    watching.until(|seen| seen.path == late.join("third"));
+}
+
+#[test]
+fn an_idle_watcher_does_not_wake_up() {
+    let (_directory, root) = place();
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    let mut watching = Watching::start(&root, &[]);
+    watching.so_far();
+    let before = settled_switches(watching.pid());
+    // Idle time cannot be waited for by an event: this is how long nothing may happen.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(switches(watching.pid()), before);
+}
+
+/// Voluntary context switches of every thread, once they have come to rest.
+fn settled_switches(pid: u32) -> BTreeMap<String, u64> {
+    loop {
+        let before = switches(pid);
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        if switches(pid) == before {
+            return before;
+        }
+    }
+}
+
+fn switches(pid: u32) -> BTreeMap<String, u64> {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
+    let count = |task: &Path| {
+        let status = fs::read_to_string(task.join("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.unwrap().trim().parse().unwrap()
+    };
+    tasks.map(|task| (task.display().to_string(), count(&task))).collect()
+}
