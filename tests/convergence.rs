@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::watching::{LIMIT, Seen, Watching};
@@ -27,14 +28,30 @@ const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 #[test]
 fn the_tree_equals_a_fresh_scan_after_random_operations() {
+    converge(Reader::Awake, 6);
+}
+
+#[test]
+fn the_tree_equals_a_fresh_scan_after_the_queue_has_overflowed() {
+    converge(Reader::Stopped, 3);
+}
+
+/// Whether the watcher reads while the writers write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Awake,
+    Stopped,
+}
+
+fn converge(reader: Reader, by_default: u64) {
     let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
     let seeds: Vec<u64> = match number("TRIPLINE_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("TRIPLINE_SEEDS").unwrap_or(6)).collect(),
+        None => (0..number("TRIPLINE_SEEDS").unwrap_or(by_default)).collect(),
     };
     let mut wrong = Vec::new();
     for seed in seeds {
-        let found = diverged(seed);
+        let found = diverged(seed, reader);
         if !found.is_empty() {
             eprintln!("TRIPLINE_SEED={seed} diverged:\n  {}", found.join("\n  "));
             wrong.push(seed);
@@ -44,28 +61,50 @@ fn the_tree_equals_a_fresh_scan_after_random_operations() {
 }
 
 /// What is wrong after a seed's operations.
-fn diverged(seed: u64) -> Vec<String> {
+fn diverged(seed: u64, reader: Reader) -> Vec<String> {
     let directory = TempDir::new().unwrap();
     let base = directory.path().canonicalize().unwrap();
     let (root, outside) = (base.join("root"), base.join("outside"));
     fs::create_dir(&root).unwrap();
     fs::create_dir(&outside).unwrap();
     let mut watching = Watching::start(&root, &[]);
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let random = Random(seed * WRITERS + writer + 1);
-            let mut writer = Writer { random, writer, root: root.clone(), outside: outside.clone() };
-            thread::spawn(move || (0..OPERATIONS).for_each(|step| writer.operate(step)))
-        })
-        .collect();
-    for writer in writers {
-        writer.join().unwrap();
+    operate(seed, &root, &outside);
+    if reader == Reader::Stopped {
+        watching.signal(Signal::STOP);
+        flood(&root);
+        operate(seed + 1_000_000, &root, &outside);
+        watching.signal(Signal::CONT);
     }
     let mut known = Known::default();
     let mut wrong = settle(&mut watching, &root, &mut known);
     wrong.extend(probe(&mut watching, &root, &mut known));
     wrong.extend(known.differences(&root));
+    if reader == Reader::Stopped && !watching.warnings().contains("overflowed") {
+        wrong.push("the queue did not overflow: this showed nothing".to_owned());
+    }
     wrong
+}
+
+/// Has the writers do their random operations.
+fn operate(seed: u64, root: &Path, outside: &Path) {
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let random = Random(seed * WRITERS + writer + 1);
+            let mut writer = Writer { random, writer, root: root.to_owned(), outside: outside.to_owned() };
+            scope.spawn(move || (0..OPERATIONS).for_each(|step| writer.operate(step)));
+        }
+    });
+}
+
+/// Fills the kernel's queue, so that everything after it is lost.
+fn flood(root: &Path) {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    let file = root.join("fflood");
+    for _ in 0..=limit / 2 {
+        fs::write(&file, "x").unwrap();
+        fs::remove_file(&file).unwrap();
+    }
 }
 
 /// Waits until the watched directories are those that exist; names the difference if that never comes.

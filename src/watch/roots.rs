@@ -64,7 +64,7 @@ impl<K: Kernel> Observer<K> {
                     break;
                 }
                 Err(error) => {
-                    self.lose_root(root, &error, now);
+                    self.lose_root(root, &error, purpose, now);
                     if self.await_next(root, &reached) {
                         break;
                     }
@@ -136,6 +136,9 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         if let Some(before) = before {
+            if purpose.follows_loss() {
+                self.report_end(before);
+            }
             self.drop_subtree(before);
         }
         if std::mem::take(&mut self.roots[root].missing) {
@@ -146,9 +149,9 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn lose_root(&mut self, root: RootId, error: &io::Error, now: MonoTime) {
+    fn lose_root(&mut self, root: RootId, error: &io::Error, purpose: Purpose, now: MonoTime) {
         if let Some(wd) = self.state.tree.root(root) {
-            self.orphan(wd, now);
+            self.orphan(wd, purpose, now);
         }
         if !std::mem::replace(&mut self.roots[root].missing, true) {
             let path = self.roots[root].path.clone();

@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::raw::{Raw, RawSettings};
 use super::rule::RuleId;
 use super::{Rules, Settings};
-use crate::event::{EventMask, as_path};
+use crate::event::as_path;
 
 /// The quiet period: editors and compilers that write in several steps take less.
 const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -55,10 +55,10 @@ pub(crate) fn compile(
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         compiler.diagnostics.push(Diagnostic::general("there is no rule").help(help));
     }
-    let mask = rules.iter().fold(EventMask::default(), |mask, rule| mask | rule.on);
+    let on = rules.iter().map(|rule| rule.on).collect();
     let root = compiler.lists.root;
     let ignores = Ignores::new(Lists { root: root.clone(), ..compiler.lists }, Arc::clone(&around.files));
-    let plan = Plan::new(compiler.globs, ignores, &root, mask);
+    let plan = Plan::new(compiler.globs, ignores, &root, on);
     let settings =
         Settings { root: as_path(&root).to_path_buf(), shell: compiler.shell, jobs: compiler.jobs };
     match plan {
