@@ -44,7 +44,7 @@ enum Reader {
 }
 
 fn converge(reader: Reader, by_default: u64) {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let seeds: Vec<u64> = match number("TRIPLINE_SEED") {
         Some(seed) => vec![seed],
         None => (0..number("TRIPLINE_SEEDS").unwrap_or(by_default)).collect(),
@@ -68,14 +68,15 @@ fn diverged(seed: u64, reader: Reader) -> Vec<String> {
     fs::create_dir(&root).unwrap();
     fs::create_dir(&outside).unwrap();
     let mut watching = Watching::start(&root, &[]);
+    let mut known = Known::default();
     operate(seed, &root, &outside);
     if reader == Reader::Stopped {
+        known.learn(&watching.so_far());
         watching.signal(Signal::STOP);
         flood(&root);
         operate(seed + 1_000_000, &root, &outside);
         watching.signal(Signal::CONT);
     }
-    let mut known = Known::default();
     let mut wrong = settle(&mut watching, &root, &mut known);
     wrong.extend(probe(&mut watching, &root, &mut known));
     wrong.extend(known.differences(&root));
@@ -107,7 +108,8 @@ fn flood(root: &Path) {
     }
 }
 
-/// Waits until the watched directories are those that exist; names the difference if that never comes.
+/// Waits until the watched directories are those that exist, and what was reported of the files is what is
+/// there; names the difference if that never comes. What left unseen is waited for before its end counts.
 fn settle(watching: &mut Watching, root: &Path, known: &mut Known) -> Vec<String> {
     let start = Instant::now();
     loop {
@@ -119,11 +121,11 @@ fn settle(watching: &mut Watching, root: &Path, known: &mut Known) -> Vec<String
             root.ancestors().skip(1).map(|dir| fs::metadata(dir).unwrap().ino()).collect();
         let leaked: Vec<_> = watched.difference(&inodes).filter(|inode| !above.contains(inode)).collect();
         let blind: Vec<_> = directories.iter().filter(|(_, inode)| !watched.contains(inode)).collect();
-        if leaked.is_empty() && blind.is_empty() {
-            return Vec::new();
-        }
-        if start.elapsed() > LIMIT / 4 {
-            return vec![format!("not watched: {blind:?}"), format!("watched for nothing: {leaked:?}")];
+        let mut wrong = known.differences(root);
+        wrong.extend(blind.iter().map(|found| format!("not watched: {found:?}")));
+        wrong.extend(leaked.iter().map(|inode| format!("watched for nothing: inode {inode}")));
+        if wrong.is_empty() || start.elapsed() > LIMIT / 4 {
+            return wrong;
         }
         thread::yield_now();
     }
@@ -170,7 +172,7 @@ impl Known {
             let left = seen.events.iter().any(|event| event == "delete" || event == "moved_from");
             if left {
                 // By now another directory may have that name, its files reported under it.
-                self.0.retain(|path, _| !path.starts_with(&seen.path) || path.symlink_metadata().is_ok());
+                self.0.retain(|path, _| !path.starts_with(&seen.path) || content(path).is_ok());
             }
             if let Ok(content) = content(&seen.path) {
                 self.0.insert(seen.path.clone(), content);
@@ -190,13 +192,17 @@ impl Known {
         there.retain(|path, _| !path.file_name().unwrap().to_string_lossy().starts_with(".sentinel"));
         let lost = there.iter().filter(|(path, content)| self.0.get(*path) != Some(content));
         let lost = lost.map(|(path, _)| format!("change not reported: {}", path.display()));
-        let phantom = self.0.keys().filter(|path| path.symlink_metadata().is_err());
+        let phantom = self.0.keys().filter(|path| content(path).is_err());
         lost.chain(phantom.map(|path| format!("end not reported: {}", path.display()))).collect()
     }
 }
 
-/// A file's bytes; none for what has no content of its own.
+/// A file's bytes; none for what has no content of its own. A path that leads through a symbolic link
+/// names nothing in the tree.
 fn content(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    if path.parent().is_some_and(|dir| dir.canonicalize().ok().as_deref() != Some(dir)) {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
     if path.symlink_metadata()?.is_file() { fs::read(path).map(Some) } else { Ok(None) }
 }
 

@@ -55,7 +55,7 @@ pub(super) struct Observer<K: Kernel> {
     /// What has left the tree without an event, as events.
     ended: Vec<Event>,
     /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
-    resyncing: bool,
+    pub(super) resyncing: bool,
     overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
     sound: i128,

@@ -115,14 +115,21 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
         match self.open_verified(parent) {
             Some((dir, path)) => {
-                let looking = Looking { parent, dir: &dir, path: &path, purpose: Purpose::arrived(), deep };
+                let purpose = self.purpose_of_events();
+                let looking = Looking { parent, dir: &dir, path: &path, purpose, deep };
                 self.look_in(&looking, name, now);
             }
-            None => self.retry_later(parent, Purpose::arrived(), now),
+            None => self.retry_later(parent, self.purpose_of_events(), now),
         }
     }
 
     /// Answers whether that could be told.
+    /// While the tree is being looked at again after a loss, what an event leads to may be more than the
+    /// event tells.
+    fn purpose_of_events(&self) -> Purpose {
+        if self.resyncing { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
+    }
+
     fn look_in(&mut self, at: &Looking<'_, K::Dir>, name: &Name, now: MonoTime) -> bool {
         let known = self.state.tree.child(at.parent, name);
         let path = join(at.path, name);
@@ -302,7 +309,8 @@ impl<K: Kernel> Observer<K> {
         if !frame.purpose.follows_loss() {
             return;
         }
-        let there = entries.iter().map(|entry| entry.name.as_slice()).collect();
+        let files = entries.iter().filter(|entry| entry.kind != Some(Kind::Dir));
+        let there = files.map(|entry| entry.name.as_slice()).collect();
         for name in self.state.tree.release_missing(frame.wd, &there) {
             let mask = EventMask::DELETE | EventMask::CHANGE;
             self.note_found(frame.wd, name, mask, Subject::Gone, Trigger::Overflow);
@@ -372,7 +380,8 @@ impl<K: Kernel> Observer<K> {
             self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(&wd, r)| (wd, *r)).collect();
         for (wd, retry) in due {
             if self.state.tree.is_attached(wd) {
-                self.push(Frame::new(wd, retry.purpose, false, None));
+                let purpose = if self.resyncing { self.purpose_of_events() } else { retry.purpose };
+                self.push(Frame::new(wd, purpose, false, None));
             } else {
                 self.retry_later(wd, retry.purpose, now);
             }
