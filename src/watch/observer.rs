@@ -158,6 +158,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
         for root in self.roots_above(raw) {
             self.resolve(root, Purpose::arrived(), now);
         }
@@ -242,6 +243,7 @@ impl<K: Kernel> Observer<K> {
 
     /// Forgets a directory and all below it, their watches included.
     pub(super) fn drop_subtree(&mut self, wd: Wd) {
+        tracing::trace!(wd = wd.0, "a directory has left the tree");
         for gone in self.state.tree.remove_subtree(wd) {
             self.retries.remove(&gone);
             if !self.spine.contains_key(&gone) {
@@ -253,6 +255,7 @@ impl<K: Kernel> Observer<K> {
     /// Takes a directory from its place, to wait for what becomes of it.
     pub(super) fn orphan(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
         let unreported = purpose.follows_loss();
+        tracing::trace!(wd = wd.0, unreported, "a directory has lost its name");
         self.state.tree.orphan(wd, now + LIMBO, unreported);
     }
 

@@ -156,6 +156,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> bool {
         self.state.denied.remove(&(at.parent, Arc::clone(name)));
+        tracing::trace!(wd = wd.0, parent = at.parent.0, name = %name.escape_ascii(), "found a directory");
         let known = self.state.tree.child(at.parent, name);
         if known == Some(wd) {
             if at.deep {
@@ -369,6 +370,7 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         let wait = self.retries.get(&wd).map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        tracing::debug!(wd = wd.0, ?purpose, ?wait, "cannot look through a directory now");
         self.retries.insert(wd, Retry { at: now + wait, wait, purpose });
     }
 

@@ -86,7 +86,8 @@ impl Watching {
         loop {
             let left = LIMIT.saturating_sub(start.elapsed());
             let Ok(seen) = self.lines.recv_timeout(left) else {
-                panic!("not seen in time; the last lines were {:#?}", &all[all.len().saturating_sub(20)..]);
+                let last = &all[all.len().saturating_sub(20)..];
+                panic!("not seen in time; the last lines were {last:#?}\nand warnings\n{}", self.warnings());
             };
             let done = last(&seen);
             all.push(seen);
