@@ -108,6 +108,7 @@ impl<K: Kernel> Observer<K> {
         if drained {
             self.resync(now);
             self.retry(now);
+            self.retry_roots(now);
         }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
         if self.crawl(now) || !drained {
@@ -278,7 +279,9 @@ impl<K: Kernel> Observer<K> {
     fn deadline(&self) -> Option<MonoTime> {
         let resync = self.state.lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
-        [self.state.tree.deadline(), self.state.settle.deadline(), retry, resync].into_iter().flatten().min()
+        let roots = self.roots.iter().filter_map(|root| root.retry).min();
+        let tree = [self.state.tree.deadline(), self.state.settle.deadline()];
+        tree.into_iter().chain([retry, resync, roots]).flatten().min()
     }
 
     /// The absolute path of a root's relative one.
