@@ -308,6 +308,8 @@ impl Tree {
             }
             match &node.place {
                 Place::Root(root) => return Route::Path(*root, join(&names)),
+                // The last place of a node in limbo may since have come to lie below the node.
+                Place::Below(..) if names.len() > self.nodes.len() => return Route::Unsettled,
                 Place::Below(parent, name) => {
                     names.push(name);
                     at = *parent;
@@ -409,6 +411,16 @@ mod tests {
         assert!(!tree.is_attached(Wd(3)));
         tree.bury(Wd(2), LATER);
         assert_eq!(tree.route(Wd(2)), Route::Left);
+    }
+
+    #[test]
+    fn a_last_place_that_has_come_to_lie_below_the_node_is_no_path() {
+        let mut tree = tree();
+        tree.orphan(Wd(3), LATER, false);
+        assert!(tree.attach(Wd(5), below(3, "x")));
+        tree.orphan(Wd(2), LATER, false);
+        assert!(tree.attach(Wd(2), below(5, "y")));
+        assert_eq!(tree.route(Wd(3)), Route::Unsettled);
     }
 
     #[test]
