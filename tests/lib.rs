@@ -9,6 +9,7 @@
 mod convergence;
 mod layers;
 mod properties;
+mod readme;
 mod rules_files;
 mod scenarios;
 mod support;
