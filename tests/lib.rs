@@ -10,6 +10,7 @@ mod convergence;
 mod layers;
 mod live;
 mod properties;
+mod readme;
 mod rules_files;
 mod scenarios;
 mod support;

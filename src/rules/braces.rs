@@ -1,6 +1,6 @@
 //! Brace expansion: `{a,b/c}.x` is `a.x` and `b/c.x`.
 
-use super::wildcard::class_end;
+use super::class;
 
 /// How many globs one pattern may expand to; each further pair of braces doubles the number.
 const LIMIT: usize = 1024;
@@ -42,7 +42,7 @@ fn first_group(text: &str) -> Result<Option<Group>, String> {
     while at < bytes.len() {
         match bytes[at] {
             b'\\' => at += 1,
-            b'[' => at = class_end(text, at).map_or(at, |end| end - 1),
+            b'[' => at = class::end(text, at).map_or(at, |end| end - 1),
             b'{' => {
                 depth += 1;
                 if depth == 1 {

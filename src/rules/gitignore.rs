@@ -1,94 +1,103 @@
-//! Ignore patterns in git's syntax.
+//! Ignore patterns in git's syntax, gitignore(5).
 
-use std::path::Path;
+use globset::{Candidate, GlobSet, GlobSetBuilder};
 
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
-
-use crate::event::as_path;
+use super::wildcard::{self, Name};
 
 /// The patterns of one ignore file or one `ignore` list, later ones winning.
-#[derive(Clone, Debug)]
-pub(crate) struct Patterns(Gitignore);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Patterns {
+    set: GlobSet,
+    /// What each pattern of the set means, by the same indices.
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    /// Begins with `!`: what it matches is not ignored.
+    keeps: bool,
+    /// Ends with `/`: it matches directories only.
+    only_dirs: bool,
+}
 
 impl Patterns {
-    /// No pattern.
-    pub(crate) fn none() -> Self {
-        Self(Gitignore::empty())
+    /// The patterns of an ignore file. What makes no sense to git matches nothing.
+    pub(crate) fn of_file(text: &[u8]) -> Self {
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        let lines = text.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
+        let patterns = lines.filter_map(|line| parse(line).ok().flatten());
+        Self::build(patterns).unwrap_or_default()
     }
 
-    /// The patterns of an ignore file. What git could not make sense of matches nothing.
-    pub(crate) fn of_file(text: &[u8]) -> Self {
-        let mut builder = builder();
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        for line in text.split(|&byte| byte == b'\n') {
-            if let Ok(line) = str::from_utf8(line) {
-                // A line that is no pattern adds none; an ignore file has nobody to complain to.
-                let _ = builder.add_line(None, &braces_escaped(line));
+    /// The patterns of a list; of those that are none, the place in it and why.
+    pub(crate) fn of_list<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<(usize, String)>> {
+        let mut patterns = Vec::new();
+        let mut mistakes = Vec::new();
+        for (place, line) in list.into_iter().enumerate() {
+            match parse(line) {
+                Ok(Some(pattern)) => patterns.push(pattern),
+                Ok(None) => mistakes.push((place, "it is empty, or a comment in git's syntax".to_owned())),
+                Err(reason) => mistakes.push((place, reason)),
             }
         }
-        Self(builder.build().unwrap_or_else(|_| Gitignore::empty()))
+        if mistakes.is_empty() {
+            Self::build(patterns).map_err(|reason| vec![(0, reason)])
+        } else {
+            Err(mistakes)
+        }
     }
 
-    /// The patterns of a list, or the place in it of the first that is none and why.
-    pub(crate) fn of_list<'a>(lines: impl IntoIterator<Item = &'a str>) -> Result<Self, (usize, String)> {
-        let mut builder = builder();
-        let mut last = 0;
-        for (place, line) in lines.into_iter().enumerate() {
-            last = place;
-            let added = builder.add_line(None, &braces_escaped(line));
-            added.map_err(|error| (place, reason(&error)))?;
+    fn build(patterns: impl IntoIterator<Item = (String, Line)>) -> Result<Self, String> {
+        let mut set = GlobSetBuilder::new();
+        let mut lines = Vec::new();
+        for (text, line) in patterns {
+            set.add(wildcard::compile(&text)?);
+            lines.push(line);
         }
-        builder.build().map(Self).map_err(|error| (last, reason(&error)))
+        let set = set.build().map_err(|error| error.kind().to_string())?;
+        Ok(Self { set, lines })
     }
 
     /// What these patterns say of a path relative to where they are: ignored, kept, or nothing.
     pub(crate) fn verdict(&self, relative: &[u8], is_dir: bool) -> Option<bool> {
-        if self.0.is_empty() {
-            return None;
-        }
-        match self.0.matched(as_path(relative), is_dir) {
-            Match::None => None,
-            Match::Ignore(_) => Some(true),
-            Match::Whitelist(_) => Some(false),
-        }
+        let mut matching = Vec::new();
+        self.set.matches_candidate_into(&Candidate::from_bytes(relative), &mut matching);
+        let lines = matching.iter().rev().map(|&index| self.lines[index]);
+        lines.into_iter().find(|line| is_dir || !line.only_dirs).map(|line| !line.keeps)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.lines.is_empty()
     }
 }
 
-/// A root of `.` keeps the builder from cutting prefixes off the paths: they come relative already.
-fn builder() -> GitignoreBuilder {
-    GitignoreBuilder::new(Path::new("."))
+/// The pattern of a line in globset's syntax; none for a blank line or a comment.
+fn parse(line: &str) -> Result<Option<(String, Line)>, String> {
+    let line = trimmed(line);
+    if line.is_empty() || line.starts_with('#') {
+        return Ok(None);
+    }
+    let (keeps, pattern) = line.strip_prefix('!').map_or((false, line), |rest| (true, rest));
+    let (only_dirs, pattern) = pattern.strip_suffix('/').map_or((false, pattern), |rest| (true, rest));
+    // A slash that is not the last character ties the pattern to the directory of its file.
+    let mut parts = if pattern.contains('/') { Vec::new() } else { vec!["**".to_owned()] };
+    for component in pattern.strip_prefix('/').unwrap_or(pattern).split('/') {
+        parts.push(match component {
+            "" => return Err("an empty name in it matches nothing".to_owned()),
+            stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => "**".to_owned(),
+            name => Name::parse(name)?.text(),
+        });
+    }
+    Ok(Some((parts.join("/"), Line { keeps, only_dirs })))
 }
 
-fn reason(error: &ignore::Error) -> String {
-    match error {
-        ignore::Error::Glob { err, .. } => err.clone(),
-        other => other.to_string(),
-    }
-}
-
-/// git knows no braces, the matcher does: outside classes they are made plain characters.
-fn braces_escaped(line: &str) -> String {
-    let mut out = String::with_capacity(line.len());
-    let mut chars = line.chars();
-    let mut in_class = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '{' | '}' if !in_class => out.push('\\'),
-            '[' => in_class = true,
-            ']' => in_class = false,
-            _ => {}
-        }
-        out.push(c);
-        if c == '\\' {
-            out.extend(chars.next());
-        }
-    }
-    out
+/// The line without the carriage return and the spaces at its end; an escaped space stays.
+fn trimmed(line: &str) -> &str {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    let bare = line.trim_end_matches(' ');
+    let escapes = bare.bytes().rev().take_while(|&byte| byte == b'\\').count();
+    let escaped_space = escapes % 2 == 1 && bare.len() < line.len();
+    &line[..bare.len() + usize::from(escaped_space)]
 }
 
 #[cfg(test)]
@@ -114,6 +123,18 @@ mod tests {
             ("# comment", "# comment", false, None),
             ("\\#x", "#x", false, Some(true)),
             ("x  ", "x", false, Some(true)),
+            ("x\\  ", "x ", false, Some(true)),
+            ("x\t", "x", false, None),
+            ("\\!x", "!x", false, Some(true)),
+            ("a[!b]c", "a/c", false, None),
+            ("[[:digit:]]x", "3x", false, Some(true)),
+            ("**", "a/b", false, Some(true)),
+            ("a/**", "a", true, None),
+            ("a/***/b", "a/x/y/b", false, Some(true)),
+            ("/", "a", true, None),
+            ("a//b", "a/b", false, None),
+            ("[a", "[a", false, None),
+            ("a\\", "a", false, None),
             ("\u{feff}x", "x", false, Some(true)),
             ("x\r\ny", "x", false, Some(true)),
             ("{a,b}", "a", false, None),
@@ -132,8 +153,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_pattern_in_a_list_is_named() {
-        assert_eq!(Patterns::of_list(["a", "b[z-a]"]).unwrap_err().0, 1);
+    fn each_bad_pattern_of_a_list_is_named() {
+        let mistakes = Patterns::of_list(["a", "b[z-a]", "#c", "d\\"]).unwrap_err();
+        assert_eq!(mistakes.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1, 2, 3]);
         assert!(Patterns::of_list([]).unwrap().is_empty());
     }
 

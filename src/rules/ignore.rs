@@ -111,8 +111,8 @@ impl Ignores {
         let global = lists.gitignore.then(|| Patterns::of_file(&files.global_excludes()));
         Self {
             lists,
-            builtin: builtin.unwrap_or_else(Patterns::none),
-            global: global.unwrap_or_else(Patterns::none),
+            builtin: builtin.unwrap_or_default(),
+            global: global.unwrap_or_default(),
             files,
             levels: Mutex::default(),
         }
@@ -230,7 +230,7 @@ mod tests {
         Lists {
             root: b"/w".to_vec(),
             rules: Vec::new(),
-            settings: Patterns::none(),
+            settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
         }
@@ -313,7 +313,7 @@ mod tests {
     fn stronger_layers_overrule_weaker_ones() {
         let mut all = lists();
         all.settings = list(&["*.a", "!*.b"]);
-        all.rules = vec![list(&["!*.a", "*.c"]), Patterns::none()];
+        all.rules = vec![list(&["!*.a", "*.c"]), Patterns::default()];
         let ignores = Ignores::new(all, files(&[("/w", "*.b\n", true)]));
         assert!(!hidden(&ignores, "/w/x.a"));
         assert!(!hidden(&ignores, "/w/x.b"));

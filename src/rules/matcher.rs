@@ -15,14 +15,9 @@ impl Rules {
     /// Allocates nothing for an event that no glob matches.
     pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
         let mut found = Vec::new();
-        self.matching(event, &event.path, event.mask, &mut found);
-        if let Some(from) = &event.from {
-            let renamed = if event.mask.intersects(EventMask::RENAME) {
-                EventMask::RENAME
-            } else {
-                EventMask::default()
-            };
-            self.matching(event, from, renamed, &mut found);
+        self.matching(event, &event.path, |rule| event.is_one_of(rule.on), &mut found);
+        if let Some(from) = event.from.as_ref().filter(|_| event.mask.intersects(EventMask::RENAME)) {
+            self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
         }
         if let Some(dir) = departed(event) {
             found.extend(self.plan.rules_below(dir).into_iter().filter(|&rule| {
@@ -35,8 +30,8 @@ impl Rules {
         out.extend(found.into_iter().map(|rule| Match { rule }));
     }
 
-    /// The rules that ask for one of the events in `mask` on this path.
-    fn matching(&self, event: &Event, path: &[u8], mask: EventMask, found: &mut Vec<RuleId>) {
+    /// The rules that match this path of the event, as far as `asks` for it.
+    fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Vec<RuleId>) {
         let mut scratch = Vec::new();
         let mut hits: Vec<Hit> = Vec::new();
         for step in self.plan.tree.along(path) {
@@ -46,7 +41,7 @@ impl Rules {
         let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir, floor);
         for (id, base) in hits {
             if let Some(rule) = self.rule(id)
-                && rule.on.intersects(mask)
+                && asks(rule)
                 && rule.types.contains(event.subject)
                 && self.pattern_matches(rule, path)
                 && self.visible(&mut judge, id, base)
@@ -138,6 +133,15 @@ mod tests {
         let rules = rule("paths = [\"*\"]\non = [\"create\", \"delete\"]");
         assert!(!concerns(&rules, &event("/w/a")));
         assert!(concerns(&rules, &Event { mask: EventMask::CREATE, ..event("/w/a") }));
+    }
+
+    #[test]
+    fn what_a_scan_finds_is_as_good_as_any_way_of_making_a_file() {
+        let rules = rule("paths = [\"in/*\"]\non = [\"close_write\", \"moved_to\"]");
+        let create = EventMask::CREATE | EventMask::CHANGE;
+        let found = |trigger| concerns(&rules, &Event { mask: create, trigger, ..event("/w/in/a") });
+        assert!(found(Trigger::Scan) && found(Trigger::Overflow));
+        assert!(!found(Trigger::Event));
     }
 
     #[test]

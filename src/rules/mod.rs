@@ -7,6 +7,7 @@
 //! ```
 
 mod braces;
+mod class;
 mod compile;
 mod duration;
 mod error;

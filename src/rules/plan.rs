@@ -15,20 +15,21 @@ pub struct Plan {
     pub(super) tree: Tree,
     pub(super) ignores: Ignores,
     roots: Vec<PathBuf>,
-    mask: EventMask,
+    /// What each rule asks for.
+    on: Vec<EventMask>,
 }
 
 impl Plan {
-    /// `root` is `settings.root`; `mask` holds what any rule asks for.
+    /// `root` is `settings.root`; `on` is what each rule asks for.
     pub(super) fn new(
         globs: Vec<(RuleId, Glob)>,
         ignores: Ignores,
         root: &[u8],
-        mask: EventMask,
+        on: Vec<EventMask>,
     ) -> Result<Self, String> {
         let roots = roots(globs.iter().map(|(_, glob)| glob), root);
         let roots = roots.iter().map(|root| as_path(root).to_path_buf()).collect();
-        Ok(Self { tree: Tree::build(globs)?, ignores, roots, mask })
+        Ok(Self { tree: Tree::build(globs)?, ignores, roots, on })
     }
 
     /// Every rule that could match something below `dir`, in rule order, each once.
@@ -60,15 +61,28 @@ impl Scope for Plan {
         self.tree.along(dir).any(|step| step.reaching().any(|rule| !judge.hides(rule, step.base)))
     }
 
+    fn keeps(&self, path: &[u8]) -> bool {
+        let mut scratch = Vec::new();
+        let mut judge = self.ignores.judge(path, false, 0);
+        let mut kept = false;
+        for step in self.tree.along(path) {
+            step.matches(&mut scratch, |rule| {
+                let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
+                kept = kept || (asks && !judge.hides(rule, step.base));
+            });
+        }
+        kept
+    }
+
     fn mask(&self) -> EventMask {
-        self.mask
+        self.on.iter().fold(EventMask::default(), |all, on| all | *on)
     }
 }
 
 /// Without the globs: compiled they fill pages.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("roots", &self.roots).field("mask", &self.mask).finish_non_exhaustive()
+        f.debug_struct("Plan").field("roots", &self.roots).field("on", &self.on).finish_non_exhaustive()
     }
 }
 
@@ -115,14 +129,15 @@ mod tests {
         let lists = Lists {
             root: b"/w".to_vec(),
             rules: rules.iter().map(|(_, own)| Patterns::of_list(own.iter().copied()).unwrap()).collect(),
-            settings: Patterns::none(),
+            settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
         };
         let files = GitFiles { gitignore: b"target/\n".to_vec(), exclude: Some(Vec::new()) };
         let files = HashMap::from([(PathBuf::from("/w"), files)]);
         let globs = rules.iter().enumerate().flat_map(parse).collect();
-        Plan::new(globs, Ignores::new(lists, Arc::new(files)), b"/w", EventMask::CHANGE).unwrap()
+        let on = vec![EventMask::CHANGE; rules.len()];
+        Plan::new(globs, Ignores::new(lists, Arc::new(files)), b"/w", on).unwrap()
     }
 
     fn roots_of(globs: &[&str]) -> Vec<String> {
@@ -191,6 +206,13 @@ mod tests {
         assert_eq!(below("/w/src/b"), [1]);
         assert_eq!(below("/w/docs/x"), [2]);
         assert!(below("/w/other").is_empty());
+    }
+
+    #[test]
+    fn only_names_whose_end_a_rule_asks_for_are_kept() {
+        let plan = plan(&[("src/**/*.rs", &["gen/"])]);
+        assert!(plan.keeps(b"/w/src/a.rs"));
+        assert!(!plan.keeps(b"/w/src/a.c") && !plan.keeps(b"/w/src/gen/a.rs"));
     }
 
     #[test]

@@ -218,8 +218,8 @@ fn each_nonsense_value_is_refused() {
         ("env = { TRIPLINE_A = \"x\" }", "`TRIPLINE_A` is tripline's own to set"),
         ("env = { A = \"\\u0000\" }", "a NUL byte"),
         ("cwd = \"\"", "`` names no directory"),
-        ("ignore = [\"#x\"]", "`#x` is a comment in git's syntax"),
-        ("ignore = [\"[z-a]\"]", "not a pattern: invalid range; 'z' > 'a'"),
+        ("ignore = [\"#x\"]", "`#x` is no pattern: it is empty, or a comment in git's syntax"),
+        ("ignore = [\"[z-a]\"]", "`[z-a]` is no pattern: the range `z-a` runs backwards"),
         ("match = '(?<name>x)'", "the group `name` is a placeholder already; take another name"),
         ("match = '(?<a.b>x)'", "the group `a.b` must be letters, digits and `_` to become a variable"),
         (

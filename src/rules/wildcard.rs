@@ -2,8 +2,7 @@
 
 use globset::{Glob, GlobBuilder};
 
-/// The most characters a class may stand for. Ranges beyond it span whole scripts.
-const CLASS_LIMIT: usize = 512;
+use super::class;
 
 /// What one component of a glob asks of a name.
 #[derive(Clone, Debug)]
@@ -99,13 +98,10 @@ impl Token {
     }
 
     fn class(text: &str) -> Result<(Self, usize), String> {
-        let end = class_end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
+        let end = class::end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
         let inside = &text[1..end - 1];
-        if inside.contains("[:") {
-            return Err("named classes are not known; write the ranges, as in `[a-z0-9]`".into());
-        }
         let negated = inside.strip_prefix(['!', '^']);
-        let members = members(negated.unwrap_or(inside))?;
+        let members = class::members(negated.unwrap_or(inside))?;
         let token = match (negated, members.as_slice()) {
             (None, &[one]) => Self::Char(one),
             (None, _) => Self::OneOf(members),
@@ -156,49 +152,6 @@ pub(crate) fn compile(text: &str) -> Result<Glob, String> {
         .map_err(|error| error.kind().to_string())
 }
 
-/// Where the class that opens at byte `open` ends: the byte after its `]`.
-pub(crate) fn class_end(text: &str, open: usize) -> Option<usize> {
-    let mut chars = text.get(open + 1..)?.char_indices().peekable();
-    chars.next_if(|&(_, c)| c == '!' || c == '^');
-    chars.next_if(|&(_, c)| c == ']');
-    while let Some((at, c)) = chars.next() {
-        match c {
-            ']' => return Some(open + 1 + at + 1),
-            '/' => return None,
-            '\\' => drop(chars.next()),
-            _ => {}
-        }
-    }
-    None
-}
-
-/// The characters that the inside of a class names, without the slash, which no name holds.
-fn members(inside: &str) -> Result<Vec<char>, String> {
-    let mut out = Vec::new();
-    let mut chars = inside.chars().peekable();
-    while let Some(first) = chars.next() {
-        let low = if first == '\\' { chars.next().unwrap_or('\\') } else { first };
-        let mut ahead = chars.clone();
-        let high = match (ahead.next(), ahead.next()) {
-            (Some('-'), Some('\\')) => ahead.next(),
-            (Some('-'), high) => high,
-            _ => None,
-        };
-        if high.is_some() {
-            chars = ahead;
-        }
-        let high = high.unwrap_or(low);
-        if high < low {
-            return Err(format!("the range `{low}-{high}` runs backwards"));
-        }
-        out.extend((low..=high).take(CLASS_LIMIT + 1).filter(|&c| c != '/'));
-        if out.len() > CLASS_LIMIT {
-            return Err(format!("a class of more than {CLASS_LIMIT} characters"));
-        }
-    }
-    Ok(out)
-}
-
 /// A negated class in globset's syntax: `]` may only stand first and `-` last, and the slash is
 /// added so that it never matches one.
 fn negation(members: &[char]) -> String {
@@ -245,6 +198,9 @@ mod tests {
             ("[\\]a]x", "]x", "\\x"),
             ("[äö]x", "äx", "ax"),
             ("[а-я]*", "да", "da"),
+            ("[[:upper:]_]x", "Ax", "ax"),
+            ("[![:digit:]-]x", "ax", "3x"),
+            ("[[:x]y", "[y", "ay"),
             ("[,{]*", "{x", "ax"),
             ("*,*", "a,b", "ab"),
             ("\\**", "*a", "a"),
@@ -292,7 +248,7 @@ mod tests {
 
     #[test]
     fn nonsense_is_refused_with_a_reason() {
-        for pattern in ["[a", "a\\", "[z-a]", "[[:alpha:]]", "[!ä]", "[\u{100}-\u{fff}]", "["] {
+        for pattern in ["[a", "a\\", "[z-a]", "[[:letter:]]", "[!ä]", "[\u{100}-\u{fff}]", "["] {
             assert!(Name::parse(pattern).is_err(), "{pattern}");
         }
     }

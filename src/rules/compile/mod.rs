@@ -18,7 +18,7 @@ use super::plan::Plan;
 use super::raw::{Raw, RawSettings};
 use super::rule::RuleId;
 use super::{Rules, Settings};
-use crate::event::{EventMask, as_path};
+use crate::event::as_path;
 
 /// The quiet period: editors and compilers that write in several steps take less.
 const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -55,10 +55,10 @@ pub(crate) fn compile(
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         compiler.diagnostics.push(Diagnostic::general("there is no rule").help(help));
     }
-    let mask = rules.iter().fold(EventMask::default(), |mask, rule| mask | rule.on);
+    let on = rules.iter().map(|rule| rule.on).collect();
     let root = compiler.lists.root;
     let ignores = Ignores::new(Lists { root: root.clone(), ..compiler.lists }, Arc::clone(&around.files));
-    let plan = Plan::new(compiler.globs, ignores, &root, mask);
+    let plan = Plan::new(compiler.globs, ignores, &root, on);
     let settings =
         Settings { root: as_path(&root).to_path_buf(), shell: compiler.shell, jobs: compiler.jobs };
     match plan {
@@ -90,7 +90,7 @@ impl Compiler {
         let lists = Lists {
             root: around.directory.as_os_str().as_bytes().to_vec(),
             rules: Vec::new(),
-            settings: Patterns::none(),
+            settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
         };
@@ -145,22 +145,16 @@ impl Compiler {
 
     /// The patterns of an `ignore` list.
     fn patterns(&mut self, list: Option<&Spanned<Vec<Spanned<String>>>>) -> Patterns {
-        let Some(list) = list else { return Patterns::none() };
-        for pattern in &list.value {
-            if pattern.value.starts_with('#') {
-                let message = format!("{} is a comment in git's syntax", quote(&pattern.value));
-                self.error(&pattern.place, message, "`\\\\#` is the character itself");
+        let Some(list) = list else { return Patterns::default() };
+        let patterns = Patterns::of_list(list.value.iter().map(|pattern| pattern.value.as_str()));
+        patterns.unwrap_or_else(|mistakes| {
+            for (number, reason) in mistakes {
+                let pattern = &list.value[number];
+                let message = format!("{} is no pattern: {reason}", quote(&pattern.value));
+                self.push(Diagnostic::at(&pattern.place, message));
             }
-        }
-        match Patterns::of_list(list.value.iter().map(|pattern| pattern.value.as_str())) {
-            Ok(patterns) => patterns,
-            Err((number, reason)) => {
-                let pattern = list.value.get(number);
-                let place = pattern.map_or(&list.place, |pattern| &pattern.place);
-                self.push(Diagnostic::at(place, format!("not a pattern: {reason}")));
-                Patterns::none()
-            }
-        }
+            Patterns::default()
+        })
     }
 
     fn anchors(&self) -> Anchors<'_> {
