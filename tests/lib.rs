@@ -9,6 +9,8 @@
 mod convergence;
 mod layers;
 mod live;
+mod output;
+mod processes;
 mod properties;
 mod readme;
 mod rules_files;

@@ -3,6 +3,7 @@
 pub(crate) mod diff;
 pub(crate) mod live;
 pub(crate) mod place;
+pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod simulate;
 pub(crate) mod trip;
