@@ -8,6 +8,7 @@
 
 mod convergence;
 mod layers;
+mod live;
 mod properties;
 mod readme;
 mod rules_files;
