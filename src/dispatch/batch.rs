@@ -190,7 +190,7 @@ mod tests {
         let mut first = batch(&["b", "a"]);
         first.merge(batch(&["c", "b"]));
         assert_eq!(paths(&first), [b"b", b"a", b"c"]);
-        assert_eq!(first.trigger(), Trigger::Scan);
+        assert_eq!(first.trigger(), Trigger::Start);
     }
 
     #[test]
