@@ -33,6 +33,8 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline watch --json src | jq .path")]
     Watch(WatchArgs),
     /// Show every mistake in a rules file, each with its line and column
+    ///
+    /// The exit code is 1 if there is a mistake. What is only odd is shown as a warning.
     #[command(after_help = "Example: tripline check tripline.toml && systemctl --user restart tripline")]
     Check(CheckArgs),
 }
@@ -95,6 +97,9 @@ pub(super) struct WatchArgs {
 pub(super) struct CheckArgs {
     /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
     pub(super) file: Option<PathBuf>,
+    /// One JSON object a line for each mistake and warning
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Clone, Copy, Debug)]

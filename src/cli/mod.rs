@@ -47,8 +47,13 @@ fn location(file: Option<&PathBuf>) -> Location {
 
 /// Says what is wrong, so that nothing is done.
 fn refuse(diagnostics: &Diagnostics) -> Exit {
-    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
+    warn(diagnostics);
     Exit::Rules
+}
+
+/// Says what was found, on standard error.
+fn warn(diagnostics: &Diagnostics) {
+    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
 }
 
 /// Says why there is no going on.

@@ -1,15 +1,17 @@
 //! Finding and reading rules files: the shell around the pure rest of this layer.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
 use super::error::{Diagnostic, Diagnostics, SourceFile};
-use super::ignore::{FileSource, GitFiles};
+use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 use super::parse::parse;
 use super::raw::Raw;
 
@@ -156,20 +158,44 @@ fn only(diagnostic: &Diagnostic) -> Diagnostics {
 struct Disk;
 
 impl FileSource for Disk {
-    fn git_files(&self, dir: &Path) -> GitFiles {
+    fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
         let git = dir.join(".git");
-        let exclude =
-            git.symlink_metadata().is_ok().then(|| read_ignore_file(&common_dir(&git).join("info/exclude")));
-        GitFiles { gitignore: read_ignore_file(&dir.join(".gitignore")), exclude }
+        let repository = git.symlink_metadata().is_ok().then(|| repository(&git));
+        let text = |name: &str| read_ignore_file(&dir.join(name));
+        IgnoreFiles {
+            triplineignore: text(".triplineignore"),
+            ignore: text(".ignore"),
+            gitignore: text(".gitignore"),
+            repository,
+        }
     }
 
-    fn global_excludes(&self) -> Vec<u8> {
-        ::ignore::gitignore::gitconfig_excludes_path().map_or_else(Vec::new, |path| read_ignore_file(&path))
+    fn global_excludes(&self) -> IgnoreFile {
+        ::ignore::gitignore::gitconfig_excludes_path().map(ignore_file).unwrap_or_default()
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
         path.canonicalize().ok()
     }
+
+    fn has_program(&self, name: &str, path: Option<&str>) -> bool {
+        let own = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+        let path = path.map_or(own.as_os_str(), OsStr::new);
+        std::env::split_paths(path).any(|dir| is_executable(&dir.join(name)))
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn repository(git: &Path) -> RepositoryFiles {
+    let dir = common_dir(git);
+    RepositoryFiles { exclude: ignore_file(dir.join("info/exclude")), excludes_file: None }
+}
+
+fn ignore_file(path: PathBuf) -> IgnoreFile {
+    IgnoreFile { text: read_ignore_file(&path), path }
 }
 
 /// A FIFO or device would block the watcher: only regular files are opened.

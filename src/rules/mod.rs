@@ -11,11 +11,13 @@ mod class;
 mod compile;
 mod duration;
 mod error;
+mod files;
 mod gitignore;
 mod glob;
 mod ignore;
 mod load;
 mod matcher;
+mod names;
 mod parse;
 mod path;
 mod plan;
@@ -33,8 +35,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use compile::Surroundings;
-pub use error::{Diagnostic, Diagnostics, Place, SourceFile, Spanned};
-pub use ignore::{FileSource, GitFiles};
+pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
+pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawRule, RawSettings};
@@ -49,6 +51,8 @@ pub struct Rules {
     pub settings: Settings,
     /// The rules in the order of their files and lines.
     pub rules: Vec<Rule>,
+    /// What is odd in them.
+    pub warnings: Diagnostics,
     plan: Arc<Plan>,
 }
 

@@ -124,6 +124,12 @@ impl Types {
         Self(self.0 | Self::bits(subject))
     }
 
+    /// Whether the two sets share a kind.
+    #[must_use]
+    pub(crate) const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
     /// Whether the set holds that kind. What is gone may have been anything but a directory.
     #[must_use]
     pub const fn contains(self, subject: Subject) -> bool {
