@@ -7,6 +7,7 @@
 )]
 
 mod convergence;
+mod golden;
 mod layers;
 mod properties;
 mod rules_files;

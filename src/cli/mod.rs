@@ -3,12 +3,15 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod log;
 mod notify;
 mod on;
+mod quote;
 mod report;
 mod run;
 mod watch;
+mod watching;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -37,6 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::On(args)) => on::on(&args),
         Some(Command::Watch(args)) => watch::watch(&args),
         Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Explain(args)) => explain::explain(&args),
     }
 }
 

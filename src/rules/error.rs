@@ -135,14 +135,31 @@ impl Diagnostic {
 /// Every mistake and oddity of one load, and the texts they point into.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
-    sources: Vec<SourceFile>,
+    sources: Vec<Source>,
     list: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    file: SourceFile,
+    /// Where each of its lines begins.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    fn position(&self, at: usize) -> Position {
+        let line = self.lines.partition_point(|&start| start <= at);
+        let start = line.checked_sub(1).map_or(0, |line| self.lines[line]);
+        Position { line, column: self.file.text[start..at].chars().count() + 1 }
+    }
 }
 
 impl Diagnostics {
     /// Takes a text into the sources and returns its number.
     pub(crate) fn add_source(&mut self, source: SourceFile) -> usize {
-        self.sources.push(source);
+        let feeds = source.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+        let lines = std::iter::once(0).chain(feeds.map(|(at, _)| at + 1)).collect();
+        self.sources.push(Source { file: source, lines });
         self.sources.len() - 1
     }
 
@@ -157,7 +174,7 @@ impl Diagnostics {
     }
 
     pub(crate) fn source(&self, number: usize) -> Option<&SourceFile> {
-        self.sources.get(number)
+        self.sources.get(number).map(|source| &source.file)
     }
 
     /// How many there are of that severity.
@@ -182,16 +199,16 @@ impl Diagnostics {
     #[must_use]
     pub fn position(&self, found: &Diagnostic) -> Option<(&str, Position, Position)> {
         let place = found.place.as_ref()?;
-        let source = self.source(place.source)?;
-        let span = on_boundaries(&source.text, &place.span);
-        Some((&source.name, position(&source.text, span.start), position(&source.text, span.end)))
+        let source = self.sources.get(place.source)?;
+        let span = on_boundaries(&source.file.text, &place.span);
+        Some((&source.file.name, source.position(span.start), source.position(span.end)))
     }
 
     /// The name of a place's source and the line that it begins in.
     pub(crate) fn line(&self, place: &Place) -> (&str, usize) {
-        let Some(source) = self.source(place.source) else { return ("", 0) };
-        let start = on_boundaries(&source.text, &place.span).start;
-        (&source.name, position(&source.text, start).line)
+        let Some(source) = self.sources.get(place.source) else { return ("", 0) };
+        let start = on_boundaries(&source.file.text, &place.span).start;
+        (&source.file.name, source.position(start).line)
     }
 
     /// What was found in the order of its places, that without one first.
@@ -241,12 +258,6 @@ impl fmt::Display for Diagnostics {
 }
 
 impl std::error::Error for Diagnostics {}
-
-fn position(text: &str, at: usize) -> Position {
-    let before = &text[..at];
-    let line_start = before.rfind('\n').map_or(0, |feed| feed + 1);
-    Position { line: before.matches('\n').count() + 1, column: before[line_start..].chars().count() + 1 }
-}
 
 /// The span cut to the text and widened to whole characters, as the renderer needs it.
 fn on_boundaries(text: &str, span: &Range<usize>) -> Range<usize> {

@@ -15,10 +15,8 @@ impl Rules {
             self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
         }
         if let Some(dir) = departed(event) {
-            found.extend(self.plan.rules_below(dir).into_iter().filter(|&rule| {
-                self.rule(rule)
-                    .is_some_and(|rule| rule.on.intersects(EventMask::CHANGE | EventMask::MOVED_FROM))
-            }));
+            let below = self.plan.rules_below(dir).into_iter();
+            found.extend(below.filter(|&rule| self.asks_for_departures(rule)));
         }
         found.sort_unstable();
         found.dedup();
@@ -54,7 +52,12 @@ impl Rules {
         }
     }
 
-    fn pattern_matches(&self, rule: &Rule, path: &[u8]) -> bool {
+    /// Whether the rule is concerned if what it matches leaves together with its directory.
+    pub(super) fn asks_for_departures(&self, rule: RuleId) -> bool {
+        self.rule(rule).is_some_and(|rule| rule.on.intersects(EventMask::CHANGE | EventMask::MOVED_FROM))
+    }
+
+    pub(super) fn pattern_matches(&self, rule: &Rule, path: &[u8]) -> bool {
         rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(self.relative(path).unwrap_or(path)))
     }
 
@@ -71,7 +74,7 @@ impl Rules {
 }
 
 /// The directory from which everything below it has gone: the kernel names only the directory.
-fn departed(event: &Event) -> Option<&[u8]> {
+pub(super) fn departed(event: &Event) -> Option<&[u8]> {
     if event.subject != Subject::Dir {
         return None;
     }

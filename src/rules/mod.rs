@@ -3,6 +3,7 @@
 //! ```text
 //!  load -> parse -> Raw -> compile -> Rules    the file's bytes to rules, every mistake collected
 //!  Event -> Rules::matches -> Match            globs, events, types, `match`, ignore layers
+//!  Event -> Rules::explain -> Reason           the same, and which pattern or line decided
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
@@ -11,6 +12,7 @@ mod class;
 mod compile;
 mod duration;
 mod error;
+mod explain;
 mod files;
 mod gitignore;
 mod glob;
@@ -36,11 +38,12 @@ use std::sync::Arc;
 
 pub use compile::Surroundings;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
+pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawRule, RawSettings};
-pub use rule::{Command, OnBusy, Per, Rule, RuleId, Stdin, Types};
+pub use rule::{Command, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::gitignore::Line;
 use super::glob::Glob;
 use super::ignore::{Ignores, Judge};
 use super::path;
@@ -120,6 +122,16 @@ impl Plan {
         rules
     }
 
+    /// The line that hides the directory from a glob which would reach below it.
+    pub(super) fn ignored_by(&self, dir: &[u8]) -> Option<Arc<Line>> {
+        let judge = self.ignores.judge(dir, true, 0);
+        let states = self.states(dir);
+        let mut reaches = states
+            .iter()
+            .flat_map(|state| self.below[state.node].keys().map(|reach| (state.base, reach.list)));
+        reaches.find_map(|(base, list)| Some(judge.reason(list, base)?.1))
+    }
+
     /// Whether something below the directory could match, given where it leads in the tree.
     fn reaches(&self, states: &[State], judge: &mut Judge<'_>) -> bool {
         states.iter().any(|state| {
@@ -223,7 +235,6 @@ fn roots<'a>(globs: impl Iterator<Item = &'a Glob>, root: &[u8]) -> Vec<Vec<u8>>
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
 
     use super::super::files::{IgnoreFiles, RepositoryFiles};
     use super::super::gitignore::{Origin, Patterns};

@@ -15,6 +15,8 @@ pub struct RuleId(pub usize);
 pub struct Rule {
     /// Its name in the rules file.
     pub name: String,
+    /// Its `paths` as typed.
+    pub paths: Vec<Pattern>,
     /// The events it asks for.
     pub on: EventMask,
     /// The kinds of things it asks for.
@@ -43,6 +45,17 @@ pub struct Rule {
     pub on_start: bool,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
+}
+
+/// A pattern and where it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// As it was typed.
+    pub text: String,
+    /// The file, or the argument.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: usize,
 }
 
 impl Rule {

@@ -9,7 +9,7 @@ use super::*;
 use crate::event::{EventMask, Scope, Subject};
 
 /// `/w`, a work tree that ignores `target/`, with the home `/home/u`.
-fn around() -> Surroundings {
+pub(super) fn around() -> Surroundings {
     let files = IgnoreFiles {
         gitignore: b"target/\n".to_vec(),
         repository: Some(RepositoryFiles::default()),

@@ -11,7 +11,7 @@ use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{OnBusy, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
@@ -58,6 +58,7 @@ impl Compiler {
         let (debounce, max_wait) = self.waits(raw, per);
         let rule = Rule {
             name: raw.name.value.clone(),
+            paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
             command: self.command(raw, per, pattern.as_ref()),
@@ -103,6 +104,14 @@ impl Compiler {
             takes |= !excludes;
             self.glob(Entry { rule: id, place, excludes }, typed, case);
         }
+    }
+
+    fn typed(&self, paths: Option<&Words>) -> Vec<Pattern> {
+        let pattern = |typed: &Spanned<String>| {
+            let (file, line) = self.diagnostics.line(&typed.place);
+            Pattern { text: typed.value.clone(), file: file.to_owned(), line }
+        };
+        paths.into_iter().flat_map(|paths| &paths.value).map(pattern).collect()
     }
 
     fn glob(&mut self, entry: Entry, typed: &Spanned<String>, case: Case) {
