@@ -8,6 +8,7 @@
 
 mod convergence;
 mod golden;
+mod ignored;
 mod layers;
 mod properties;
 mod rules_files;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::glob::{Case, Part};
+use super::glob::Part;
 use super::tree::Tree;
 use super::wildcard::Name;
 
@@ -77,7 +77,9 @@ impl Patterns {
         let (keeps, pattern) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
         let (only_dirs, pattern) = pattern.strip_suffix('/').map_or((false, pattern), |rest| (true, rest));
         let anchored = pattern.contains('/');
-        self.tree.insert(&parts(pattern, anchored)?, self.lines.len());
+        for pattern in readings(pattern.strip_prefix('/').unwrap_or(pattern), anchored) {
+            self.tree.insert(&parts(&pattern, anchored)?, self.lines.len());
+        }
         self.lines.push(Arc::new(Line { keeps, only_dirs, anchored, text: text.to_owned(), origin }));
         Ok(())
     }
@@ -100,14 +102,40 @@ impl Patterns {
     }
 }
 
+/// The patterns that an anchored one stands for. git takes off the plain text that it begins with and matches
+/// the rest by itself, where `**` stands at the start: `a**/b` is `a*/**/b` and `ab`, `a**` is `a*` at any depth.
+fn readings(pattern: &str, anchored: bool) -> Vec<String> {
+    let plain = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
+    let (start, wild) = pattern.split_at(plain);
+    let rest = wild.trim_start_matches('*');
+    let deep = wild.len() - rest.len() > 1 && (rest.is_empty() || rest.starts_with('/'));
+    if !anchored || !deep || start.is_empty() || start.ends_with('/') {
+        return vec![pattern.to_owned()];
+    }
+    let Some(rest) = rest.strip_prefix('/') else {
+        return vec![format!("{start}*"), format!("{start}*/**")];
+    };
+    if rest.is_empty() {
+        return vec![start.to_owned()];
+    }
+    let mut readings = vec![format!("{start}*/**/{rest}")];
+    let joined = format!("{start}{rest}");
+    if rest.starts_with('*') {
+        readings.extend(self::readings(&joined, anchored));
+    } else {
+        readings.push(joined);
+    }
+    readings
+}
+
 /// The components of a pattern.
 fn parts(pattern: &str, anchored: bool) -> Result<Vec<Part>, String> {
     let mut parts = if anchored { Vec::new() } else { vec![Part::AnyDepth] };
-    for component in pattern.strip_prefix('/').unwrap_or(pattern).split('/') {
+    for component in pattern.split('/') {
         parts.push(match component {
             "" => return Err("an empty name in it matches nothing".to_owned()),
             stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => Part::AnyDepth,
-            name => Part::One(Name::parse(name, Case::Exact)?),
+            name => Part::One(Name::parse_as_git(name)?),
         });
     }
     Ok(parts)
@@ -157,6 +185,12 @@ mod tests {
             ("**", "a/b", false, Some(true)),
             ("a/**", "a", true, None),
             ("a/***/b", "a/x/y/b", false, Some(true)),
+            ("a/b**/c", "a/bc", false, Some(true)),
+            ("a/b**/c", "a/b/x/c", false, Some(true)),
+            ("a/b**/**", "a/b", false, Some(true)),
+            ("b**//", "b", true, Some(true)),
+            ("a/*b**/c", "a/bc", false, None),
+            ("*.o\n!a/b**", "a/bx/y.o", false, Some(false)),
             ("/", "a", true, None),
             ("a//b", "a/b", false, None),
             ("[a", "[a", false, None),

@@ -12,6 +12,7 @@ use super::Rules;
 use super::compile::{Surroundings, compile};
 use super::error::{Diagnostic, Diagnostics, SourceFile};
 use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+use super::gitconfig;
 use super::parse::parse;
 use super::raw::Raw;
 
@@ -64,11 +65,11 @@ pub fn load(location: &Location) -> Result<Loaded, Diagnostics> {
 /// The surroundings of a rules file in `directory`, with the real file system.
 #[must_use]
 pub fn surroundings(directory: PathBuf) -> Surroundings {
-    Surroundings {
-        directory,
-        home: std::env::home_dir().filter(|home| home.is_absolute()),
-        files: Arc::new(Disk),
-    }
+    Surroundings { directory, home: home(), files: Arc::new(Disk) }
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
 }
 
 /// The files to read, and the directory that their root is relative to.
@@ -171,7 +172,12 @@ impl FileSource for Disk {
     }
 
     fn global_excludes(&self) -> IgnoreFile {
-        ::ignore::gitignore::gitconfig_excludes_path().map(ignore_file).unwrap_or_default()
+        let home = home();
+        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let config = config.or_else(|| Some(home.as_ref()?.join(".config"))).map(|dir| dir.join("git"));
+        let own = home.as_ref().and_then(|home| configured(&home.join(".gitconfig")));
+        let named = own.or_else(|| configured(&config.as_ref()?.join("config")));
+        named.or_else(|| Some(config?.join("ignore"))).map(ignore_file).unwrap_or_default()
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
@@ -191,7 +197,17 @@ fn is_executable(path: &Path) -> bool {
 
 fn repository(git: &Path) -> RepositoryFiles {
     let dir = common_dir(git);
-    RepositoryFiles { exclude: ignore_file(dir.join("info/exclude")), excludes_file: None }
+    let excludes_file = configured(&dir.join("config")).map(ignore_file);
+    RepositoryFiles { exclude: ignore_file(dir.join("info/exclude")), excludes_file }
+}
+
+/// What a configuration file of git names as `core.excludesFile`.
+fn configured(config: &Path) -> Option<PathBuf> {
+    let named = gitconfig::excludes_file(&read_ignore_file(config))?;
+    match named.strip_prefix("~/") {
+        Some(rest) => Some(home()?.join(rest)),
+        None => Some(PathBuf::from(named)),
+    }
 }
 
 fn ignore_file(path: PathBuf) -> IgnoreFile {

@@ -14,6 +14,7 @@ mod duration;
 mod error;
 mod explain;
 mod files;
+mod gitconfig;
 mod gitignore;
 mod glob;
 mod ignore;

@@ -1,12 +1,12 @@
 //! The names that may come next at one place of a tree of patterns.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::tree::Id;
 use super::wildcard::{Name, folded};
 
-/// Children by what they ask of a name. Plain names and extensions are found by hash; only patterns without
-/// either are tried one by one.
+/// Children by what they ask of a name. Plain names, beginnings and extensions are found by hash; only patterns
+/// without any are tried one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     plain: HashMap<Vec<u8>, Id>,
@@ -19,7 +19,10 @@ struct Patterns {
     /// In lower case, for either case.
     either: HashMap<Vec<u8>, Id>,
     wild: HashMap<Name, Id>,
-    /// The patterns whose names must end in a dot and this.
+    /// The patterns whose names must begin with this, and how long those beginnings are.
+    by_prefix: HashMap<Vec<u8>, Vec<(Name, Id)>>,
+    prefix_lengths: BTreeSet<usize>,
+    /// The other patterns, if their names must end in a dot and this.
     by_extension: HashMap<Vec<u8>, Vec<(Name, Id)>>,
     others: Vec<(Name, Id)>,
 }
@@ -66,9 +69,14 @@ impl Patterns {
     }
 
     fn add_wild(&mut self, name: Name, child: Id) {
-        match name.extension() {
-            Some(extension) => self.by_extension.entry(extension).or_default().push((name, child)),
-            None => self.others.push((name, child)),
+        let prefix = name.prefix();
+        if !prefix.is_empty() {
+            self.prefix_lengths.insert(prefix.len());
+            self.by_prefix.entry(prefix).or_default().push((name, child));
+        } else if let Some(extension) = name.extension() {
+            self.by_extension.entry(extension).or_default().push((name, child));
+        } else {
+            self.others.push((name, child));
         }
     }
 
@@ -79,8 +87,10 @@ impl Patterns {
             found(child);
         }
         let extension = name.iter().rposition(|&byte| byte == b'.').map(|dot| &name[dot + 1..]);
-        let same = extension.and_then(|extension| self.by_extension.get(extension));
-        for (pattern, child) in same.into_iter().flatten().chain(&self.others) {
+        let ending = extension.and_then(|extension| self.by_extension.get(extension));
+        let beginnings = self.prefix_lengths.range(..=name.len());
+        let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length]));
+        for (pattern, child) in beginning.chain(ending).flatten().chain(&self.others) {
             if pattern.matches(name) {
                 found(*child);
             }

@@ -1,5 +1,6 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::Spanned as Typed;
@@ -121,11 +122,12 @@ impl Reader<'_> {
     }
 
     fn rules(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        let known = raw.rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
+        let known: HashMap<_, _> = known.collect();
         for (name, value) in self.table(key, value) {
             let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
-            let twin = raw.rules.iter().find(|rule| rule.name.value == name.value);
-            if let Some(twin) = twin.map(|rule| rule.name.place.clone()) {
-                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), &twin);
+            if let Some(twin) = known.get(&name.value) {
+                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), twin);
             }
             if let Some(rule) = self.rule(name, value) {
                 raw.rules.push(rule);

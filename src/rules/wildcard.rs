@@ -40,14 +40,37 @@ pub(crate) enum Token {
     OneOf(Vec<char>),
     /// A negated class: one byte that is none of these ASCII characters.
     NoneOf(Vec<char>),
+    /// A class as git reads it, which knows no characters: one of these bytes, or none of them.
+    Bytes {
+        /// The bytes.
+        members: Vec<u8>,
+        /// Whether it must be none of them.
+        negated: bool,
+    },
+}
+
+/// What is in a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Members {
+    Characters,
+    Bytes,
 }
 
 impl Name {
     /// Parses a component that holds no slash; the error says what is wrong.
     pub(crate) fn parse(component: &str, case: Case) -> Result<Self, String> {
+        Self::parse_with(component, case, Members::Characters)
+    }
+
+    /// The same as git reads it, byte by byte.
+    pub(crate) fn parse_as_git(component: &str) -> Result<Self, String> {
+        Self::parse_with(component, Case::Exact, Members::Bytes)
+    }
+
+    fn parse_with(component: &str, case: Case, members: Members) -> Result<Self, String> {
         let mut tokens = Vec::new();
         let mut rest = component;
-        while let Some((token, len)) = Token::first_of(rest)? {
+        while let Some((token, len)) = Token::first_of(rest, members)? {
             rest = &rest[len..];
             if !(token == Token::AnyBytes && tokens.last() == Some(&token)) {
                 tokens.push(token);
@@ -72,6 +95,12 @@ impl Name {
             Self::Either(plain) => folded(name) == *plain,
             Self::Wild { tokens, case } => wild_matches(tokens, *case, name),
         }
+    }
+
+    /// What a name that matches must begin with, as far as the pattern says so.
+    pub(crate) fn prefix(&self) -> Vec<u8> {
+        let Self::Wild { tokens, case: Case::Exact } = self else { return Vec::new() };
+        tokens.iter().map_while(Token::char).collect::<String>().into_bytes()
     }
 
     /// What must follow the last dot of a name that matches, where the pattern says so.
@@ -120,23 +149,28 @@ fn wild_matches(tokens: &[Token], case: Case, name: &[u8]) -> bool {
 
 impl Token {
     /// The token at the start of `text` and the bytes it is written with; none at the end.
-    fn first_of(text: &str) -> Result<Option<(Self, usize)>, String> {
+    fn first_of(text: &str, members: Members) -> Result<Option<(Self, usize)>, String> {
         let mut chars = text.chars();
         let Some(first) = chars.next() else { return Ok(None) };
         let token = match first {
             '*' => Self::AnyBytes,
             '?' => Self::AnyByte,
-            '[' => return Self::class(text).map(Some),
+            '[' => return Self::class(text, members).map(Some),
             '\\' => Self::Char(chars.next().ok_or("nothing follows the last backslash")?),
             other => Self::Char(other),
         };
         Ok(Some((token, text.len() - chars.as_str().len())))
     }
 
-    fn class(text: &str) -> Result<(Self, usize), String> {
+    fn class(text: &str, kind: Members) -> Result<(Self, usize), String> {
         let end = class::end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
         let inside = &text[1..end - 1];
         let negated = inside.strip_prefix(['!', '^']);
+        if kind == Members::Bytes && !inside.is_ascii() {
+            let bytes: String = negated.unwrap_or(inside).bytes().map(char::from).collect();
+            let members = class::members(&bytes)?.into_iter().map(|c| c as u8).collect();
+            return Ok((Self::Bytes { members, negated: negated.is_some() }, end));
+        }
         let members = class::members(negated.unwrap_or(inside))?;
         let token = match (negated, members.as_slice()) {
             (None, &[one]) => Self::Char(one),
@@ -167,6 +201,7 @@ impl Token {
                 let same = |c: &char| *c == byte || (case == Case::Either && c.eq_ignore_ascii_case(&byte));
                 (!members.iter().any(same)).then_some(1)
             }
+            Self::Bytes { members, negated } => (members.contains(name.first()?) != *negated).then_some(1),
         }
     }
 
@@ -176,7 +211,7 @@ impl Token {
             Self::AnyByte => "q".to_owned(),
             Self::AnyBytes => filler.to_owned(),
             Self::OneOf(members) => members.first().map(char::to_string).unwrap_or_default(),
-            Self::NoneOf(_) => {
+            Self::NoneOf(_) | Self::Bytes { .. } => {
                 let fits = |c: &char| self.taken(&[*c as u8], Case::Either).is_some();
                 ('!'..='~').find(fits).map(String::from).unwrap_or_default()
             }
@@ -271,6 +306,14 @@ mod tests {
     }
 
     #[test]
+    fn git_has_bytes_in_its_classes() {
+        let matches = |pattern: &str, name: &[u8]| Name::parse_as_git(pattern).unwrap().matches(name);
+        assert!(!matches("[é]", "é".as_bytes()) && matches("[é][é]", "é".as_bytes()));
+        assert!(matches("[!é]", b"e") && !matches("[!é]", b"\xc3"));
+        assert!(matches("[ab]", b"a"));
+    }
+
+    #[test]
     fn escapes_and_classes_of_one_make_a_plain_name() {
         for (pattern, name) in [("a", "a"), ("\\*", "*"), ("[*]", "*"), ("\\[id\\]", "[id]"), ("a]", "a]")] {
             let Name::Literal(literal) = exact(pattern).unwrap() else { panic!("{pattern}") };
@@ -318,8 +361,9 @@ mod tests {
         }
 
         #[test]
-        fn what_matches_ends_with_the_extension(pattern in "[ab*.?]{1,6}", name in "[ab.]{0,6}") {
+        fn what_matches_begins_and_ends_as_the_pattern(pattern in "[ab*.?]{1,6}", name in "[ab.]{0,6}") {
             let pattern = exact(&pattern).unwrap();
+            prop_assert!(!pattern.matches(name.as_bytes()) || name.as_bytes().starts_with(&pattern.prefix()));
             if let Some(extension) = pattern.extension().filter(|_| pattern.matches(name.as_bytes())) {
                 let after = name.rsplit_once('.').map(|(_, after)| after.as_bytes().to_vec());
                 prop_assert_eq!(after, Some(extension));
