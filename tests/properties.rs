@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{GitFiles, Rules, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 /// One thing that happens; numbers choose among what there is.
@@ -57,7 +57,7 @@ impl Settings {
             parallel(batch),
             parallel(event)
         );
-        let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };
         Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
     }

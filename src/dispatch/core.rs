@@ -135,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};
-    use crate::rules::{GitFiles, SourceFile, Surroundings};
+    use crate::rules::{IgnoreFiles, SourceFile, Surroundings};
 
     /// A core with one rule that restarts, told inputs at milliseconds.
     struct Bench(Core);
@@ -143,7 +143,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n".to_owned();
-            let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
             let around = Surroundings { directory: "/w".into(), home: None, files };
             let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
             Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))

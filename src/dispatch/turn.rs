@@ -67,6 +67,7 @@ impl Turn<'_> {
         if self.core.phase != Phase::Live {
             return;
         }
+        self.core.rules.note(event);
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{GitFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 use super::trip::{Line, Script, Show, Step};
@@ -30,7 +30,7 @@ const TOO_MANY_TURNS: usize = 10_000;
 /// The rules of a script, with the root `/w` and no ignore file anywhere.
 pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
     let file = SourceFile { name: script.file.display().to_string(), text: script.rules.clone() };
-    let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
     Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
 }
