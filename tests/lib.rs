@@ -7,6 +7,8 @@
 )]
 
 mod convergence;
+mod golden;
+mod ignored;
 mod layers;
 mod live;
 mod output;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{GitFiles, Rules, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 /// One thing that happens; numbers choose among what there is.
@@ -20,7 +20,6 @@ enum Act {
     File(u8),
     /// A path of its own changes below `e`.
     Event,
-    Overflow,
     Ready,
     /// A spawn that was asked for is answered.
     Answer {
@@ -58,7 +57,7 @@ impl Settings {
             parallel(batch),
             parallel(event)
         );
-        let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };
         Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
     }
@@ -123,7 +122,6 @@ impl World {
             Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
             Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
             Act::File(n) => self.change(format!("/w/f/{n}")),
-            Act::Overflow => self.step(Input::Rescan),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
             Act::Exit(which) => self.exit(which),
@@ -272,7 +270,6 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         4 => Just(Act::Batch),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
-        1 => Just(Act::Overflow),
         1 => Just(Act::Ready),
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),

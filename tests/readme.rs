@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use tripline::cli::Exit;
-use tripline::rules::{GitFiles, Rules, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 
 fn documents() -> Vec<(PathBuf, String)> {
     let top = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -27,7 +27,7 @@ fn every_rules_file_that_is_shown_loads() {
     for (file, text) in documents() {
         for block in text.split("```toml\n").skip(1) {
             let text = block.split("```").next().unwrap().to_owned();
-            let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
             let around = Surroundings { directory: "/w".into(), home: Some("/home/u".into()), files };
             let source = SourceFile { name: file.display().to_string(), text };
             if let Err(mistakes) = Rules::parse(source, &around) {

@@ -33,8 +33,30 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline watch --json src | jq .path")]
     Watch(WatchArgs),
     /// Show every mistake in a rules file, each with its line and column
+    ///
+    /// The exit code is 1 if there is a mistake. What is only odd is shown as a warning.
     #[command(after_help = "Example: tripline check tripline.toml && systemctl --user restart tripline")]
     Check(CheckArgs),
+    /// Say which rules would run for a path, and which pattern or line decided
+    #[command(after_help = "Example: tripline explain target/debug/app --event create\n         \
+                            tripline explain --watching")]
+    Explain(ExplainArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ExplainArgs {
+    /// The path that the event is about; it need not exist
+    #[arg(required_unless_present = "watching", value_name = "PATH")]
+    pub(super) path: Option<PathBuf>,
+    /// Which event: change (the default), create, delete, ...
+    #[arg(long, value_name = "EVENT", default_value = "change", conflicts_with = "watching")]
+    pub(super) event: String,
+    /// Show which directories are watched for which rules instead, and what is left out
+    #[arg(long, conflicts_with = "path")]
+    pub(super) watching: bool,
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -95,6 +117,9 @@ pub(super) struct WatchArgs {
 pub(super) struct CheckArgs {
     /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
     pub(super) file: Option<PathBuf>,
+    /// One JSON object a line for each mistake and warning
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 #[derive(Args, Clone, Copy, Debug)]

@@ -3,12 +3,15 @@
 mod args;
 mod check;
 mod exit;
+mod explain;
 mod log;
 mod notify;
 mod on;
+mod quote;
 mod report;
 mod run;
 mod watch;
+mod watching;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -37,6 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::On(args)) => on::on(&args),
         Some(Command::Watch(args)) => watch::watch(&args),
         Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Explain(args)) => explain::explain(&args),
     }
 }
 
@@ -47,8 +51,13 @@ fn location(file: Option<&PathBuf>) -> Location {
 
 /// Says what is wrong, so that nothing is done.
 fn refuse(diagnostics: &Diagnostics) -> Exit {
-    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
+    warn(diagnostics);
     Exit::Rules
+}
+
+/// Says what was found, on standard error.
+fn warn(diagnostics: &Diagnostics) {
+    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
 }
 
 /// Says why there is no going on.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::args::{LogArgs, RunArgs};
 use super::report::Lines;
-use super::{Exit, fail, location, log, refuse};
+use super::{Exit, fail, location, log, refuse, warn};
 use crate::dispatch;
 use crate::rules::{Rules, load};
 
@@ -18,6 +18,7 @@ pub(super) fn run(args: &RunArgs) -> Exit {
 /// Runs rules until a signal ends it.
 pub(super) fn follow(rules: Rules, args: LogArgs) -> Exit {
     log::start(args);
+    warn(&rules.warnings);
     let mut lines = Lines::new(rules.rules.len(), args.log_format);
     match dispatch::run(&Arc::new(rules), &mut lines) {
         Ok(()) => Exit::Ok,

@@ -21,9 +21,6 @@ use crate::time::MonoTime;
 pub enum Input {
     /// Something happened to a path.
     Event(Event),
-    /// The kernel's queue overflowed. Changes are found again by looking, deletions are not: every rule with
-    /// `per = "batch"` that asks for them gets a run.
-    Rescan,
     /// Every initial watch is in place: rules with `on_start` run.
     Ready,
     /// [`Core::deadline`] has passed.
@@ -138,7 +135,7 @@ mod tests {
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};
-    use crate::rules::{GitFiles, SourceFile, Surroundings};
+    use crate::rules::{IgnoreFiles, SourceFile, Surroundings};
 
     /// A core with one rule that restarts, told inputs at milliseconds.
     struct Bench(Core);
@@ -146,7 +143,7 @@ mod tests {
     impl Bench {
         fn new() -> Self {
             let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n".to_owned();
-            let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
             let around = Surroundings { directory: "/w".into(), home: None, files };
             let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
             Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
-use crate::event::as_path;
+use crate::event::{Event, as_path};
 use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
@@ -71,6 +71,13 @@ pub(crate) fn build(
     let (argv, env) = invocation(rules, rule, run, batch);
     let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
     (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
+}
+
+/// The job that this one event would start by itself, for showing it.
+#[must_use]
+pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Job {
+    let limits = Limits { exec_bytes: usize::MAX };
+    build(rules, rule, RunId(1), &mut Batch::from(event.clone()), &limits).0
 }
 
 /// Takes off `batch` what `{paths}` cannot hold. One path always stays, so that the rest grows smaller.

@@ -28,6 +28,6 @@ pub use self::core::{Core, Effect, Input};
 pub use self::driver::{RunError, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
-pub use self::job::{Job, Limits, RunId, size};
+pub use self::job::{Job, Limits, RunId, preview, size};
 pub use self::report::{Cause, Outcome, Report, Status};
 pub use self::stdin::StdinSource;

@@ -1,4 +1,4 @@
-//! What is wrong with a rules file: where, what, and the way out.
+//! What is wrong or odd in a rules file: where, what, and the way out.
 
 use std::fmt;
 use std::ops::Range;
@@ -46,9 +46,46 @@ impl<T> Spanned<T> {
     }
 }
 
-/// One mistake.
+/// Whether a file with it is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// A mistake: the file means nothing, and is refused.
+    Error,
+    /// The file means something, but hardly what was wanted.
+    Warning,
+}
+
+impl Severity {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+        }
+    }
+
+    const fn level(self) -> Level<'static> {
+        match self {
+            Self::Error => Level::ERROR,
+            Self::Warning => Level::WARNING,
+        }
+    }
+}
+
+/// A line and a column, both from 1. Columns count characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The line.
+    pub line: usize,
+    /// The column.
+    pub column: usize,
+}
+
+/// One mistake, or one oddity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
+    severity: Severity,
     place: Option<Place>,
     message: String,
     help: Option<String>,
@@ -57,12 +94,17 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A mistake that is somewhere in a source.
     pub(crate) fn at(place: &Place, message: impl Into<String>) -> Self {
-        Self { place: Some(place.clone()), message: message.into(), help: None }
+        Self { severity: Severity::Error, place: Some(place.clone()), message: message.into(), help: None }
+    }
+
+    /// An oddity somewhere in a source.
+    pub(crate) fn warning(place: &Place, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::at(place, message) }
     }
 
     /// A mistake that no source shows, such as a file that cannot be read.
     pub(crate) fn general(message: impl Into<String>) -> Self {
-        Self { place: None, message: message.into(), help: None }
+        Self { severity: Severity::Error, place: None, message: message.into(), help: None }
     }
 
     /// The same with a way out.
@@ -71,24 +113,53 @@ impl Diagnostic {
         self
     }
 
+    /// Whether a file with it is refused.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        self.severity
+    }
+
     /// What is wrong, in one line.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
     }
+
+    /// The way out, if one is known.
+    #[must_use]
+    pub fn way_out(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
 }
 
-/// Every mistake of one load, and the texts they point into.
+/// Every mistake and oddity of one load, and the texts they point into.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diagnostics {
-    sources: Vec<SourceFile>,
+    sources: Vec<Source>,
     list: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Source {
+    file: SourceFile,
+    /// Where each of its lines begins.
+    lines: Vec<usize>,
+}
+
+impl Source {
+    fn position(&self, at: usize) -> Position {
+        let line = self.lines.partition_point(|&start| start <= at);
+        let start = line.checked_sub(1).map_or(0, |line| self.lines[line]);
+        Position { line, column: self.file.text[start..at].chars().count() + 1 }
+    }
 }
 
 impl Diagnostics {
     /// Takes a text into the sources and returns its number.
     pub(crate) fn add_source(&mut self, source: SourceFile) -> usize {
-        self.sources.push(source);
+        let feeds = source.text.bytes().enumerate().filter(|&(_, byte)| byte == b'\n');
+        let lines = std::iter::once(0).chain(feeds.map(|(at, _)| at + 1)).collect();
+        self.sources.push(Source { file: source, lines });
         self.sources.len() - 1
     }
 
@@ -103,22 +174,44 @@ impl Diagnostics {
     }
 
     pub(crate) fn source(&self, number: usize) -> Option<&SourceFile> {
-        self.sources.get(number)
+        self.sources.get(number).map(|source| &source.file)
     }
 
-    /// How much is wrong.
+    /// How many there are of that severity.
     #[must_use]
-    pub fn len(&self) -> usize {
-        self.list.len()
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|found| found.severity == severity).count()
     }
 
-    /// Whether nothing is wrong.
+    /// Whether there is a mistake, so that the rules are refused.
+    #[must_use]
+    pub fn has_errors(&self) -> bool {
+        self.list.iter().any(|found| found.severity == Severity::Error)
+    }
+
+    /// Whether there is nothing to say.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
 
-    /// The mistakes in the order of their places, those without one first.
+    /// The name of the source that it is in, where it begins there and where it has ended.
+    #[must_use]
+    pub fn position(&self, found: &Diagnostic) -> Option<(&str, Position, Position)> {
+        let place = found.place.as_ref()?;
+        let source = self.sources.get(place.source)?;
+        let span = on_boundaries(&source.file.text, &place.span);
+        Some((&source.file.name, source.position(span.start), source.position(span.end)))
+    }
+
+    /// The name of a place's source and the line that it begins in.
+    pub(crate) fn line(&self, place: &Place) -> (&str, usize) {
+        let Some(source) = self.sources.get(place.source) else { return ("", 0) };
+        let start = on_boundaries(&source.file.text, &place.span).start;
+        (&source.file.name, source.position(start).line)
+    }
+
+    /// What was found in the order of its places, that without one first.
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         let mut sorted: Vec<_> = self.list.iter().collect();
         sorted.sort_by_key(|found| found.place.as_ref().map(|place| (place.source, place.span.start)));
@@ -143,7 +236,8 @@ impl Diagnostics {
     }
 
     fn render_one(&self, found: &Diagnostic, renderer: &Renderer) -> String {
-        let mut group = Level::ERROR.primary_title(found.message.as_str()).elements(None::<Origin<'_>>);
+        let mut group =
+            found.severity.level().primary_title(found.message.as_str()).elements(None::<Origin<'_>>);
         let source = found.place.as_ref().and_then(|place| Some((place, self.source(place.source)?)));
         if let Some((place, source)) = source {
             let span = on_boundaries(&source.text, &place.span);
@@ -218,6 +312,17 @@ mod tests {
         all.push(Diagnostic::at(&Place { source: 0, span: 0..1 }, "early"));
         let messages: Vec<_> = all.iter().map(Diagnostic::message).collect();
         assert_eq!(messages, ["early", "wrong"]);
+    }
+
+    #[test]
+    fn a_warning_is_called_one_and_refuses_nothing() {
+        let mut all = Diagnostics::default();
+        let source = all.add_source(SourceFile { name: "t".into(), text: "a\nbé\n".into() });
+        all.push(Diagnostic::warning(&Place { source, span: 3..5 }, "odd"));
+        assert!(all.render(false).starts_with("warning: odd\n --> t:2:2\n"));
+        assert!(!all.has_errors() && !all.is_empty());
+        let (name, start, end) = all.position(all.iter().next().unwrap()).unwrap();
+        assert_eq!((name, start.line, start.column, end.line, end.column), ("t", 2, 2, 2, 3));
     }
 
     #[test]

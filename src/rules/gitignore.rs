@@ -1,69 +1,100 @@
 //! Ignore patterns in git's syntax, gitignore(5).
 
-use globset::{Candidate, GlobSet, GlobSetBuilder};
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::wildcard::{self, Name};
+use super::glob::Part;
+use super::tree::Tree;
+use super::wildcard::Name;
 
 /// The patterns of one ignore file or one `ignore` list, later ones winning.
-#[derive(Clone, Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Patterns {
-    set: GlobSet,
-    /// What each pattern of the set means, by the same indices.
-    lines: Vec<Line>,
+    /// Each with its place in `lines`.
+    tree: Tree<usize>,
+    lines: Vec<Arc<Line>>,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Line {
+/// One pattern of a list or file.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Line {
     /// Begins with `!`: what it matches is not ignored.
-    keeps: bool,
+    pub(crate) keeps: bool,
     /// Ends with `/`: it matches directories only.
     only_dirs: bool,
+    /// Has a slash before its end, which ties it to the directory of its file.
+    anchored: bool,
+    /// As it was typed.
+    pub(crate) text: String,
+    /// Where it was typed.
+    pub(crate) origin: Origin,
+}
+
+/// Where an ignore pattern comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// An ignore file, and which of its lines.
+    File(Arc<PathBuf>, usize),
+    /// A list of the rules file: the file's name and the line in it.
+    List(Arc<str>, usize),
+    /// tripline itself.
+    Builtin,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, line) => write!(f, "{}:{line}", path.display()),
+            Self::List(name, line) => write!(f, "{name}:{line}"),
+            Self::Builtin => f.write_str("built in, default_ignore"),
+        }
+    }
 }
 
 impl Patterns {
     /// The patterns of an ignore file. What makes no sense to git matches nothing.
-    pub(crate) fn of_file(text: &[u8]) -> Self {
+    pub(crate) fn of_file(path: PathBuf, text: &[u8]) -> Self {
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        let lines = text.split(|&byte| byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
-        let patterns = lines.filter_map(|line| parse(line).ok().flatten());
-        Self::build(patterns).unwrap_or_default()
-    }
-
-    /// The patterns of a list; of those that are none, the place in it and why.
-    pub(crate) fn of_list<'a>(list: impl IntoIterator<Item = &'a str>) -> Result<Self, Vec<(usize, String)>> {
-        let mut patterns = Vec::new();
-        let mut mistakes = Vec::new();
-        for (place, line) in list.into_iter().enumerate() {
-            match parse(line) {
-                Ok(Some(pattern)) => patterns.push(pattern),
-                Ok(None) => mistakes.push((place, "it is empty, or a comment in git's syntax".to_owned())),
-                Err(reason) => mistakes.push((place, reason)),
+        let (path, mut patterns) = (Arc::new(path), Self::default());
+        for (number, line) in (1..).zip(text.split(|&byte| byte == b'\n')) {
+            if let Ok(line) = str::from_utf8(line) {
+                let _ = patterns.push(line, Origin::File(Arc::clone(&path), number));
             }
         }
-        if mistakes.is_empty() {
-            Self::build(patterns).map_err(|reason| vec![(0, reason)])
-        } else {
-            Err(mistakes)
-        }
+        patterns
     }
 
-    fn build(patterns: impl IntoIterator<Item = (String, Line)>) -> Result<Self, String> {
-        let mut set = GlobSetBuilder::new();
-        let mut lines = Vec::new();
-        for (text, line) in patterns {
-            set.add(wildcard::compile(&text)?);
-            lines.push(line);
+    /// Adds a pattern after the others.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(crate) fn push(&mut self, text: &str, origin: Origin) -> Result<(), String> {
+        let text = trimmed(text);
+        if text.is_empty() || text.starts_with('#') {
+            return Err("it is empty, or a comment in git's syntax".to_owned());
         }
-        let set = set.build().map_err(|error| error.kind().to_string())?;
-        Ok(Self { set, lines })
+        let (keeps, pattern) = text.strip_prefix('!').map_or((false, text), |rest| (true, rest));
+        let (only_dirs, pattern) = pattern.strip_suffix('/').map_or((false, pattern), |rest| (true, rest));
+        let anchored = pattern.contains('/');
+        for pattern in readings(pattern.strip_prefix('/').unwrap_or(pattern), anchored) {
+            self.tree.insert(&parts(&pattern, anchored)?, self.lines.len());
+        }
+        self.lines.push(Arc::new(Line { keeps, only_dirs, anchored, text: text.to_owned(), origin }));
+        Ok(())
     }
 
-    /// What these patterns say of a path relative to where they are: ignored, kept, or nothing.
-    pub(crate) fn verdict(&self, relative: &[u8], is_dir: bool) -> Option<bool> {
-        let mut matching = Vec::new();
-        self.set.matches_candidate_into(&Candidate::from_bytes(relative), &mut matching);
-        let lines = matching.iter().rev().map(|&index| self.lines[index]);
-        lines.into_iter().find(|line| is_dir || !line.only_dirs).map(|line| !line.keeps)
+    /// The pattern that decides on a path relative to where they are, if one does. An absolute path is one
+    /// that lies elsewhere.
+    pub(crate) fn verdict(&self, path: &[u8], is_dir: bool) -> Option<&Arc<Line>> {
+        if self.is_empty() {
+            return None;
+        }
+        let states = self.tree.walk(path);
+        let matching = states.iter().flat_map(|&state| self.tree.matching(state));
+        let fits = |line: &Line| (is_dir || !line.only_dirs) && !(line.anchored && path.starts_with(b"/"));
+        let fitting = matching.filter(|&&line| fits(&self.lines[line]));
+        fitting.max().map(|&line| &self.lines[line])
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -71,24 +102,43 @@ impl Patterns {
     }
 }
 
-/// The pattern of a line in globset's syntax; none for a blank line or a comment.
-fn parse(line: &str) -> Result<Option<(String, Line)>, String> {
-    let line = trimmed(line);
-    if line.is_empty() || line.starts_with('#') {
-        return Ok(None);
+/// The patterns that an anchored one stands for. git takes off the plain text that it begins with and matches
+/// the rest by itself, where `**` stands at the start: `a**/b` is `a*/**/b` and `ab`, `a**` is `a*` at any depth.
+fn readings(pattern: &str, anchored: bool) -> Vec<String> {
+    let plain = pattern.find(['*', '?', '[', '\\']).unwrap_or(pattern.len());
+    let (start, wild) = pattern.split_at(plain);
+    let rest = wild.trim_start_matches('*');
+    let deep = wild.len() - rest.len() > 1 && (rest.is_empty() || rest.starts_with('/'));
+    if !anchored || !deep || start.is_empty() || start.ends_with('/') {
+        return vec![pattern.to_owned()];
     }
-    let (keeps, pattern) = line.strip_prefix('!').map_or((false, line), |rest| (true, rest));
-    let (only_dirs, pattern) = pattern.strip_suffix('/').map_or((false, pattern), |rest| (true, rest));
-    // A slash that is not the last character ties the pattern to the directory of its file.
-    let mut parts = if pattern.contains('/') { Vec::new() } else { vec!["**".to_owned()] };
-    for component in pattern.strip_prefix('/').unwrap_or(pattern).split('/') {
+    let Some(rest) = rest.strip_prefix('/') else {
+        return vec![format!("{start}*"), format!("{start}*/**")];
+    };
+    if rest.is_empty() {
+        return vec![start.to_owned()];
+    }
+    let mut readings = vec![format!("{start}*/**/{rest}")];
+    let joined = format!("{start}{rest}");
+    if rest.starts_with('*') {
+        readings.extend(self::readings(&joined, anchored));
+    } else {
+        readings.push(joined);
+    }
+    readings
+}
+
+/// The components of a pattern.
+fn parts(pattern: &str, anchored: bool) -> Result<Vec<Part>, String> {
+    let mut parts = if anchored { Vec::new() } else { vec![Part::AnyDepth] };
+    for component in pattern.split('/') {
         parts.push(match component {
             "" => return Err("an empty name in it matches nothing".to_owned()),
-            stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => "**".to_owned(),
-            name => Name::parse(name)?.text(),
+            stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => Part::AnyDepth,
+            name => Part::One(Name::parse_as_git(name)?),
         });
     }
-    Ok(Some((parts.join("/"), Line { keeps, only_dirs })))
+    Ok(parts)
 }
 
 /// The line without the carriage return and the spaces at its end; an escaped space stays.
@@ -104,8 +154,12 @@ fn trimmed(line: &str) -> &str {
 mod tests {
     use super::*;
 
+    fn of_file(text: &[u8]) -> Patterns {
+        Patterns::of_file(PathBuf::from("/w/.gitignore"), text)
+    }
+
     fn verdict(patterns: &str, path: &str, is_dir: bool) -> Option<bool> {
-        Patterns::of_file(patterns.as_bytes()).verdict(path.as_bytes(), is_dir)
+        of_file(patterns.as_bytes()).verdict(path.as_bytes(), is_dir).map(|line| !line.keeps)
     }
 
     #[test]
@@ -131,6 +185,12 @@ mod tests {
             ("**", "a/b", false, Some(true)),
             ("a/**", "a", true, None),
             ("a/***/b", "a/x/y/b", false, Some(true)),
+            ("a/b**/c", "a/bc", false, Some(true)),
+            ("a/b**/c", "a/b/x/c", false, Some(true)),
+            ("a/b**/**", "a/b", false, Some(true)),
+            ("b**//", "b", true, Some(true)),
+            ("a/*b**/c", "a/bc", false, None),
+            ("*.o\n!a/b**", "a/bx/y.o", false, Some(false)),
             ("/", "a", true, None),
             ("a//b", "a/b", false, None),
             ("[a", "[a", false, None),
@@ -148,19 +208,22 @@ mod tests {
 
     #[test]
     fn a_bad_line_in_a_file_costs_only_itself() {
-        let patterns = Patterns::of_file(b"a[z-a]\n\xff\xfe\n*.o\n\0\n");
-        assert_eq!(patterns.verdict(b"x.o", false), Some(true));
+        let patterns = of_file(b"a[z-a]\n\xff\xfe\n*.o\n\0\n");
+        let line = patterns.verdict(b"x.o", false).unwrap();
+        assert_eq!((line.text.as_str(), line.origin.to_string().as_str()), ("*.o", "/w/.gitignore:3"));
     }
 
     #[test]
-    fn each_bad_pattern_of_a_list_is_named() {
-        let mistakes = Patterns::of_list(["a", "b[z-a]", "#c", "d\\"]).unwrap_err();
-        assert_eq!(mistakes.iter().map(|(place, _)| *place).collect::<Vec<_>>(), [1, 2, 3]);
-        assert!(Patterns::of_list([]).unwrap().is_empty());
+    fn a_bad_pattern_is_refused_with_a_reason() {
+        let mut patterns = Patterns::default();
+        for text in ["b[z-a]", "#c", "", "d\\", "a//b"] {
+            assert!(patterns.push(text, Origin::Builtin).is_err(), "{text}");
+        }
+        assert!(patterns.is_empty());
     }
 
     #[test]
     fn names_that_are_not_text_are_judged_too() {
-        assert_eq!(Patterns::of_file(b"*.o").verdict(b"d/\xff.o", false), Some(true));
+        assert!(of_file(b"*.o").verdict(b"d/\xff.o", false).is_some());
     }
 }

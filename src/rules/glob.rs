@@ -1,8 +1,9 @@
-//! One typed pattern: from text to the directories it names and the wildcards below them.
+//! One typed pattern: from text to the components of the paths that it matches.
 
 use super::braces;
 use super::error::quote;
 use super::path;
+pub(crate) use super::wildcard::Case;
 use super::wildcard::Name;
 
 /// The longest pattern in bytes: PATH_MAX. No longer one can match a path that the kernel accepts.
@@ -11,15 +12,13 @@ const LONGEST: usize = 4096;
 /// A pattern without braces, made absolute.
 #[derive(Clone, Debug)]
 pub(crate) struct Glob {
-    /// The leading components without a wildcard: what was spelled out, and so is never ignored.
-    pub(crate) base: Vec<Vec<u8>>,
-    /// The rest. Empty for a plain path.
-    pub(crate) tail: Vec<Part>,
+    /// Its components from `/` on.
+    pub(crate) parts: Vec<Part>,
     /// Whether it was typed relative to the root.
     pub(crate) relative: bool,
 }
 
-/// One component of what follows the first wildcard.
+/// One component of a pattern.
 #[derive(Clone, Debug)]
 pub(crate) enum Part {
     /// `**`: any number of components; at the end of a glob, at least one.
@@ -52,84 +51,85 @@ pub(crate) struct Anchors<'a> {
 
 impl Glob {
     /// Every glob that `text` stands for: a plain path `p` is `p` and `p/**`, braces are expanded.
-    pub(crate) fn parse(text: &str, anchors: Anchors<'_>) -> Result<Vec<Self>, GlobError> {
+    ///
+    /// With [`Case::Either`] the part before a relative pattern and the plain names that an absolute one
+    /// begins with are still exact: they say where to watch.
+    pub(crate) fn parse(text: &str, anchors: Anchors<'_>, case: Case) -> Result<Vec<Self>, GlobError> {
         if text.len() > LONGEST {
             return Err(GlobError::new(format!("a glob of more than {LONGEST} bytes matches no path"), None));
         }
         if text.contains('\0') {
             return Err(GlobError::new("a NUL byte, which no path contains", None));
         }
-        if text.starts_with('!') {
-            let help = "what a rule must not see goes into its `ignore`; `\\!` is the character itself";
-            return Err(GlobError::new(format!("{} cannot exclude here", quote(text)), Some(help)));
-        }
         let patterns = braces::expand(text).map_err(|reason| bad(text, &reason))?;
         let mut globs = Vec::new();
         for pattern in patterns {
-            Self::parse_one(&pattern, anchors, &mut globs)?;
+            Self::parse_one(&pattern, anchors, case, &mut globs)?;
         }
         Ok(globs)
     }
 
-    fn parse_one(text: &str, anchors: Anchors<'_>, out: &mut Vec<Self>) -> Result<(), GlobError> {
+    fn parse_one(text: &str, anchors: Anchors<'_>, case: Case, out: &mut Vec<Self>) -> Result<(), GlobError> {
         if text.is_empty() {
             return Err(GlobError::new("an empty glob", Some("\".\" is everything below the root")));
         }
         let (start, rest, relative) = start(text, anchors)?;
-        let mut glob =
-            Self { base: path::components(start).map(<[u8]>::to_vec).collect(), tail: Vec::new(), relative };
+        let plain = |name: &[u8]| Part::One(Name::Literal(name.to_vec()));
+        let mut glob = Self { parts: path::components(start).map(plain).collect(), relative };
         for component in rest.split('/') {
-            glob.push(component).map_err(|reason| bad(text, &reason))?;
+            glob.push(component, case).map_err(|reason| bad(text, &reason))?;
         }
         let last = rest.rsplit('/').next().unwrap_or_default();
         glob.finish(matches!(last, "" | "." | ".."), out);
         Ok(())
     }
 
-    fn push(&mut self, component: &str) -> Result<(), String> {
+    fn push(&mut self, component: &str, case: Case) -> Result<(), String> {
         match component {
             "" | "." => {}
-            ".." if !self.tail.is_empty() => return Err("`..` after a wildcard has no fixed place".into()),
-            ".." => drop(self.base.pop().ok_or("it climbs above `/`")?),
+            ".." if !self.is_plain() => return Err("`..` after a wildcard has no fixed place".into()),
+            ".." => drop(self.parts.pop().ok_or("it climbs above `/`")?),
             "**" => self.push_any_depth(),
-            name => match Name::parse(name)? {
-                Name::Literal(literal) if self.tail.is_empty() => self.base.push(literal.into_bytes()),
-                name => self.tail.push(Part::One(name)),
-            },
+            name => {
+                let exact = !self.relative && self.is_plain();
+                let parsed = Name::parse(name, if exact { Case::Exact } else { case })?;
+                let parsed = if parsed.is_plain() { parsed } else { Name::parse(name, case)? };
+                self.parts.push(Part::One(parsed));
+            }
         }
         Ok(())
     }
 
     fn push_any_depth(&mut self) {
-        if !matches!(self.tail.last(), Some(Part::AnyDepth)) {
-            self.tail.push(Part::AnyDepth);
+        if !matches!(self.parts.last(), Some(Part::AnyDepth)) {
+            self.parts.push(Part::AnyDepth);
         }
     }
 
     /// Adds what the end of the pattern means: a directory is all below it, a plain path is both.
     fn finish(mut self, directory: bool, out: &mut Vec<Self>) {
-        let plain = self.tail.is_empty();
+        let plain = self.is_plain();
         if plain && !directory {
             out.push(self.clone());
         }
         if plain || directory {
             self.push_any_depth();
-            out.push(self);
-        } else {
-            out.push(self);
         }
+        out.push(self);
     }
 
-    /// The tail in globset's syntax.
-    pub(crate) fn tail_text(tail: &[Part]) -> String {
-        let parts: Vec<_> = tail
-            .iter()
-            .map(|part| match part {
-                Part::AnyDepth => "**".to_owned(),
-                Part::One(name) => name.text(),
-            })
-            .collect();
-        parts.join("/")
+    /// Whether it is spelled out in full, without a wildcard.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.parts.iter().all(|part| matches!(part, Part::One(name) if name.is_plain()))
+    }
+
+    /// The components that it begins with and that are exactly these.
+    pub(crate) fn base(&self) -> Vec<&[u8]> {
+        let literal = |part| match part {
+            &Part::One(Name::Literal(ref name)) => Some(name.as_slice()),
+            _ => None,
+        };
+        self.parts.iter().map_while(literal).collect()
     }
 }
 
@@ -149,18 +149,6 @@ fn bad(text: &str, reason: &str) -> GlobError {
     GlobError::new(format!("{}: {reason}", quote(text)), None)
 }
 
-/// Whether something inside or below `dir` (components after the base) can match `tail`.
-pub(crate) fn reaches_below(tail: &[Part], dir: &mut dyn Iterator<Item = &[u8]>) -> bool {
-    for part in tail {
-        match (part, dir.next()) {
-            (_, None) | (Part::AnyDepth, Some(_)) => return true,
-            (Part::One(name), Some(component)) if name.matches(component) => {}
-            (Part::One(_), Some(_)) => return false,
-        }
-    }
-    false
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,10 +157,15 @@ mod tests {
 
     /// Each glob as `base|tail`.
     fn parsed(text: &str) -> Vec<String> {
-        let globs = Glob::parse(text, ANCHORS).unwrap();
+        let globs = Glob::parse(text, ANCHORS, Case::Exact).unwrap();
+        let part = |part: &Part| match part {
+            Part::AnyDepth => "**".to_owned(),
+            Part::One(name) => name.example("*"),
+        };
         let shown = |glob: &Glob| {
-            let base = String::from_utf8(path::join(&glob.base)).unwrap();
-            format!("{base}|{}", Glob::tail_text(&glob.tail))
+            let base = String::from_utf8(path::join(&glob.base())).unwrap();
+            let tail: Vec<_> = glob.parts[glob.base().len()..].iter().map(part).collect();
+            format!("{base}|{}", tail.join("/"))
         };
         globs.iter().map(shown).collect()
     }
@@ -200,7 +193,7 @@ mod tests {
             ("{/a,b}/*", vec!["/a|*", "/w/b|*"]),
             ("\\*", vec!["/w/*|", "/w/*|**"]),
             ("*/a*", vec!["/w|*/a*"]),
-            ("*/a,b", vec!["/w|*/a\\,b"]),
+            ("*/a,b", vec!["/w|*/a,b"]),
         ] {
             assert_eq!(parsed(text), expected, "{text}");
         }
@@ -213,33 +206,15 @@ mod tests {
             ("{,a}", "empty"),
             ("../../x", "above"),
             ("*/../x", "fixed place"),
-            ("!x", "exclude"),
             ("a\0", "NUL"),
             ("[a/b]", "never closed"),
             ("{a", "never closed"),
         ] {
-            let error = Glob::parse(text, ANCHORS).unwrap_err();
+            let error = Glob::parse(text, ANCHORS, Case::Exact).unwrap_err();
             assert!(error.message.contains(part), "{text}: {}", error.message);
         }
-        let homeless = Glob::parse("~/x", Anchors { home: None, ..ANCHORS }).unwrap_err();
+        let homeless = Glob::parse("~/x", Anchors { home: None, ..ANCHORS }, Case::Exact).unwrap_err();
         assert!(homeless.message.contains("home"));
-        assert!(Glob::parse(&"a/".repeat(3000), ANCHORS).unwrap_err().message.contains("4096"));
-    }
-
-    #[test]
-    fn a_tail_knows_what_it_can_reach() {
-        for (text, dir, expected) in [
-            ("/*", "", true),
-            ("/*", "a", false),
-            ("/*/b", "a", true),
-            ("/a*/b", "x", false),
-            ("/**/*.rs", "a/b/c", true),
-            ("/*/**", "a", true),
-            ("/x*/**/y", "a", false),
-        ] {
-            let globs = Glob::parse(text, ANCHORS).unwrap();
-            let reaches = reaches_below(&globs[0].tail, &mut path::components(dir.as_bytes()));
-            assert_eq!(reaches, expected, "{text} below {dir}");
-        }
+        assert!(Glob::parse(&"a/".repeat(3000), ANCHORS, Case::Exact).unwrap_err().message.contains("4096"));
     }
 }

@@ -1,15 +1,16 @@
 //! What is ignored: the layers, from a rule's own list down to the built-in one.
 //!
 //! Each name on the way to a path is judged by itself. The first layer with an opinion decides: the
-//! rule's `ignore`, `settings.ignore`, the `.gitignore` files from the deepest up to the top of the work
-//! tree, its `info/exclude`, git's global file, the built-in list. A path is hidden from a glob if a
-//! name beyond what the glob spells out is ignored; below an ignored directory nothing is visible again.
+//! rule's `ignore`, `settings.ignore`, the `.triplineignore` files from the deepest up, the `.ignore` files,
+//! the `.gitignore` files up to the top of the work tree, its `info/exclude`, git's global file, the
+//! built-in list. A path is hidden from a glob if a name beyond what the glob spells out is ignored; below
+//! an ignored directory nothing is visible again.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::gitignore::Patterns;
+use super::files::{FileSource, IgnoreFile, IgnoreFiles};
+use super::gitignore::{Line, Origin, Patterns};
 use super::path;
 use super::rule::RuleId;
 use crate::event::as_path;
@@ -39,46 +40,14 @@ const DEFAULT: [&str; 21] = [
     ".DS_Store",
 ];
 
-/// What a directory holds of git's ignore files.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct GitFiles {
-    /// Its `.gitignore`; empty if there is none.
-    pub gitignore: Vec<u8>,
-    /// Set if it is the top of a work tree, that is, has `.git`: that repository's `info/exclude`.
-    pub exclude: Option<Vec<u8>>,
-}
-
-/// What the rules need to ask of the file system.
-pub trait FileSource: Send + Sync {
-    /// git's ignore files in the directory `dir`. What cannot be read is empty.
-    fn git_files(&self, dir: &Path) -> GitFiles;
-    /// git's global ignore file; empty if there is none.
-    fn global_excludes(&self) -> Vec<u8>;
-    /// The path with all symbolic links followed; none if it does not exist.
-    fn canonical(&self, path: &Path) -> Option<PathBuf>;
-}
-
-/// Files as a map from their directory: for tests, and where no ignore file is to count.
-impl FileSource for HashMap<PathBuf, GitFiles> {
-    fn git_files(&self, dir: &Path) -> GitFiles {
-        self.get(dir).cloned().unwrap_or_default()
-    }
-
-    fn global_excludes(&self) -> Vec<u8> {
-        Vec::new()
-    }
-
-    fn canonical(&self, _path: &Path) -> Option<PathBuf> {
-        None
-    }
-}
-
 /// What `[settings]` and the rules say about ignoring.
 pub(crate) struct Lists {
     /// `settings.root`: where the patterns of `settings` and the rules are anchored.
     pub(crate) root: Vec<u8>,
-    /// Each rule's own list, by [`RuleId`].
-    pub(crate) rules: Vec<Patterns>,
+    /// The different lists of rules; the first is empty.
+    pub(crate) own: Vec<Patterns>,
+    /// Which of them is each rule's, by [`RuleId`].
+    pub(crate) own_of: Vec<usize>,
     /// `settings.ignore`.
     pub(crate) settings: Patterns,
     /// `settings.gitignore`.
@@ -97,64 +66,85 @@ pub(crate) struct Ignores {
     levels: Mutex<HashMap<Vec<u8>, Option<Arc<Level>>>>,
 }
 
-/// A directory with a `.gitignore` or at the top of a work tree, and what applies above it.
+/// A directory with an ignore file or at the top of a work tree, and what applies above it.
 struct Level {
     dir: Vec<u8>,
-    patterns: Patterns,
-    exclude: Patterns,
+    /// `.triplineignore`, `.ignore`.
+    ours: [Patterns; 2],
+    gitignore: Patterns,
+    /// Set at the top of a work tree.
+    repository: Option<Repository>,
+    in_work_tree: bool,
     above: Option<Arc<Level>>,
+}
+
+struct Repository {
+    exclude: Patterns,
+    excludes_file: Option<Patterns>,
 }
 
 impl Ignores {
     pub(crate) fn new(lists: Lists, files: Arc<dyn FileSource>) -> Self {
-        let builtin = if lists.default_ignore { Patterns::of_list(DEFAULT).ok() } else { None };
-        let global = lists.gitignore.then(|| Patterns::of_file(&files.global_excludes()));
-        Self {
-            lists,
-            builtin: builtin.unwrap_or_default(),
-            global: global.unwrap_or_default(),
-            files,
-            levels: Mutex::default(),
+        let mut builtin = Patterns::default();
+        for text in DEFAULT.iter().filter(|_| lists.default_ignore) {
+            let _ = builtin.push(text, Origin::Builtin);
         }
+        let global = lists.gitignore.then(|| files.global_excludes().patterns());
+        Self { lists, builtin, global: global.unwrap_or_default(), files, levels: Mutex::default() }
     }
 
     /// A judge of `path` for globs that spell out at least `floor` bytes of it.
     pub(crate) fn judge<'a>(&'a self, path: &'a [u8], is_dir: bool, floor: usize) -> Judge<'a> {
-        Judge { ignores: self, path, is_dir, floor, shared: None }
+        Judge { ignores: self, path, is_dir, floor, known: [None; 2] }
     }
 
-    /// The layers that all rules share.
-    fn shared_verdict(&self, path: &[u8], is_dir: bool) -> Option<bool> {
+    /// Which of the different lists is the rule's.
+    pub(crate) fn list_of(&self, rule: RuleId) -> usize {
+        self.lists.own_of.get(rule.0).copied().unwrap_or_default()
+    }
+
+    /// Forgets what was read in `dir` and below it: an ignore file there has changed.
+    pub(crate) fn refresh(&self, dir: &[u8]) {
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
+        levels.retain(|known, _| path::below(dir, known).is_none());
+    }
+
+    /// The pattern that decides on one path by itself, for a rule with that list.
+    fn verdict(&self, list: usize, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
         let relative = path::below(&self.lists.root, path).unwrap_or(path);
-        self.lists
-            .settings
-            .verdict(relative, is_dir)
-            .or_else(|| if self.lists.gitignore { self.git_verdict(path, is_dir) } else { None })
-            .or_else(|| self.builtin.verdict(path, is_dir))
+        let own = self.lists.own.get(list).and_then(|own| own.verdict(relative, is_dir));
+        own.or_else(|| self.lists.settings.verdict(relative, is_dir))
+            .cloned()
+            .or_else(|| self.of_files(path, is_dir))
+            .or_else(|| self.builtin.verdict(path, is_dir).cloned())
     }
 
-    fn rule_verdict(&self, rule: RuleId, path: &[u8], is_dir: bool) -> Option<bool> {
-        let relative = path::below(&self.lists.root, path).unwrap_or(path);
-        self.lists.rules.get(rule.0)?.verdict(relative, is_dir)
+    fn of_files(&self, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
+        let level = self.level(path::parent(path)?)?;
+        let ours = |kind: usize| {
+            level.up().find_map(|level| level.ours[kind].verdict(path::below(&level.dir, path)?, is_dir))
+        };
+        let found = ours(0).or_else(|| ours(1)).cloned();
+        found.or_else(|| if self.lists.gitignore { self.of_git(&level, path, is_dir) } else { None })
     }
 
-    fn git_verdict(&self, path: &[u8], is_dir: bool) -> Option<bool> {
-        let mut level = &self.level(path::parent(path)?)?;
-        loop {
+    fn of_git(&self, level: &Level, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
+        for level in level.up().take_while(|level| level.in_work_tree) {
             let relative = path::below(&level.dir, path)?;
-            if let Some(verdict) = level.patterns.verdict(relative, is_dir) {
-                return Some(verdict);
+            if let Some(line) = level.gitignore.verdict(relative, is_dir) {
+                return Some(Arc::clone(line));
             }
-            match &level.above {
-                Some(above) => level = above,
-                None => break level.exclude.verdict(relative, is_dir),
+            if let Some(repository) = &level.repository {
+                let global = repository.excludes_file.as_ref().unwrap_or(&self.global);
+                let exclude = repository.exclude.verdict(relative, is_dir);
+                return exclude.or_else(|| global.verdict(relative, is_dir)).cloned();
             }
         }
-        .or_else(|| self.global.verdict(path::below(&level.dir, path)?, is_dir))
+        None
     }
 
-    /// What governs the names in `dir`; none outside any work tree. The files are read without the
-    /// lock, so that a slow file system holds up only who asks for it.
+    /// What governs the names in `dir`; none where there is no ignore file at all. The files are read
+    /// without the lock, so that a slow file system holds up only who asks for it.
     fn level(&self, dir: &[u8]) -> Option<Arc<Level>> {
         let mut unknown = Vec::new();
         let mut level = None;
@@ -175,17 +165,31 @@ impl Ignores {
     }
 
     fn read_level(&self, dir: &[u8], above: Option<Arc<Level>>) -> Option<Arc<Level>> {
-        let files = self.files.git_files(as_path(dir));
-        let is_top = files.exclude.is_some();
-        if !is_top && (above.is_none() || files.gitignore.is_empty()) {
+        let files = self.files.ignore_files(as_path(dir));
+        if files == IgnoreFiles::default() {
             return above;
         }
+        let file = |name: &str, text: &[u8]| Patterns::of_file(as_path(dir).join(name), text);
+        let outside = above.as_ref().is_none_or(|above| !above.in_work_tree);
+        let repository = files.repository.map(|found| Repository {
+            exclude: found.exclude.patterns(),
+            excludes_file: found.excludes_file.map(IgnoreFile::patterns),
+        });
         Some(Arc::new(Level {
             dir: dir.to_vec(),
-            patterns: Patterns::of_file(&files.gitignore),
-            exclude: Patterns::of_file(&files.exclude.unwrap_or_default()),
-            above: above.filter(|_| !is_top),
+            ours: [file(".triplineignore", &files.triplineignore), file(".ignore", &files.ignore)],
+            gitignore: file(".gitignore", &files.gitignore),
+            in_work_tree: repository.is_some() || !outside,
+            repository,
+            above,
         }))
+    }
+}
+
+impl Level {
+    /// This level and those above it.
+    fn up(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |level| level.above.as_deref())
     }
 }
 
@@ -195,41 +199,51 @@ pub(crate) struct Judge<'a> {
     path: &'a [u8],
     is_dir: bool,
     floor: usize,
-    shared: Option<usize>,
+    /// The deepest ignored prefix for rules without a list of their own, and for the last other list.
+    known: [Option<(usize, usize)>; 2],
 }
 
 impl Judge<'_> {
-    /// Whether the path is hidden from a glob of `rule` that spells out its first `base` bytes.
-    pub(crate) fn hides(&mut self, rule: RuleId, base: usize) -> bool {
-        let ignores = self.ignores;
-        if ignores.lists.rules.get(rule.0).is_none_or(Patterns::is_empty) {
-            let deepest =
-                self.shared.unwrap_or_else(|| self.deepest(&|path, dir| ignores.shared_verdict(path, dir)));
-            self.shared = Some(deepest);
-            return deepest > base;
-        }
-        let verdict = |path: &[u8], is_dir| {
-            ignores.rule_verdict(rule, path, is_dir).or_else(|| ignores.shared_verdict(path, is_dir))
+    /// Whether the path is hidden from a glob that spells out its first `base` bytes, of a rule with that
+    /// list.
+    pub(crate) fn hides(&mut self, list: usize, base: usize) -> bool {
+        let slot = usize::from(list != 0);
+        let deepest = match self.known[slot] {
+            Some((known, deepest)) if known == list => deepest,
+            _ => path::prefixes_above(self.path, self.floor)
+                .find(|&end| self.ignored(list, end).is_some())
+                .unwrap_or(0),
         };
-        self.deepest(&verdict) > base
+        self.known[slot] = Some((list, deepest));
+        deepest > base
     }
 
-    /// The length of the deepest ignored prefix of the path; 0 if there is none beyond the floor.
-    fn deepest(&self, verdict: &dyn Fn(&[u8], bool) -> Option<bool>) -> usize {
-        let ignored =
-            |&end: &usize| verdict(&self.path[..end], self.is_dir || end < self.path.len()) == Some(true);
-        path::prefixes_above(self.path, self.floor).find(ignored).unwrap_or(0)
+    /// The outermost ignored name beyond `base`: how many bytes of the path it ends at, and the pattern
+    /// that says so.
+    pub(crate) fn reason(&self, list: usize, base: usize) -> Option<(usize, Arc<Line>)> {
+        let ends: Vec<_> = path::prefixes_above(self.path, self.floor.max(base)).collect();
+        ends.into_iter().rev().find_map(|end| Some((end, self.ignored(list, end)?)))
+    }
+
+    /// The pattern that ignores the prefix of the path that ends there.
+    fn ignored(&self, list: usize, end: usize) -> Option<Arc<Line>> {
+        let is_dir = self.is_dir || end < self.path.len();
+        self.ignores.verdict(list, &self.path[..end], is_dir).filter(|line| !line.keeps)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::super::files::RepositoryFiles;
     use super::*;
 
     fn lists() -> Lists {
         Lists {
             root: b"/w".to_vec(),
-            rules: Vec::new(),
+            own: vec![Patterns::default()],
+            own_of: vec![0],
             settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
@@ -237,21 +251,25 @@ mod tests {
     }
 
     fn list(lines: &[&str]) -> Patterns {
-        Patterns::of_list(lines.iter().copied()).unwrap()
+        let mut patterns = Patterns::default();
+        lines.iter().for_each(|line| patterns.push(line, Origin::Builtin).unwrap());
+        patterns
     }
 
     /// Files of git as (directory, `.gitignore`); a directory with `true` is the top of a work tree.
     fn files(dirs: &[(&str, &str, bool)]) -> Arc<dyn FileSource> {
         let entry = |&(dir, gitignore, top): &(&str, &str, bool)| {
-            let exclude = top.then(|| b"excluded\n".to_vec());
-            (PathBuf::from(dir), GitFiles { gitignore: gitignore.into(), exclude })
+            let exclude = IgnoreFile { path: "/x".into(), text: b"excluded\n".to_vec() };
+            let repository = top.then_some(RepositoryFiles { exclude, excludes_file: None });
+            let files = IgnoreFiles { gitignore: gitignore.into(), repository, ..IgnoreFiles::default() };
+            (PathBuf::from(dir), files)
         };
         Arc::new(dirs.iter().map(entry).collect::<HashMap<_, _>>())
     }
 
     /// Whether a file is hidden from a glob of rule 0 that spells out nothing below `/w`.
     fn hidden(ignores: &Ignores, path: &str) -> bool {
-        ignores.judge(path.as_bytes(), false, 2).hides(RuleId(0), 2)
+        ignores.judge(path.as_bytes(), false, 2).hides(0, 2)
     }
 
     #[test]
@@ -313,22 +331,85 @@ mod tests {
     fn stronger_layers_overrule_weaker_ones() {
         let mut all = lists();
         all.settings = list(&["*.a", "!*.b"]);
-        all.rules = vec![list(&["!*.a", "*.c"]), Patterns::default()];
+        all.own.push(list(&["!*.a", "*.c"]));
         let ignores = Ignores::new(all, files(&[("/w", "*.b\n", true)]));
-        assert!(!hidden(&ignores, "/w/x.a"));
-        assert!(!hidden(&ignores, "/w/x.b"));
-        assert!(hidden(&ignores, "/w/x.c"));
-        let mut judge = ignores.judge(b"/w/x.a", false, 2);
-        assert!(judge.hides(RuleId(1), 2));
-        assert!(!judge.hides(RuleId(0), 2));
+        let hides = |path: &str, list| ignores.judge(path.as_bytes(), false, 2).hides(list, 2);
+        assert!(!hides("/w/x.a", 1) && !hides("/w/x.b", 1) && hides("/w/x.c", 1));
+        assert!(hides("/w/x.a", 0) && !hides("/w/x.b", 0) && !hides("/w/x.c", 0));
+    }
+
+    #[test]
+    fn the_files_of_tripline_and_of_search_tools_overrule_those_of_git() {
+        let at = |git: &str, ignore: &str, tripline: &str, top: bool| IgnoreFiles {
+            gitignore: git.into(),
+            ignore: ignore.into(),
+            triplineignore: tripline.into(),
+            repository: top.then(RepositoryFiles::default),
+        };
+        let files = HashMap::from([
+            (PathBuf::from("/"), at("", "*.far\n", "", false)),
+            (PathBuf::from("/w"), at("*.a\n*.b\n", "!*.a\n*.c\n*.d\n", "!*.d\n*.e\n", true)),
+            (PathBuf::from("/w/sub"), at("*.f\n", "*.e\n!*.e\n", "", false)),
+        ]);
+        let ignores = Ignores::new(lists(), Arc::new(files));
+        for path in ["/w/x.b", "/w/x.c", "/w/sub/x.e", "/w/sub/x.f", "/w/x.far"] {
+            assert!(hidden(&ignores, path), "{path}");
+        }
+        for path in ["/w/x.a", "/w/x.d", "/w/x.f"] {
+            assert!(!hidden(&ignores, path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_reason_is_the_outermost_ignored_name() {
+        let ignores = Ignores::new(lists(), files(&[("/w", "\ntarget/\n*.o\n", true)]));
+        let judge = ignores.judge(b"/w/target/a.o", false, 2);
+        let (end, line) = judge.reason(0, 2).unwrap();
+        assert_eq!((end, line.text.as_str()), ("/w/target".len(), "target/"));
+        assert_eq!(line.origin.to_string(), "/w/.gitignore:2");
+        assert_eq!(judge.reason(0, "/w/target".len()).unwrap().1.text, "*.o");
+    }
+
+    /// A file system whose one ignore file can be changed.
+    struct Changing(Mutex<&'static str>);
+
+    impl FileSource for Changing {
+        fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
+            let text = if dir == Path::new("/w/a") { *self.0.lock().unwrap() } else { "" };
+            IgnoreFiles { ignore: text.into(), ..IgnoreFiles::default() }
+        }
+
+        fn global_excludes(&self) -> IgnoreFile {
+            IgnoreFile::default()
+        }
+
+        fn canonical(&self, _path: &Path) -> Option<PathBuf> {
+            None
+        }
+
+        fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_changed_file_counts_once_it_is_refreshed() {
+        let files = Arc::new(Changing(Mutex::new("*.o")));
+        let ignores = Ignores::new(lists(), Arc::clone(&files) as Arc<dyn FileSource>);
+        assert!(hidden(&ignores, "/w/a/b/x.o"));
+        *files.0.lock().unwrap() = "*.c";
+        ignores.refresh(b"/w/c");
+        assert!(hidden(&ignores, "/w/a/b/x.o"));
+        ignores.refresh(b"/w/a");
+        assert!(!hidden(&ignores, "/w/a/b/x.o") && hidden(&ignores, "/w/a/b/x.c"));
     }
 
     #[test]
     fn what_is_spelled_out_is_never_ignored() {
         let ignores = Ignores::new(lists(), files(&[("/w", "target/\n", true)]));
         let mut judge = ignores.judge(b"/w/target/debug/server", false, 2);
-        assert!(judge.hides(RuleId(0), 2));
-        assert!(!judge.hides(RuleId(0), "/w/target".len()));
+        assert!(judge.hides(0, 2));
+        assert!(!judge.hides(0, "/w/target".len()));
     }
 
     #[test]
@@ -336,15 +417,15 @@ mod tests {
         let mut all = lists();
         all.settings = list(&["/etc", "*.log"]);
         let ignores = Ignores::new(all, files(&[]));
-        assert!(!ignores.judge(b"/etc/x", false, 0).hides(RuleId(0), 0));
-        assert!(ignores.judge(b"/etc/x.log", false, 0).hides(RuleId(0), 0));
+        assert!(!ignores.judge(b"/etc/x", false, 0).hides(0, 0));
+        assert!(ignores.judge(b"/etc/x.log", false, 0).hides(0, 0));
     }
 
     #[test]
     fn odd_paths_do_no_harm() {
         let ignores = Ignores::new(lists(), files(&[("/", "x\n", true)]));
         for path in ["", "/", "a", "//", "/a//b", "/w/"] {
-            let _ = ignores.judge(path.as_bytes(), true, 0).hides(RuleId(0), 0);
+            let _ = ignores.judge(path.as_bytes(), true, 0).hides(0, 0);
         }
     }
 }

@@ -1,15 +1,18 @@
 //! Finding and reading rules files: the shell around the pure rest of this layer.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
 use super::error::{Diagnostic, Diagnostics, SourceFile};
-use super::ignore::{FileSource, GitFiles};
+use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+use super::gitconfig;
 use super::parse::parse;
 use super::raw::Raw;
 
@@ -62,11 +65,11 @@ pub fn load(location: &Location) -> Result<Loaded, Diagnostics> {
 /// The surroundings of a rules file in `directory`, with the real file system.
 #[must_use]
 pub fn surroundings(directory: PathBuf) -> Surroundings {
-    Surroundings {
-        directory,
-        home: std::env::home_dir().filter(|home| home.is_absolute()),
-        files: Arc::new(Disk),
-    }
+    Surroundings { directory, home: home(), files: Arc::new(Disk) }
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::home_dir().filter(|home| home.is_absolute())
 }
 
 /// The files to read, and the directory that their root is relative to.
@@ -156,20 +159,59 @@ fn only(diagnostic: &Diagnostic) -> Diagnostics {
 struct Disk;
 
 impl FileSource for Disk {
-    fn git_files(&self, dir: &Path) -> GitFiles {
+    fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
         let git = dir.join(".git");
-        let exclude =
-            git.symlink_metadata().is_ok().then(|| read_ignore_file(&common_dir(&git).join("info/exclude")));
-        GitFiles { gitignore: read_ignore_file(&dir.join(".gitignore")), exclude }
+        let repository = git.symlink_metadata().is_ok().then(|| repository(&git));
+        let text = |name: &str| read_ignore_file(&dir.join(name));
+        IgnoreFiles {
+            triplineignore: text(".triplineignore"),
+            ignore: text(".ignore"),
+            gitignore: text(".gitignore"),
+            repository,
+        }
     }
 
-    fn global_excludes(&self) -> Vec<u8> {
-        ::ignore::gitignore::gitconfig_excludes_path().map_or_else(Vec::new, |path| read_ignore_file(&path))
+    fn global_excludes(&self) -> IgnoreFile {
+        let home = home();
+        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+        let config = config.or_else(|| Some(home.as_ref()?.join(".config"))).map(|dir| dir.join("git"));
+        let own = home.as_ref().and_then(|home| configured(&home.join(".gitconfig")));
+        let named = own.or_else(|| configured(&config.as_ref()?.join("config")));
+        named.or_else(|| Some(config?.join("ignore"))).map(ignore_file).unwrap_or_default()
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
         path.canonicalize().ok()
     }
+
+    fn has_program(&self, name: &str, path: Option<&str>) -> bool {
+        let own = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
+        let path = path.map_or(own.as_os_str(), OsStr::new);
+        std::env::split_paths(path).any(|dir| is_executable(&dir.join(name)))
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    path.metadata().is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn repository(git: &Path) -> RepositoryFiles {
+    let dir = common_dir(git);
+    let excludes_file = configured(&dir.join("config")).map(ignore_file);
+    RepositoryFiles { exclude: ignore_file(dir.join("info/exclude")), excludes_file }
+}
+
+/// What a configuration file of git names as `core.excludesFile`.
+fn configured(config: &Path) -> Option<PathBuf> {
+    let named = gitconfig::excludes_file(&read_ignore_file(config))?;
+    match named.strip_prefix("~/") {
+        Some(rest) => Some(home()?.join(rest)),
+        None => Some(PathBuf::from(named)),
+    }
+}
+
+fn ignore_file(path: PathBuf) -> IgnoreFile {
+    IgnoreFile { text: read_ignore_file(&path), path }
 }
 
 /// A FIFO or device would block the watcher: only regular files are opened.

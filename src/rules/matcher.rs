@@ -1,18 +1,13 @@
 //! Which rules an event concerns.
 
-use super::ignore::Judge;
 use super::path;
+use super::plan::{Entry, Hit};
 use super::rule::{Rule, RuleId};
 use super::{Match, Rules};
 use crate::event::{Event, EventMask, Subject};
 
-/// A glob that matches: its rule, and how many bytes of the path it spells out.
-type Hit = (RuleId, usize);
-
 impl Rules {
     /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
-    ///
-    /// Allocates nothing for an event that no glob matches.
     pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
         let mut found = Vec::new();
         self.matching(event, &event.path, |rule| event.is_one_of(rule.on), &mut found);
@@ -20,43 +15,50 @@ impl Rules {
             self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
         }
         if let Some(dir) = departed(event) {
-            found.extend(self.plan.rules_below(dir).into_iter().filter(|&rule| {
-                self.rule(rule)
-                    .is_some_and(|rule| rule.on.intersects(EventMask::CHANGE | EventMask::MOVED_FROM))
-            }));
+            let below = self.plan.rules_below(dir).into_iter();
+            found.extend(below.filter(|&rule| self.asks_for_departures(rule)));
         }
         found.sort_unstable();
         found.dedup();
         out.extend(found.into_iter().map(|rule| Match { rule }));
     }
 
+    /// Takes in what the event means for the rules themselves: an ignore file that has changed counts from
+    /// now on. That it was only read is nothing new, and reading it is what we do.
+    pub fn note(&self, event: &Event) {
+        let changes =
+            EventMask::CHANGE | EventMask::MODIFY | EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
+        if event.mask.intersects(changes) {
+            for path in [Some(&event.path), event.from.as_ref()].into_iter().flatten() {
+                self.plan.refresh(path);
+            }
+        }
+    }
+
     /// The rules that match this path of the event, as far as `asks` for it.
     fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Vec<RuleId>) {
-        let mut scratch = Vec::new();
-        let mut hits: Vec<Hit> = Vec::new();
-        for step in self.plan.tree.along(path) {
-            step.matches(&mut scratch, |rule| hits.push((rule, step.base)));
-        }
-        let Some(floor) = hits.iter().map(|&(_, base)| base).min() else { return };
+        let hits = self.plan.hits(path);
+        let Some(floor) = hits.iter().map(|hit| hit.base).min() else { return };
         let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir, floor);
-        for (id, base) in hits {
+        for Hit { entry: Entry { rule: id, .. }, base } in hits {
             if let Some(rule) = self.rule(id)
                 && asks(rule)
                 && rule.types.contains(event.subject)
                 && self.pattern_matches(rule, path)
-                && self.visible(&mut judge, id, base)
+                && !judge.hides(self.plan.ignores.list_of(id), base)
             {
                 found.push(id);
             }
         }
     }
 
-    fn pattern_matches(&self, rule: &Rule, path: &[u8]) -> bool {
-        rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(self.relative(path).unwrap_or(path)))
+    /// Whether the rule is concerned if what it matches leaves together with its directory.
+    pub(super) fn asks_for_departures(&self, rule: RuleId) -> bool {
+        self.rule(rule).is_some_and(|rule| rule.on.intersects(EventMask::CHANGE | EventMask::MOVED_FROM))
     }
 
-    fn visible(&self, judge: &mut Judge<'_>, rule: RuleId, base: usize) -> bool {
-        !judge.hides(rule, base)
+    pub(super) fn pattern_matches(&self, rule: &Rule, path: &[u8]) -> bool {
+        rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(self.relative(path).unwrap_or(path)))
     }
 
     /// `path` relative to the root: empty for the root itself, none outside it.
@@ -72,7 +74,7 @@ impl Rules {
 }
 
 /// The directory from which everything below it has gone: the kernel names only the directory.
-fn departed(event: &Event) -> Option<&[u8]> {
+pub(super) fn departed(event: &Event) -> Option<&[u8]> {
     if event.subject != Subject::Dir {
         return None;
     }
@@ -177,6 +179,29 @@ mod tests {
         assert!(concerns(&rule("paths = [\"target/debug/*\"]"), &path));
         assert!(concerns(&rule("paths = [\"**\"]\nignore = [\"!target/\"]"), &path));
         assert!(!concerns(&rule("paths = [\"**\"]\nignore = [\"*.log\"]"), &event("/w/a.log")));
+    }
+
+    #[test]
+    fn a_later_exclusion_overrules_and_is_overruled() {
+        let rules = rule("paths = [\"src/**/*.rs\", \"!src/gen\", \"src/gen/keep.rs\"]");
+        for (path, expected) in [
+            ("/w/src/a.rs", true),
+            ("/w/src/gen/a.rs", false),
+            ("/w/src/gen/keep.rs", true),
+            ("/w/src/gen", false),
+        ] {
+            assert_eq!(concerns(&rules, &event(path)), expected, "{path}");
+        }
+        assert!(concerns(&rule("paths = [\"**\", \"!**/*.log\"]"), &event("/w/a")));
+        assert!(concerns(&rule("paths = [\"\\\\!a\"]"), &event("/w/!a")));
+    }
+
+    #[test]
+    fn either_case_counts_where_the_rule_says_so() {
+        let lines = "paths = [\"IMG/*.jpg\", \"!**/thumb*\"]\ncase_insensitive = true";
+        assert!(concerns(&rule(lines), &event("/w/img/A.JPG")));
+        assert!(!concerns(&rule(lines), &event("/w/img/Thumb1.jpg")));
+        assert!(!concerns(&rule("paths = [\"IMG/*.jpg\"]"), &event("/w/img/A.JPG")));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! ```text
 //!  load -> parse -> Raw -> compile -> Rules    the file's bytes to rules, every mistake collected
 //!  Event -> Rules::matches -> Match            globs, events, types, `match`, ignore layers
+//!  Event -> Rules::explain -> Reason           the same, and which pattern or line decided
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
@@ -11,11 +12,15 @@ mod class;
 mod compile;
 mod duration;
 mod error;
+mod explain;
+mod files;
+mod gitconfig;
 mod gitignore;
 mod glob;
 mod ignore;
 mod load;
 mod matcher;
+mod names;
 mod parse;
 mod path;
 mod plan;
@@ -33,12 +38,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use compile::Surroundings;
-pub use error::{Diagnostic, Diagnostics, Place, SourceFile, Spanned};
-pub use ignore::{FileSource, GitFiles};
+pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
+pub use explain::{Reason, Watching};
+pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawRule, RawSettings};
-pub use rule::{Command, OnBusy, Per, Rule, RuleId, Stdin, Types};
+pub use rule::{Command, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
@@ -49,6 +55,8 @@ pub struct Rules {
     pub settings: Settings,
     /// The rules in the order of their files and lines.
     pub rules: Vec<Rule>,
+    /// What is odd in them.
+    pub warnings: Diagnostics,
     plan: Arc<Plan>,
 }
 

@@ -1,22 +1,33 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::Spanned as Typed;
 use toml::de::{DeString, DeTable, DeValue};
 
-use super::error::{Diagnostic, Diagnostics, Place, SourceFile, Spanned, quote};
+use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned, quote};
 use super::raw::{Raw, RawCommand, RawRule};
 use super::suggest;
 
 const TOP_KEYS: [&str; 3] = ["settings", "env", "rules"];
 
-const SETTINGS_KEYS: [&str; 8] =
-    ["root", "ignore", "gitignore", "default_ignore", "shell", "debounce", "max_wait", "jobs"];
+const SETTINGS_KEYS: [&str; 9] = [
+    "root",
+    "ignore",
+    "gitignore",
+    "default_ignore",
+    "case_insensitive",
+    "shell",
+    "debounce",
+    "max_wait",
+    "jobs",
+];
 
-const RULE_KEYS: [&str; 17] = [
+const RULE_KEYS: [&str; 18] = [
     "paths",
     "ignore",
+    "case_insensitive",
     "on",
     "types",
     "match",
@@ -98,6 +109,9 @@ impl Reader<'_> {
                 "ignore" => self.once(&mut settings.ignore, key, |r| r.strings(key, value)),
                 "gitignore" => self.once(&mut settings.gitignore, key, |r| r.boolean(key, value)),
                 "default_ignore" => self.once(&mut settings.default_ignore, key, |r| r.boolean(key, value)),
+                "case_insensitive" => {
+                    self.once(&mut settings.case_insensitive, key, |r| r.boolean(key, value));
+                }
                 "shell" => self.once(&mut settings.shell, key, |r| r.strings(key, value)),
                 "debounce" => self.once(&mut settings.debounce, key, |r| r.string(key, value)),
                 "max_wait" => self.once(&mut settings.max_wait, key, |r| r.string(key, value)),
@@ -108,11 +122,12 @@ impl Reader<'_> {
     }
 
     fn rules(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        let known = raw.rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
+        let known: HashMap<_, _> = known.collect();
         for (name, value) in self.table(key, value) {
             let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
-            let twin = raw.rules.iter().find(|rule| rule.name.value == name.value);
-            if let Some(twin) = twin.map(|rule| rule.name.place.clone()) {
-                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), &twin);
+            if let Some(twin) = known.get(&name.value) {
+                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), twin);
             }
             if let Some(rule) = self.rule(name, value) {
                 raw.rules.push(rule);
@@ -128,11 +143,12 @@ impl Reader<'_> {
             return None;
         };
         let mut rule = RawRule::new(name);
-        let before = self.diagnostics.len();
+        let before = self.diagnostics.count(Severity::Error);
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
+                "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
@@ -151,7 +167,7 @@ impl Reader<'_> {
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
-        rule.misread = self.diagnostics.len() > before;
+        rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
     }
 

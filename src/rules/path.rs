@@ -24,6 +24,11 @@ pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
     }
 }
 
+/// The last component of `path`.
+pub(crate) fn name(path: &[u8]) -> &[u8] {
+    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+}
+
 /// The absolute path of these components.
 pub(crate) fn join<T: AsRef<[u8]>>(components: &[T]) -> Vec<u8> {
     let mut out = Vec::new();

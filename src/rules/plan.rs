@@ -1,19 +1,50 @@
 //! Which directories the rules can need: what the watcher asks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use super::gitignore::Line;
 use super::glob::Glob;
-use super::ignore::Ignores;
+use super::ignore::{Ignores, Judge};
 use super::path;
 use super::rule::RuleId;
-use super::tree::Tree;
+use super::tree::{Id, State, Tree};
 use crate::event::{EventMask, Scope, as_path};
+
+/// One glob of a rule, as the tree holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry {
+    /// The rule.
+    pub(crate) rule: RuleId,
+    /// Its place in the rule's `paths`: later ones overrule earlier ones.
+    pub(crate) place: usize,
+    /// Whether it begins with `!`.
+    pub(crate) excludes: bool,
+}
+
+/// A glob that matches a path, and how many bytes of it the glob spells out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Hit {
+    pub(crate) entry: Entry,
+    pub(crate) base: usize,
+}
+
+/// What can match below a node, put together: one for each different ignore list, but one for each rule
+/// that excludes something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Reach {
+    list: usize,
+    excluding: Option<RuleId>,
+}
 
 /// All globs and ignore layers, and what follows from them for watching.
 pub struct Plan {
-    pub(super) tree: Tree,
+    tree: Tree<Entry>,
     pub(super) ignores: Ignores,
+    /// By node: what can match below it, and the last place in `paths` of a glob that can.
+    below: Vec<BTreeMap<Reach, usize>>,
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
@@ -21,30 +52,107 @@ pub struct Plan {
 
 impl Plan {
     /// `root` is `settings.root`; `on` is what each rule asks for.
-    pub(super) fn new(
-        globs: Vec<(RuleId, Glob)>,
-        ignores: Ignores,
-        root: &[u8],
-        on: Vec<EventMask>,
-    ) -> Result<Self, String> {
-        let roots = roots(globs.iter().map(|(_, glob)| glob), root);
+    pub(super) fn new(globs: &[(Entry, Glob)], ignores: Ignores, root: &[u8], on: Vec<EventMask>) -> Self {
+        let roots = roots(globs.iter().filter(|(entry, _)| !entry.excludes).map(|(_, glob)| glob), root);
         let roots = roots.iter().map(|root| as_path(root).to_path_buf()).collect();
-        Ok(Self { tree: Tree::build(globs)?, ignores, roots, on })
+        let mut tree = Tree::default();
+        for (entry, glob) in globs {
+            tree.insert(&glob.parts, *entry);
+        }
+        let below = below(&tree, globs, &ignores);
+        Self { tree, ignores, below, roots, on }
+    }
+
+    /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
+    /// directory below which other things may be ignored now.
+    pub fn refresh<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
+        let dir = path::parent(path)?;
+        let dir = match path::name(path) {
+            b".gitignore" | b".ignore" | b".triplineignore" | b".git" => dir,
+            b"exclude" => dir.strip_suffix(b"/.git/info")?,
+            _ => return None,
+        };
+        self.ignores.refresh(dir);
+        Some(dir)
+    }
+
+    /// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
+    pub(super) fn hits(&self, path: &[u8]) -> Vec<Hit> {
+        let mut hits = self.all_hits(path);
+        if hits.iter().any(|hit| hit.entry.excludes) {
+            let mut last = BTreeMap::new();
+            for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
+                let place = last.entry(entry.rule).or_insert(entry.place);
+                *place = entry.place.max(*place);
+            }
+            hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
+        }
+        hits
+    }
+
+    /// Every glob that matches `path`, exclusions too.
+    pub(super) fn all_hits(&self, path: &[u8]) -> Vec<Hit> {
+        let states = self.states(path);
+        let hits = states.iter().flat_map(|&state| {
+            self.tree.matching(state).iter().map(move |&entry| Hit { entry, base: state.base })
+        });
+        hits.collect()
     }
 
     /// Every rule that could match something below `dir`, in rule order, each once.
     pub(super) fn rules_below(&self, dir: &[u8]) -> Vec<RuleId> {
-        let mut rules = Vec::new();
-        if let Some(node) = self.tree.at(dir) {
-            node.rules(&mut rules);
-        }
         let mut judge = self.ignores.judge(dir, true, 0);
-        for step in self.tree.along(dir) {
-            rules.extend(step.reaching().filter(|&rule| !judge.hides(rule, step.base)));
+        let states = self.states(dir);
+        let mut rules = Vec::new();
+        for &state in &states {
+            let mut open = vec![state.node];
+            while let Some(node) = open.pop() {
+                let own =
+                    if node != state.node || self.tree.is_deep(node) { self.tree.values(node) } else { &[] };
+                let visible = own.iter().filter(|entry| {
+                    !entry.excludes
+                        && !judge.hides(self.ignores.list_of(entry.rule), state.base)
+                        && !self.covered(&states, entry.rule, entry.place)
+                });
+                rules.extend(visible.map(|entry| entry.rule));
+                open.extend(self.tree.children(node));
+            }
         }
         rules.sort_unstable();
         rules.dedup();
         rules
+    }
+
+    /// The line that hides the directory from a glob which would reach below it.
+    pub(super) fn ignored_by(&self, dir: &[u8]) -> Option<Arc<Line>> {
+        let judge = self.ignores.judge(dir, true, 0);
+        let states = self.states(dir);
+        let mut reaches = states
+            .iter()
+            .flat_map(|state| self.below[state.node].keys().map(|reach| (state.base, reach.list)));
+        reaches.find_map(|(base, list)| Some(judge.reason(list, base)?.1))
+    }
+
+    /// Whether something below the directory could match, given where it leads in the tree.
+    fn reaches(&self, states: &[State], judge: &mut Judge<'_>) -> bool {
+        states.iter().any(|state| {
+            self.below[state.node].iter().any(|(reach, &place)| {
+                !judge.hides(reach.list, state.base)
+                    && reach.excluding.is_none_or(|rule| !self.covered(states, rule, place))
+            })
+        })
+    }
+
+    /// Whether an exclusion of the rule that comes after `place` takes out all below the directory that
+    /// leads to these states.
+    fn covered(&self, states: &[State], rule: RuleId, place: usize) -> bool {
+        let deep = states.iter().filter(|state| self.tree.is_deep(state.node));
+        let mut entries = deep.flat_map(|state| self.tree.values(state.node));
+        entries.any(|entry| entry.excludes && entry.rule == rule && entry.place > place)
+    }
+
+    fn states(&self, path: &[u8]) -> Vec<State> {
+        if path.starts_with(b"/") { self.tree.walk(path) } else { Vec::new() }
     }
 }
 
@@ -54,24 +162,15 @@ impl Scope for Plan {
     }
 
     fn wants(&self, dir: &[u8]) -> bool {
-        if self.tree.at(dir).is_some() {
-            return true;
-        }
-        let mut judge = self.ignores.judge(dir, true, 0);
-        self.tree.along(dir).any(|step| step.reaching().any(|rule| !judge.hides(rule, step.base)))
+        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true, 0))
     }
 
     fn keeps(&self, path: &[u8]) -> bool {
-        let mut scratch = Vec::new();
         let mut judge = self.ignores.judge(path, false, 0);
-        let mut kept = false;
-        for step in self.tree.along(path) {
-            step.matches(&mut scratch, |rule| {
-                let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
-                kept = kept || (asks && !judge.hides(rule, step.base));
-            });
-        }
-        kept
+        self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
+            let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
+            asks && !judge.hides(self.ignores.list_of(rule), base)
+        })
     }
 
     fn mask(&self) -> EventMask {
@@ -79,11 +178,44 @@ impl Scope for Plan {
     }
 }
 
-/// Without the globs: compiled they fill pages.
+/// Without the globs: they fill pages.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan").field("roots", &self.roots).field("on", &self.on).finish_non_exhaustive()
     }
+}
+
+/// What can match below each node. Children come after their parents, so one pass from the end is enough.
+fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<BTreeMap<Reach, usize>> {
+    let mut excluding: Vec<_> =
+        globs.iter().filter(|(entry, _)| entry.excludes).map(|(entry, _)| entry.rule).collect();
+    excluding.dedup();
+    let reach = |entry: &Entry| Reach {
+        list: ignores.list_of(entry.rule),
+        excluding: excluding.binary_search(&entry.rule).is_ok().then_some(entry.rule),
+    };
+    let mut below: Vec<BTreeMap<Reach, usize>> = vec![BTreeMap::new(); tree.len()];
+    for node in (0..tree.len()).rev() {
+        let mut reaches = BTreeMap::new();
+        let mut add = |node: Id| {
+            for entry in tree.values(node).iter().filter(|entry| !entry.excludes) {
+                let place = reaches.entry(reach(entry)).or_insert(0);
+                *place = entry.place.max(*place);
+            }
+        };
+        if tree.is_deep(node) {
+            add(node);
+        }
+        tree.children(node).for_each(&mut add);
+        for child in tree.children(node) {
+            for (&reach, &place) in &below[child] {
+                let known = reaches.entry(reach).or_insert(0);
+                *known = place.max(*known);
+            }
+        }
+        below[node] = reaches;
+    }
+    below
 }
 
 /// The directories to watch from: the root for what was typed relative to it, else what a glob spells
@@ -91,53 +223,64 @@ impl fmt::Debug for Plan {
 fn roots<'a>(globs: impl Iterator<Item = &'a Glob>, root: &[u8]) -> Vec<Vec<u8>> {
     let mut roots: Vec<Vec<u8>> = globs
         .map(|glob| {
-            let base = path::join(&glob.base);
+            let base = path::join(&glob.base());
             if glob.relative && path::below(root, &base).is_some() {
                 return root.to_vec();
             }
-            if glob.tail.is_empty() { path::parent(&base).unwrap_or(b"/").to_vec() } else { base }
+            if glob.is_plain() { path::parent(&base).unwrap_or(b"/").to_vec() } else { base }
         })
         .collect();
-    roots.sort_unstable_by_key(Vec::len);
+    // What lies inside a directory comes right after it, but for names with bytes below the slash.
+    roots.sort_unstable_by(|a, b| path::components(a).cmp(path::components(b)));
     let mut minimal: Vec<Vec<u8>> = Vec::new();
     for root in roots {
-        if !minimal.iter().any(|outer| path::below(outer, &root).is_some()) {
+        if minimal.last().is_none_or(|outer| path::below(outer, &root).is_none()) {
             minimal.push(root);
         }
     }
-    minimal.sort_unstable();
     minimal
 }
 
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::sync::Arc;
 
-    use super::super::gitignore::Patterns;
-    use super::super::glob::Anchors;
-    use super::super::ignore::{GitFiles, Lists};
+    use super::super::files::{IgnoreFiles, RepositoryFiles};
+    use super::super::gitignore::{Origin, Patterns};
+    use super::super::glob::{Anchors, Case};
+    use super::super::ignore::Lists;
     use super::*;
 
-    /// A plan of rules, each one glob and its own ignore list; `/w` is a work tree that ignores `target/`.
+    /// A plan of rules, each with its globs and its own ignore list; `/w` is a work tree that ignores
+    /// `target/`.
     fn plan(rules: &[(&str, &[&str])]) -> Plan {
         let anchors = Anchors { root: b"/w", home: None };
-        let parse = |(number, (glob, _)): (usize, &(&str, &[&str]))| {
-            let globs = Glob::parse(glob, anchors).unwrap();
-            globs.into_iter().map(move |glob| (RuleId(number), glob)).collect::<Vec<_>>()
-        };
+        let mut globs = Vec::new();
+        let mut own = vec![Patterns::default()];
+        for (number, (paths, ignore)) in rules.iter().enumerate() {
+            for (place, text) in paths.split(' ').enumerate() {
+                let entry = Entry { rule: RuleId(number), place, excludes: text.starts_with('!') };
+                let parsed = Glob::parse(text.trim_start_matches('!'), anchors, Case::Exact).unwrap();
+                globs.extend(parsed.into_iter().map(|glob| (entry, glob)));
+            }
+            own.push(Patterns::default());
+            ignore.iter().for_each(|line| own[number + 1].push(line, Origin::Builtin).unwrap());
+        }
         let lists = Lists {
             root: b"/w".to_vec(),
-            rules: rules.iter().map(|(_, own)| Patterns::of_list(own.iter().copied()).unwrap()).collect(),
+            own,
+            own_of: (1..=rules.len()).collect(),
             settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
         };
-        let files = GitFiles { gitignore: b"target/\n".to_vec(), exclude: Some(Vec::new()) };
+        let files = IgnoreFiles {
+            gitignore: b"target/\n".to_vec(),
+            repository: Some(RepositoryFiles::default()),
+            ..IgnoreFiles::default()
+        };
         let files = HashMap::from([(PathBuf::from("/w"), files)]);
-        let globs = rules.iter().enumerate().flat_map(parse).collect();
-        let on = vec![EventMask::CHANGE; rules.len()];
-        Plan::new(globs, Ignores::new(lists, Arc::new(files)), b"/w", on).unwrap()
+        Plan::new(&globs, Ignores::new(lists, Arc::new(files)), b"/w", vec![EventMask::CHANGE; rules.len()])
     }
 
     fn roots_of(globs: &[&str]) -> Vec<String> {
@@ -156,6 +299,8 @@ mod tests {
             (vec!["../y/*", "a"], vec!["/w", "/y"]),
             (vec!["/**", "a"], vec!["/"]),
             (vec!["/ab/*", "/a/*"], vec!["/a", "/ab"]),
+            (vec!["/a!b/*", "/a/c/*", "/a/*"], vec!["/a", "/a!b"]),
+            (vec!["/a/* !/b/*"], vec!["/a"]),
         ] {
             assert_eq!(roots_of(&globs), expected, "{globs:?}");
         }
@@ -197,6 +342,19 @@ mod tests {
     }
 
     #[test]
+    fn a_directory_that_an_exclusion_empties_is_not_wanted() {
+        let plan = plan(&[("src !src/gen !**/tmp/*.c src/gen/keep/*.rs", &[])]);
+        for dir in ["/w/src", "/w/src/a", "/w/src/gen", "/w/src/gen/keep", "/w/src/tmp"] {
+            assert!(plan.wants(dir.as_bytes()), "{dir}");
+        }
+        for dir in ["/w/src/gen/x", "/w/src/gen/keep/x"] {
+            assert!(!plan.wants(dir.as_bytes()), "{dir}");
+        }
+        assert_eq!(plan.rules_below(b"/w/src/gen"), [RuleId(0)]);
+        assert!(plan.rules_below(b"/w/src/gen/x").is_empty());
+    }
+
+    #[test]
     fn rules_below_a_directory_are_those_that_could_match_there() {
         let plan = plan(&[("src/a/x.rs", &[]), ("src/**/*.c", &["a/"]), ("docs", &[]), ("src/a/*", &[])]);
         let below =
@@ -209,10 +367,19 @@ mod tests {
     }
 
     #[test]
-    fn only_names_whose_end_a_rule_asks_for_are_kept() {
-        let plan = plan(&[("src/**/*.rs", &["gen/"])]);
-        assert!(plan.keeps(b"/w/src/a.rs"));
-        assert!(!plan.keeps(b"/w/src/a.c") && !plan.keeps(b"/w/src/gen/a.rs"));
+    fn ignore_files_are_known_by_their_names() {
+        let plan = plan(&[("a", &[])]);
+        for (path, dir) in [
+            ("/w/a/.gitignore", Some("/w/a")),
+            ("/w/.triplineignore", Some("/w")),
+            ("/w/.git/info/exclude", Some("/w")),
+            ("/w/a/.git", Some("/w/a")),
+            ("/.ignore", Some("/")),
+            ("/w/info/exclude", None),
+            ("/w/a.ignore", None),
+        ] {
+            assert_eq!(plan.refresh(path.as_bytes()), dir.map(str::as_bytes), "{path}");
+        }
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct RuleId(pub usize);
 pub struct Rule {
     /// Its name in the rules file.
     pub name: String,
+    /// Its `paths` as typed.
+    pub paths: Vec<Pattern>,
     /// The events it asks for.
     pub on: EventMask,
     /// The kinds of things it asks for.
@@ -43,6 +45,17 @@ pub struct Rule {
     pub on_start: bool,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
+}
+
+/// A pattern and where it was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pattern {
+    /// As it was typed.
+    pub text: String,
+    /// The file, or the argument.
+    pub file: String,
+    /// The line in it, from 1.
+    pub line: usize,
 }
 
 impl Rule {
@@ -122,6 +135,12 @@ impl Types {
     #[must_use]
     pub const fn with(self, subject: Subject) -> Self {
         Self(self.0 | Self::bits(subject))
+    }
+
+    /// Whether the two sets share a kind.
+    #[must_use]
+    pub(crate) const fn intersects(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether the set holds that kind. What is gone may have been anything but a directory.

@@ -9,8 +9,12 @@ use super::*;
 use crate::event::{EventMask, Scope, Subject};
 
 /// `/w`, a work tree that ignores `target/`, with the home `/home/u`.
-fn around() -> Surroundings {
-    let files = GitFiles { gitignore: b"target/\n".to_vec(), exclude: Some(Vec::new()) };
+pub(super) fn around() -> Surroundings {
+    let files = IgnoreFiles {
+        gitignore: b"target/\n".to_vec(),
+        repository: Some(RepositoryFiles::default()),
+        ..IgnoreFiles::default()
+    };
     Surroundings {
         directory: PathBuf::from("/w"),
         home: Some(PathBuf::from("/home/u")),
@@ -145,7 +149,7 @@ env = { "A=B" = "x" }
         "7:10 `src/[`: `[` is never closed; `\\[` is the character itself",
         "7:27 `paths` must hold strings, not an integer",
         "8:1 no key in a rule is called `runn`",
-        "11:10 `!x` cannot exclude here",
+        "11:10 `!x` excludes nothing",
         "12:7 no event is called `IN_CREATE`",
         "12:20 no event is called `modifi`",
         "13:17 no placeholder is called `pth`",
@@ -287,7 +291,7 @@ fn hostile_files_do_no_harm() {
     let long = format!("[rules.r]\npaths = [\"{}\"]\nrun = \"x\"", "a/".repeat(500_000));
     let braces = format!("[rules.r]\npaths = [\"{}\"]\nrun = \"x\"", "{a,b}".repeat(700));
     let classes = format!("[rules.r]\npaths = [\"*{}\"]\nrun = \"x\"", "[\u{100}-\u{2ff}]".repeat(60));
-    let many = format!("\"{}*\",", "{a,b}".repeat(10)).repeat(20);
+    let many = format!("\"{}{}*\",", "{a,b}".repeat(10), "x/".repeat(50)).repeat(20);
     let many = format!("[rules.r]\npaths = [{many}]\nrun = \"x\"");
     let regex = format!("[rules.r]\npaths = [\"a\"]\nrun = \"x\"\nmatch = '{}'", "((a{1000}){1000}){1000}");
     let key = format!("{} = 1", "k".repeat(1_000_000));

@@ -1,129 +1,184 @@
-//! All globs in one tree: a walk along a path meets exactly the globs whose spelled-out part lies on it.
+//! Patterns in one tree, by components: a walk along a path meets exactly the patterns that match it.
+//!
+//! A walk keeps every place in the tree that the components so far lead to. What patterns have in common is
+//! one path through the tree, and a name finds its children by hash, so that a thousand patterns cost
+//! little more than ten.
 
-use std::collections::HashMap;
+use super::glob::Part;
+use super::names::Names;
+use super::wildcard::Name;
 
-use globset::{Candidate, GlobSet, GlobSetBuilder};
+/// The number of a node: children have greater ones than their parents.
+pub(crate) type Id = usize;
 
-use super::glob::{Glob, Part, reaches_below};
-use super::path;
-use super::rule::RuleId;
-use super::wildcard;
-
-/// The globs of all rules, by the components of their bases, from `/`.
-#[derive(Default)]
-pub(crate) struct Tree {
-    top: Node,
+/// Patterns with a value each.
+pub(crate) struct Tree<T> {
+    nodes: Vec<Node<T>>,
 }
 
-/// A directory or file that some glob spells out, or one on the way there.
-#[derive(Default)]
-pub(crate) struct Node {
-    children: HashMap<Vec<u8>, Node>,
-    exact: Vec<RuleId>,
-    tails: Vec<(RuleId, Vec<Part>)>,
-    /// The tails compiled, by the same indices.
-    set: GlobSet,
+struct Node<T> {
+    names: Names,
+    /// The child for `**`.
+    deep: Option<Id>,
+    /// Whether this is such a child, which a walk may stay at.
+    is_deep: bool,
+    /// Whether only plain names lead here.
+    spelled_out: bool,
+    /// Of the patterns that end here.
+    values: Vec<T>,
 }
 
-/// A node met on the way along a path.
-pub(crate) struct Step<'t, 'p> {
-    pub(crate) node: &'t Node,
-    /// How many bytes of the path the node spells out; 0 for `/`.
+/// A place that a walk has reached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct State {
+    /// Where.
+    pub(crate) node: Id,
+    /// Whether `**` stands for nothing yet: at the end of a pattern it must not.
+    pub(crate) pending: bool,
+    /// How many bytes of the path are spelled out by the patterns at and below this place.
     pub(crate) base: usize,
-    /// What of the path follows.
-    pub(crate) rest: &'p [u8],
 }
 
-impl Tree {
-    /// The tree of these globs; the error says why they cannot be compiled together.
-    pub(crate) fn build(globs: impl IntoIterator<Item = (RuleId, Glob)>) -> Result<Self, String> {
-        let mut tree = Self::default();
-        for (rule, glob) in globs {
-            let node =
-                glob.base.into_iter().fold(&mut tree.top, |n, name| n.children.entry(name).or_default());
-            if glob.tail.is_empty() {
-                node.exact.push(rule);
-            } else {
-                node.tails.push((rule, glob.tail));
+impl<T> Default for Tree<T> {
+    fn default() -> Self {
+        Self { nodes: vec![Node::new(false, true)] }
+    }
+}
+
+impl<T> Node<T> {
+    fn new(is_deep: bool, spelled_out: bool) -> Self {
+        Self { names: Names::default(), deep: None, is_deep, spelled_out, values: Vec::new() }
+    }
+}
+
+impl<T> Tree<T> {
+    /// Adds a pattern.
+    pub(crate) fn insert(&mut self, parts: &[Part], value: T) {
+        let node = parts.iter().fold(0, |node, part| match part {
+            Part::AnyDepth => self.deep(node),
+            Part::One(name) => self.child(node, name),
+        });
+        self.nodes[node].values.push(value);
+    }
+
+    fn deep(&mut self, node: Id) -> Id {
+        if self.nodes[node].is_deep {
+            return node;
+        }
+        let new = self.nodes.len();
+        let deep = *self.nodes[node].deep.get_or_insert(new);
+        if deep == new {
+            self.nodes.push(Node::new(true, false));
+        }
+        deep
+    }
+
+    fn child(&mut self, node: Id, name: &Name) -> Id {
+        let new = self.nodes.len();
+        let spelled_out = self.nodes[node].spelled_out && name.is_plain();
+        let child = self.nodes[node].names.get_or_insert(name, new);
+        if child == new {
+            self.nodes.push(Node::new(false, spelled_out));
+        }
+        child
+    }
+
+    /// Every place that all components of `path` together lead to.
+    pub(crate) fn walk(&self, path: &[u8]) -> Vec<State> {
+        let mut states = vec![State { node: 0, pending: false, base: 0 }];
+        self.close(&mut states);
+        let mut next = Vec::new();
+        let mut end = 0;
+        for part in path.split(|&byte| byte == b'/') {
+            end += part.len();
+            if !part.is_empty() {
+                self.step(&states, part, end, &mut next);
+                self.close(&mut next);
+                std::mem::swap(&mut states, &mut next);
+            }
+            if states.is_empty() {
+                break;
+            }
+            end += "/".len();
+        }
+        states
+    }
+
+    /// Where `name`, which ends at byte `end` of the path, leads from these states.
+    fn step(&self, states: &[State], name: &[u8], end: usize, next: &mut Vec<State>) {
+        next.clear();
+        for state in states {
+            let node = &self.nodes[state.node];
+            if node.is_deep {
+                next.push(State { pending: false, ..*state });
+            }
+            node.names.find(name, |child| {
+                let base = if self.nodes[child].spelled_out { end } else { state.base };
+                next.push(State { node: child, pending: false, base });
+            });
+        }
+    }
+
+    /// Adds where `**` leads that stands for nothing, and takes out what is there twice: else a few `**` in
+    /// one pattern would multiply without end.
+    fn close(&self, states: &mut Vec<State>) {
+        for at in 0..states.len() {
+            if let Some(deep) = self.nodes[states[at].node].deep {
+                states.push(State { node: deep, pending: true, base: states[at].base });
             }
         }
-        tree.top.compile()?;
-        Ok(tree)
-    }
-
-    /// The nodes on `path`, from `/` as deep as there are any.
-    pub(crate) fn along<'t, 'p>(&'t self, path: &'p [u8]) -> impl Iterator<Item = Step<'t, 'p>> {
-        let mut next = path.first().filter(|&&byte| byte == b'/').map(|_| (&self.top, 0));
-        std::iter::from_fn(move || {
-            let (node, base) = next?;
-            let rest = path[base..].strip_prefix(b"/").unwrap_or(&path[base..]);
-            let name = rest.split(|&byte| byte == b'/').next().unwrap_or_default();
-            next = node.children.get(name).map(|child| (child, path.len() - rest.len() + name.len()));
-            Some(Step { node, base, rest })
-        })
-    }
-
-    /// The node that spells out all of `path`.
-    pub(crate) fn at(&self, path: &[u8]) -> Option<&Node> {
-        self.along(path).last().filter(|step| step.rest.is_empty()).map(|step| step.node)
-    }
-}
-
-impl Node {
-    /// Depth is bounded by the length that a glob may have.
-    fn compile(&mut self) -> Result<(), String> {
-        let mut set = GlobSetBuilder::new();
-        for (_, tail) in &self.tails {
-            set.add(wildcard::compile(&Glob::tail_text(tail))?);
-        }
-        self.set = set.build().map_err(|error| error.kind().to_string())?;
-        self.children.values_mut().try_for_each(Self::compile)
-    }
-
-    /// Every rule with a glob in or below this node.
-    pub(crate) fn rules(&self, out: &mut Vec<RuleId>) {
-        out.extend(self.exact.iter().copied().chain(self.tails.iter().map(|(rule, _)| *rule)));
-        self.children.values().for_each(|child| child.rules(out));
-    }
-}
-
-impl Step<'_, '_> {
-    /// Calls `hit` for every glob of this node that matches the path. `scratch` saves allocations.
-    pub(crate) fn matches(&self, scratch: &mut Vec<usize>, mut hit: impl FnMut(RuleId)) {
-        if self.rest.is_empty() {
-            return self.node.exact.iter().copied().for_each(hit);
-        }
-        self.node.set.matches_candidate_into(&Candidate::from_bytes(self.rest), scratch);
-        for &index in scratch.iter() {
-            hit(self.node.tails[index].0);
+        if states.len() > 1 {
+            states.sort_unstable();
+            states.dedup_by_key(|state| state.node);
         }
     }
 
-    /// The rules with a glob of this node that can match something inside or below the path.
-    pub(crate) fn reaching(&self) -> impl Iterator<Item = RuleId> {
-        let reaches = |tail: &[Part]| reaches_below(tail, &mut path::components(self.rest));
-        self.node.tails.iter().filter(move |(_, tail)| reaches(tail)).map(|(rule, _)| *rule)
+    /// The values of the patterns that match a path which leads to this state.
+    pub(crate) fn matching(&self, state: State) -> &[T] {
+        if state.pending { &[] } else { self.values(state.node) }
+    }
+
+    /// The values of the patterns that end at this node.
+    pub(crate) fn values(&self, node: Id) -> &[T] {
+        &self.nodes[node].values
+    }
+
+    /// Whether a walk may stay at this node, whatever the next name is.
+    pub(crate) fn is_deep(&self, node: Id) -> bool {
+        self.nodes[node].is_deep
+    }
+
+    /// The nodes that one more part of a pattern leads to.
+    pub(crate) fn children(&self, node: Id) -> impl Iterator<Item = Id> {
+        let node = &self.nodes[node];
+        node.names.children().chain(node.deep)
+    }
+
+    /// How many nodes there are.
+    pub(crate) fn len(&self) -> usize {
+        self.nodes.len()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::glob::Anchors;
+    use super::super::glob::{Anchors, Case, Glob};
     use super::*;
 
-    fn tree(globs: &[&str]) -> Tree {
+    fn tree(globs: &[&str], case: Case) -> Tree<usize> {
         let anchors = Anchors { root: b"/w", home: None };
-        let parsed = globs.iter().enumerate().flat_map(|(number, text)| {
-            Glob::parse(text, anchors).unwrap().into_iter().map(move |glob| (RuleId(number), glob))
-        });
-        Tree::build(parsed).unwrap()
+        let mut tree = Tree::default();
+        for (number, text) in globs.iter().enumerate() {
+            for glob in Glob::parse(text, anchors, case).unwrap() {
+                tree.insert(&glob.parts, number);
+            }
+        }
+        tree
     }
 
-    fn matching(tree: &Tree, path: &str) -> Vec<usize> {
-        let mut found = Vec::new();
-        for step in tree.along(path.as_bytes()) {
-            step.matches(&mut Vec::new(), |rule| found.push(rule.0));
-        }
+    fn matching(tree: &Tree<usize>, path: &[u8]) -> Vec<usize> {
+        let states = tree.walk(path);
+        let mut found: Vec<_> = states.iter().flat_map(|&state| tree.matching(state)).copied().collect();
         found.sort_unstable();
         found
     }
@@ -142,6 +197,7 @@ mod tests {
             (".", vec!["/w/a", "/w/a/b"], vec!["/w", "/x"]),
             ("a/**/b", vec!["/w/a/b", "/w/a/x/b", "/w/a/x/y/b"], vec!["/w/a/b/c", "/w/ab"]),
             ("a/**", vec!["/w/a/b", "/w/a/b/c"], vec!["/w/a"]),
+            ("**/a/**", vec!["/w/a/b", "/w/x/a/b/c"], vec!["/w/a", "/w/b/c", "/w/x/a"]),
             ("**/a/*", vec!["/w/a/x", "/w/b/a/x"], vec!["/w/a", "/w/a/x/y"]),
             ("*/b", vec!["/w/a/b"], vec!["/w/b", "/w/a/a/b"]),
             ("{a,b/c}/*", vec!["/w/a/x", "/w/b/c/x"], vec!["/w/b/x"]),
@@ -149,42 +205,72 @@ mod tests {
             ("/**", vec!["/a", "/w/x"], vec!["/"]),
             ("a\\*b", vec!["/w/a*b"], vec!["/w/axb"]),
             ("x/[!a]c", vec!["/w/x/bc"], vec!["/w/x/ac", "/w/x/b/c"]),
-            ("**/*.tar.gz", vec!["/w/a.tar.gz"], vec!["/w/a.gz"]),
+            ("**/*.tar.gz", vec!["/w/a.tar.gz"], vec!["/w/a.gz", "/w/a.tar.gz.x"]),
             ("**/{a,b}.x", vec!["/w/q/b.x"], vec!["/w/q/c.x"]),
             ("**/[a,b]x", vec!["/w/ax", "/w/d/,x"], vec!["/w/a,bx"]),
         ] {
-            let tree = tree(&[glob]);
+            let tree = tree(&[glob], Case::Exact);
             for path in yes {
-                assert!(!matching(&tree, path).is_empty(), "{glob} should match {path}");
+                assert!(!matching(&tree, path.as_bytes()).is_empty(), "{glob} should match {path}");
             }
             for path in no {
-                assert!(matching(&tree, path).is_empty(), "{glob} should not match {path}");
+                assert!(matching(&tree, path.as_bytes()).is_empty(), "{glob} should not match {path}");
             }
+        }
+    }
+
+    #[test]
+    fn either_case_matches_where_that_is_asked_for() {
+        let tree = tree(&["Src/**/*.JPG", "Makefile", "/Etc/*.Conf"], Case::Either);
+        for path in ["/w/src/a/b.jpg", "/w/SRC/x.Jpg", "/w/makefile", "/Etc/a.CONF"] {
+            assert_eq!(matching(&tree, path.as_bytes()).len(), 1, "{path}");
+        }
+        for path in ["/W/src/b.jpg", "/etc/a.conf", "/w/src/b.jpeg"] {
+            assert!(matching(&tree, path.as_bytes()).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_base_is_what_the_pattern_spells_out() {
+        for (glob, path, base) in [
+            ("src/**/a", "/w/src/a", "/w/src"),
+            ("src/*/a", "/w/src/x/a", "/w/src"),
+            ("src/a", "/w/src/a", "/w/src/a"),
+            ("src/a", "/w/src/a/b", "/w/src/a"),
+            ("**/src/*", "/w/src/a", "/w"),
+            ("/**/w/*", "/w/a", ""),
+        ] {
+            let tree = tree(&[glob], Case::Exact);
+            let states = tree.walk(path.as_bytes());
+            let ends = states.iter().find(|&&state| !tree.matching(state).is_empty());
+            assert_eq!(ends.unwrap().base, base.len(), "{glob}");
         }
     }
 
     #[test]
     fn names_that_are_not_text_match_too() {
-        let tree = tree(&["*.csv"]);
-        let mut found = 0;
-        for step in tree.along(b"/w/\xff\n.csv") {
-            step.matches(&mut Vec::new(), |_| found += 1);
-        }
-        assert_eq!(found, 1);
+        assert_eq!(matching(&tree(&["*.csv"], Case::Either), b"/w/\xff\n.csv"), [0]);
     }
 
     #[test]
-    fn odd_paths_match_nothing_and_do_no_harm() {
-        let tree = tree(&["**", "/a/b"]);
+    fn odd_paths_do_no_harm() {
+        let tree = tree(&["**", "/a/b"], Case::Exact);
         for path in ["", "w/a", "/", "//", "/a//b", "/w/"] {
-            let _ = matching(&tree, path);
+            let _ = matching(&tree, path.as_bytes());
         }
-        assert!(matching(&tree, "w/a").is_empty());
+        assert!(matching(&tree, b"").is_empty());
     }
 
     #[test]
     fn several_globs_meet_on_one_path() {
-        let tree = tree(&["src/**", "src/a/*.rs", "/w/src/a/b.rs", "docs"]);
-        assert_eq!(matching(&tree, "/w/src/a/b.rs"), [0, 1, 2]);
+        let tree = tree(&["src/**", "src/a/*.rs", "/w/src/a/b.rs", "docs", "**/b*", "**/*.rs"], Case::Exact);
+        assert_eq!(matching(&tree, b"/w/src/a/b.rs"), [0, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn many_stars_on_a_deep_path_stay_cheap() {
+        let glob = format!("{}b", "**/a/".repeat(100));
+        let deep = format!("/w{}", "/a".repeat(1000));
+        assert!(tree(&[&glob], Case::Exact).walk(deep.as_bytes()).len() < 500);
     }
 }

@@ -1,20 +1,34 @@
-//! One component of a glob: a plain name, or a pattern that stays within one name.
-
-use globset::{Glob, GlobBuilder};
+//! One component of a pattern: a plain name, or a pattern that stays within one name.
 
 use super::class;
 
-/// What one component of a glob asks of a name.
-#[derive(Clone, Debug)]
+/// Whether `A` is `a`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Case {
+    /// It is not.
+    Exact,
+    /// It is, in every script.
+    Either,
+}
+
+/// What one component of a pattern asks of a name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Name {
     /// To be this.
-    Literal(String),
+    Literal(Vec<u8>),
+    /// To be this in lower case.
+    Either(Vec<u8>),
     /// To match this.
-    Wild(Vec<Token>),
+    Wild {
+        /// The pattern.
+        tokens: Vec<Token>,
+        /// What it makes of upper and lower case.
+        case: Case,
+    },
 }
 
 /// An element of a pattern.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Token {
     /// This character.
     Char(char),
@@ -26,49 +40,100 @@ pub(crate) enum Token {
     OneOf(Vec<char>),
     /// A negated class: one byte that is none of these ASCII characters.
     NoneOf(Vec<char>),
+    /// A class as git reads it, which knows no characters: one of these bytes, or none of them.
+    Bytes {
+        /// The bytes.
+        members: Vec<u8>,
+        /// Whether it must be none of them.
+        negated: bool,
+    },
+}
+
+/// What is in a class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Members {
+    Characters,
+    Bytes,
 }
 
 impl Name {
     /// Parses a component that holds no slash; the error says what is wrong.
-    pub(crate) fn parse(component: &str) -> Result<Self, String> {
+    pub(crate) fn parse(component: &str, case: Case) -> Result<Self, String> {
+        Self::parse_with(component, case, Members::Characters)
+    }
+
+    /// The same as git reads it, byte by byte.
+    pub(crate) fn parse_as_git(component: &str) -> Result<Self, String> {
+        Self::parse_with(component, Case::Exact, Members::Bytes)
+    }
+
+    fn parse_with(component: &str, case: Case, members: Members) -> Result<Self, String> {
         let mut tokens = Vec::new();
         let mut rest = component;
-        while let Some((token, len)) = Token::first_of(rest)? {
+        while let Some((token, len)) = Token::first_of(rest, members)? {
             rest = &rest[len..];
             if !(token == Token::AnyBytes && tokens.last() == Some(&token)) {
                 tokens.push(token);
             }
         }
-        let plain = |token: &Token| if let Token::Char(c) = token { Some(*c) } else { None };
-        let literal: Option<String> = tokens.iter().map(plain).collect();
-        Ok(literal.map_or(Self::Wild(tokens), Self::Literal))
+        let plain: Option<String> = tokens.iter().map(Token::char).collect();
+        Ok(match (plain, case) {
+            (Some(plain), Case::Exact) => Self::Literal(plain.into_bytes()),
+            (Some(plain), Case::Either) => Self::Either(lower(&plain).into_bytes()),
+            (None, _) => Self::Wild { tokens, case },
+        })
+    }
+
+    /// Whether it is spelled out, without a wildcard.
+    pub(crate) fn is_plain(&self) -> bool {
+        !matches!(self, Self::Wild { .. })
     }
 
     pub(crate) fn matches(&self, name: &[u8]) -> bool {
         match self {
-            Self::Literal(literal) => literal.as_bytes() == name,
-            Self::Wild(tokens) => wild_matches(tokens, name),
+            Self::Literal(plain) => plain == name,
+            Self::Either(plain) => folded(name) == *plain,
+            Self::Wild { tokens, case } => wild_matches(tokens, *case, name),
         }
     }
 
-    /// The component in globset's syntax.
-    pub(crate) fn text(&self) -> String {
+    /// What a name that matches must begin with, as far as the pattern says so.
+    pub(crate) fn prefix(&self) -> Vec<u8> {
+        let Self::Wild { tokens, case: Case::Exact } = self else { return Vec::new() };
+        tokens.iter().map_while(Token::char).collect::<String>().into_bytes()
+    }
+
+    /// What must follow the last dot of a name that matches, where the pattern says so.
+    pub(crate) fn extension(&self) -> Option<Vec<u8>> {
+        let Self::Wild { tokens, case: Case::Exact } = self else { return None };
+        let mut extension = Vec::new();
+        for token in tokens.iter().rev() {
+            match token.char()? {
+                '.' => return Some(extension.into_iter().rev().collect::<String>().into_bytes()),
+                c => extension.push(c),
+            }
+        }
+        None
+    }
+
+    /// A name that matches, with `filler` where anything may stand; for showing what a pattern means.
+    pub(crate) fn example(&self, filler: &str) -> String {
         match self {
-            Self::Literal(literal) => literal.chars().map(escaped).collect(),
-            Self::Wild(tokens) => tokens.iter().map(Token::text).collect(),
+            Self::Literal(plain) | Self::Either(plain) => String::from_utf8_lossy(plain).into_owned(),
+            Self::Wild { tokens, .. } => tokens.iter().map(|token| token.example(filler)).collect(),
         }
     }
 }
 
 /// Matches by going back to the last `*` only: it can take up whatever an earlier one gave up.
-fn wild_matches(tokens: &[Token], name: &[u8]) -> bool {
+fn wild_matches(tokens: &[Token], case: Case, name: &[u8]) -> bool {
     let (mut token, mut at) = (0, 0);
     let mut star = None;
     loop {
         if tokens.get(token) == Some(&Token::AnyBytes) {
             star = Some((token, at));
             token += 1;
-        } else if let Some(taken) = tokens.get(token).and_then(|token| token.taken(&name[at..])) {
+        } else if let Some(taken) = tokens.get(token).and_then(|token| token.taken(&name[at..], case)) {
             token += 1;
             at += taken;
         } else if token == tokens.len() && at == name.len() {
@@ -84,23 +149,28 @@ fn wild_matches(tokens: &[Token], name: &[u8]) -> bool {
 
 impl Token {
     /// The token at the start of `text` and the bytes it is written with; none at the end.
-    fn first_of(text: &str) -> Result<Option<(Self, usize)>, String> {
+    fn first_of(text: &str, members: Members) -> Result<Option<(Self, usize)>, String> {
         let mut chars = text.chars();
         let Some(first) = chars.next() else { return Ok(None) };
         let token = match first {
             '*' => Self::AnyBytes,
             '?' => Self::AnyByte,
-            '[' => return Self::class(text).map(Some),
+            '[' => return Self::class(text, members).map(Some),
             '\\' => Self::Char(chars.next().ok_or("nothing follows the last backslash")?),
             other => Self::Char(other),
         };
         Ok(Some((token, text.len() - chars.as_str().len())))
     }
 
-    fn class(text: &str) -> Result<(Self, usize), String> {
+    fn class(text: &str, kind: Members) -> Result<(Self, usize), String> {
         let end = class::end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
         let inside = &text[1..end - 1];
         let negated = inside.strip_prefix(['!', '^']);
+        if kind == Members::Bytes && !inside.is_ascii() {
+            let bytes: String = negated.unwrap_or(inside).bytes().map(char::from).collect();
+            let members = class::members(&bytes)?.into_iter().map(|c| c as u8).collect();
+            return Ok((Self::Bytes { members, negated: negated.is_some() }, end));
+        }
         let members = class::members(negated.unwrap_or(inside))?;
         let token = match (negated, members.as_slice()) {
             (None, &[one]) => Self::Char(one),
@@ -115,54 +185,71 @@ impl Token {
         Ok((token, end))
     }
 
+    const fn char(&self) -> Option<char> {
+        if let Self::Char(c) = self { Some(*c) } else { None }
+    }
+
     /// How many bytes of `name` the token takes; none if it does not match.
-    fn taken(&self, name: &[u8]) -> Option<usize> {
-        let is = |c: char| name.starts_with(c.encode_utf8(&mut [0; 4]).as_bytes()).then(|| c.len_utf8());
-        let first = name.first();
+    fn taken(&self, name: &[u8], case: Case) -> Option<usize> {
         match self {
-            Self::Char(c) => is(*c),
-            Self::AnyByte => first.map(|_| 1),
+            Self::Char(c) => starts_with(name, *c, case),
+            Self::AnyByte => name.first().map(|_| 1),
             Self::AnyBytes => None,
-            Self::OneOf(members) => members.iter().find_map(|&c| is(c)),
-            Self::NoneOf(members) => first.filter(|&&byte| !members.contains(&char::from(byte))).map(|_| 1),
-        }
-    }
-
-    /// The token in globset's syntax. Classes are alternatives there: its own know bytes only.
-    fn text(&self) -> String {
-        match self {
-            Self::Char(c) => escaped(*c),
-            Self::AnyByte => "?".into(),
-            Self::AnyBytes => "*".into(),
-            Self::OneOf(members) => {
-                let members: Vec<_> = members.iter().copied().map(escaped).collect();
-                format!("{{{}}}", members.join(","))
+            Self::OneOf(members) => members.iter().find_map(|&c| starts_with(name, c, case)),
+            Self::NoneOf(members) => {
+                let byte = char::from(*name.first()?);
+                let same = |c: &char| *c == byte || (case == Case::Either && c.eq_ignore_ascii_case(&byte));
+                (!members.iter().any(same)).then_some(1)
             }
-            Self::NoneOf(members) => negation(members),
+            Self::Bytes { members, negated } => (members.contains(name.first()?) != *negated).then_some(1),
+        }
+    }
+
+    fn example(&self, filler: &str) -> String {
+        match self {
+            Self::Char(c) => c.to_string(),
+            Self::AnyByte => "q".to_owned(),
+            Self::AnyBytes => filler.to_owned(),
+            Self::OneOf(members) => members.first().map(char::to_string).unwrap_or_default(),
+            Self::NoneOf(_) | Self::Bytes { .. } => {
+                let fits = |c: &char| self.taken(&[*c as u8], Case::Either).is_some();
+                ('!'..='~').find(fits).map(String::from).unwrap_or_default()
+            }
         }
     }
 }
 
-/// Compiles a pattern in globset's syntax with the meaning that globs have here.
-pub(crate) fn compile(text: &str) -> Result<Glob, String> {
-    GlobBuilder::new(text)
-        .literal_separator(true)
-        .backslash_escape(true)
-        .build()
-        .map_err(|error| error.kind().to_string())
+/// How many bytes `c` takes at the start of `name`; none if something else is there.
+fn starts_with(name: &[u8], c: char, case: Case) -> Option<usize> {
+    match case {
+        Case::Exact => name.starts_with(c.encode_utf8(&mut [0; 4]).as_bytes()).then(|| c.len_utf8()),
+        Case::Either => {
+            let first = first_char(name)?;
+            first.to_lowercase().eq(c.to_lowercase()).then(|| first.len_utf8())
+        }
+    }
 }
 
-/// A negated class in globset's syntax: `]` may only stand first and `-` last, and the slash is
-/// added so that it never matches one.
-fn negation(members: &[char]) -> String {
-    let first = if members.contains(&']') { "]" } else { "" };
-    let last = if members.contains(&'-') { "-" } else { "" };
-    let middle: String = members.iter().filter(|&&c| c != ']' && c != '-').collect();
-    format!("[^{first}{middle}/{last}]")
+/// The character at the start; none if those bytes are not text.
+fn first_char(name: &[u8]) -> Option<char> {
+    let longest = &name[..name.len().min(4)];
+    let text = longest.utf8_chunks().next()?.valid();
+    text.chars().next()
 }
 
-fn escaped(c: char) -> String {
-    if "*?[]{},\\".contains(c) { format!("\\{c}") } else { c.to_string() }
+/// A name in lower case. Bytes that are not text stay.
+pub(crate) fn folded(name: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(name.len());
+    for chunk in name.utf8_chunks() {
+        out.extend_from_slice(lower(chunk.valid()).as_bytes());
+        out.extend_from_slice(chunk.invalid());
+    }
+    out
+}
+
+/// Letter by letter, so that no letter's form depends on those around it.
+fn lower(text: &str) -> String {
+    text.chars().flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]
@@ -171,13 +258,12 @@ mod tests {
 
     use super::*;
 
-    /// What the pattern says, in which its two forms must agree.
+    fn exact(pattern: &str) -> Result<Name, String> {
+        Name::parse(pattern, Case::Exact)
+    }
+
     fn matches(pattern: &str, name: &str) -> bool {
-        let pattern = Name::parse(pattern).unwrap();
-        let matches = pattern.matches(name.as_bytes());
-        let compiled = compile(&pattern.text()).unwrap().compile_matcher().is_match(name);
-        assert_eq!(matches, compiled, "{pattern:?} on {name:?}");
-        matches
+        exact(pattern).unwrap().matches(name.as_bytes())
     }
 
     #[test]
@@ -215,33 +301,72 @@ mod tests {
 
     #[test]
     fn a_name_that_is_not_utf8_matches() {
-        assert!(Name::parse("a*").unwrap().matches(b"a\xff"));
-        assert!(Name::parse("a?").unwrap().matches(b"a\xff"));
+        assert!(exact("a*").unwrap().matches(b"a\xff"));
+        assert!(exact("a?").unwrap().matches(b"a\xff"));
+    }
+
+    #[test]
+    fn git_has_bytes_in_its_classes() {
+        let matches = |pattern: &str, name: &[u8]| Name::parse_as_git(pattern).unwrap().matches(name);
+        assert!(!matches("[é]", "é".as_bytes()) && matches("[é][é]", "é".as_bytes()));
+        assert!(matches("[!é]", b"e") && !matches("[!é]", b"\xc3"));
+        assert!(matches("[ab]", b"a"));
     }
 
     #[test]
     fn escapes_and_classes_of_one_make_a_plain_name() {
         for (pattern, name) in [("a", "a"), ("\\*", "*"), ("[*]", "*"), ("\\[id\\]", "[id]"), ("a]", "a]")] {
-            let Name::Literal(literal) = Name::parse(pattern).unwrap() else { panic!("{pattern}") };
-            assert_eq!(literal, name);
+            let Name::Literal(literal) = exact(pattern).unwrap() else { panic!("{pattern}") };
+            assert_eq!(literal, name.as_bytes());
         }
     }
 
     #[test]
-    fn no_compiled_class_matches_a_slash() {
-        let compiled = |text: &str, path: &str| {
-            compile(&Name::parse(text).unwrap().text()).unwrap().compile_matcher().is_match(path)
-        };
-        assert!(!compiled("a[!b]c", "a/c"));
-        assert!(!compiled("a[+-9]c", "a/c"));
-        assert!(compiled("a[+-9]c", "a0c"));
+    fn either_case_is_the_same_in_every_script() {
+        for (pattern, yes, no) in
+            [("*.JPG", "a.jpg", "a.jpeg"), ("STRA[Ä]E*", "stra\u{e4}e", "strase"), ("[!a]x", "bX", "Ax")]
+        {
+            let pattern = Name::parse(pattern, Case::Either).unwrap();
+            assert!(pattern.matches(yes.as_bytes()), "{pattern:?}");
+            assert!(!pattern.matches(no.as_bytes()), "{pattern:?}");
+        }
+        assert!(Name::parse("ÄB", Case::Either).unwrap().matches("äb".as_bytes()));
+        assert!(Name::parse("?*b", Case::Either).unwrap().matches(b"\xffB"));
+    }
+
+    #[test]
+    fn the_extension_is_what_a_match_must_end_with() {
+        for (pattern, extension) in [
+            ("*.rs", Some("rs")),
+            ("*.tar.gz", Some("gz")),
+            ("a*.", Some("")),
+            ("*", None),
+            ("*.r*", None),
+            ("*rs", None),
+        ] {
+            let found = exact(pattern).unwrap().extension();
+            assert_eq!(found, extension.map(|text| text.as_bytes().to_vec()), "{pattern}");
+        }
+        assert_eq!(Name::parse("*.rs", Case::Either).unwrap().extension(), None);
     }
 
     proptest! {
         #[test]
-        fn both_forms_of_a_pattern_agree(pattern in "([ab*?]|\\[[!^]?[\\]ab-]{1,3}\\]){0,6}", name in "[ab\\]é-]{0,6}") {
-            if Name::parse(&pattern).is_ok() {
-                matches(&pattern, &name);
+        fn an_example_matches_its_pattern(pattern in "([ab*?.]|\\[[!^]?[\\]ab-]{1,3}\\]){1,6}") {
+            for case in [Case::Exact, Case::Either] {
+                if let Ok(name) = Name::parse(&pattern, case) {
+                    prop_assert!(name.matches(name.example("zz").as_bytes()), "{name:?}");
+                }
+            }
+        }
+
+        #[test]
+        fn what_matches_begins_and_ends_as_the_pattern(pattern in "[ab*.?]{1,6}", name in "[ab.]{0,6}") {
+            let pattern = exact(&pattern).unwrap();
+            prop_assert!(!pattern.matches(name.as_bytes()) || name.as_bytes().starts_with(&pattern.prefix()));
+            if let Some(extension) = pattern.extension().filter(|_| pattern.matches(name.as_bytes())) {
+                let after = name.rsplit_once('.').map(|(_, after)| after.as_bytes().to_vec());
+                prop_assert_eq!(after, Some(extension));
             }
         }
     }
@@ -249,7 +374,7 @@ mod tests {
     #[test]
     fn nonsense_is_refused_with_a_reason() {
         for pattern in ["[a", "a\\", "[z-a]", "[[:letter:]]", "[!ä]", "[\u{100}-\u{fff}]", "["] {
-            assert!(Name::parse(pattern).is_err(), "{pattern}");
+            assert!(exact(pattern).is_err(), "{pattern}");
         }
     }
 }

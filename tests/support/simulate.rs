@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{GitFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 use super::trip::{Line, Script, Show, Step};
@@ -30,7 +30,7 @@ const TOO_MANY_TURNS: usize = 10_000;
 /// The rules of a script, with the root `/w` and no ignore file anywhere.
 pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
     let file = SourceFile { name: script.file.display().to_string(), text: script.rules.clone() };
-    let files = Arc::new(HashMap::<PathBuf, GitFiles>::new());
+    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
     Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
 }
@@ -108,7 +108,6 @@ impl<'a> World<'a> {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) => return Err("there is no shell here".to_owned()),
-            Verb::Overflow => self.feed(Input::Rescan),
             Verb::Ready => self.feed(Input::Ready),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
@@ -153,10 +152,26 @@ impl<'a> World<'a> {
                     self.happen(path, subject, mask);
                 }
             }
+            (FileOp::Unseen, known) => self.unseen(path, known),
             (_, Some(_)) => return Err(format!("{} exists", Escaped(path))),
             (_, None) => return Err(format!("{} does not exist", Escaped(path))),
         }
         Ok(())
+    }
+
+    fn unseen(&mut self, path: &[u8], known: Option<Subject>) {
+        let found = match known {
+            Some(subject) => {
+                self.files.remove(path);
+                let (subject, isdir) = gone(subject);
+                event(path, subject, EventMask::DELETE | EventMask::CHANGE | isdir)
+            }
+            None => {
+                self.files.insert(path.to_vec(), Subject::File);
+                event(path, Subject::File, EventMask::CHANGE)
+            }
+        };
+        self.event(Event { trigger: Trigger::Overflow, ..found });
     }
 
     fn make(&mut self, path: &[u8], subject: Subject, mask: EventMask) {

@@ -3,20 +3,23 @@
 mod command;
 mod rule;
 mod value;
+mod warn;
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
-use super::gitignore::Patterns;
-use super::glob::{Anchors, Glob};
-use super::ignore::{FileSource, Ignores, Lists};
+use super::files::FileSource;
+use super::gitignore::{Origin, Patterns};
+use super::glob::{Anchors, Case, Glob};
+use super::ignore::{Ignores, Lists};
 use super::path;
-use super::plan::Plan;
+use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
-use super::rule::RuleId;
+use super::rule::{Rule, RuleId};
 use super::{Rules, Settings};
 use crate::event::as_path;
 
@@ -28,6 +31,8 @@ const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Commands running at once: what a desktop's cores can do, and no fork bomb.
 const JOBS: usize = 8;
+
+type Words = Spanned<Vec<Spanned<String>>>;
 
 /// What the meaning of a rules file depends on beside its text.
 #[derive(Clone)]
@@ -55,20 +60,10 @@ pub(crate) fn compile(
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         compiler.diagnostics.push(Diagnostic::general("there is no rule").help(help));
     }
-    let on = rules.iter().map(|rule| rule.on).collect();
-    let root = compiler.lists.root;
-    let ignores = Ignores::new(Lists { root: root.clone(), ..compiler.lists }, Arc::clone(&around.files));
-    let plan = Plan::new(compiler.globs, ignores, &root, on);
-    let settings =
-        Settings { root: as_path(&root).to_path_buf(), shell: compiler.shell, jobs: compiler.jobs };
-    match plan {
-        Ok(plan) if compiler.diagnostics.is_empty() => Ok(Rules { settings, rules, plan: Arc::new(plan) }),
-        Ok(_) => Err(compiler.diagnostics),
-        Err(reason) => {
-            compiler.diagnostics.push(Diagnostic::general(format!("the globs do not compile: {reason}")));
-            Err(compiler.diagnostics)
-        }
+    if compiler.diagnostics.has_errors() {
+        return Err(compiler.diagnostics);
     }
+    Ok(compiler.finish(raw, rules))
 }
 
 /// What is being put together.
@@ -76,20 +71,27 @@ struct Compiler {
     diagnostics: Diagnostics,
     broken: bool,
     home: Option<Vec<u8>>,
+    files: Arc<dyn FileSource>,
     lists: Lists,
+    /// Where each list that some rule has is in `lists.own`.
+    own_lists: HashMap<Vec<String>, usize>,
+    case: Case,
     shell: Vec<String>,
     jobs: usize,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
-    globs: Vec<(RuleId, Glob)>,
+    globs: Vec<(Entry, Glob)>,
+    /// How many components they have in all.
+    parts: usize,
 }
 
 impl Compiler {
     fn new(diagnostics: Diagnostics, around: &Surroundings, broken: bool) -> Self {
         let lists = Lists {
             root: around.directory.as_os_str().as_bytes().to_vec(),
-            rules: Vec::new(),
+            own: vec![Patterns::default()],
+            own_of: Vec::new(),
             settings: Patterns::default(),
             gitignore: true,
             default_ignore: true,
@@ -98,13 +100,17 @@ impl Compiler {
             diagnostics,
             broken,
             home: around.home.as_ref().map(|home| home.as_os_str().as_bytes().to_vec()),
+            files: Arc::clone(&around.files),
             lists,
+            own_lists: HashMap::new(),
+            case: Case::Exact,
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
             globs: Vec::new(),
+            parts: 0,
         }
     }
 
@@ -115,6 +121,7 @@ impl Compiler {
         self.lists.settings = self.patterns(raw.ignore.as_ref());
         self.lists.gitignore = raw.gitignore.as_ref().is_none_or(|typed| typed.value);
         self.lists.default_ignore = raw.default_ignore.as_ref().is_none_or(|typed| typed.value);
+        self.case = case(raw.case_insensitive.as_ref(), Case::Exact);
         if let Some(typed) = &raw.shell {
             self.shell = self.shell(typed);
         }
@@ -144,17 +151,34 @@ impl Compiler {
     }
 
     /// The patterns of an `ignore` list.
-    fn patterns(&mut self, list: Option<&Spanned<Vec<Spanned<String>>>>) -> Patterns {
-        let Some(list) = list else { return Patterns::default() };
-        let patterns = Patterns::of_list(list.value.iter().map(|pattern| pattern.value.as_str()));
-        patterns.unwrap_or_else(|mistakes| {
-            for (number, reason) in mistakes {
-                let pattern = &list.value[number];
-                let message = format!("{} is no pattern: {reason}", quote(&pattern.value));
-                self.push(Diagnostic::at(&pattern.place, message));
+    fn patterns(&mut self, list: Option<&Words>) -> Patterns {
+        let mut patterns = Patterns::default();
+        for typed in list.into_iter().flat_map(|list| &list.value) {
+            let (name, line) = self.diagnostics.line(&typed.place);
+            let origin = Origin::List(name.into(), line);
+            if let Err(reason) = patterns.push(&typed.value, origin) {
+                let message = format!("{} is no pattern: {reason}", quote(&typed.value));
+                self.push(Diagnostic::at(&typed.place, message));
             }
-            Patterns::default()
-        })
+        }
+        patterns
+    }
+
+    /// Rules with the same `ignore` share one list.
+    fn own_patterns(&mut self, list: Option<&Words>) {
+        let words = list.map(|list| list.value.iter().map(|word| word.value.clone()).collect());
+        let words: Vec<String> = words.unwrap_or_default();
+        let number = match self.own_lists.get(&words) {
+            Some(&number) => number,
+            None if words.is_empty() => 0,
+            None => {
+                let patterns = self.patterns(list);
+                self.lists.own.push(patterns);
+                self.own_lists.insert(words, self.lists.own.len() - 1);
+                self.lists.own.len() - 1
+            }
+        };
+        self.lists.own_of.push(number);
     }
 
     fn anchors(&self) -> Anchors<'_> {
@@ -172,11 +196,30 @@ impl Compiler {
         resolved.unwrap_or_default()
     }
 
+    /// Puts everything together, once nothing is wrong.
+    fn finish(mut self, raw: &Raw, rules: Vec<Rule>) -> Rules {
+        let on = rules.iter().map(|rule| rule.on).collect();
+        let root = self.lists.root.clone();
+        let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, on);
+        warn::hidden_paths(raw, &self.globs, &plan.ignores, &mut self.diagnostics);
+        warn::twins(raw, &mut self.diagnostics);
+        let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
+        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan) }
+    }
+
     fn push(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
+    }
+
+    fn warn(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::warning(place, message).help(help));
     }
 
     fn error(&mut self, place: &Place, message: impl Into<String>, help: impl Into<String>) {
         self.diagnostics.push(Diagnostic::at(place, message).help(help));
     }
+}
+
+fn case(typed: Option<&Spanned<bool>>, default: Case) -> Case {
+    typed.map_or(default, |typed| if typed.value { Case::Either } else { Case::Exact })
 }

@@ -5,20 +5,21 @@ use std::time::Duration;
 
 use regex::bytes::Regex;
 
-use super::Compiler;
+use super::{Compiler, Words, case};
 use crate::event::{EventMask, Subject, as_path};
 use crate::rules::error::{Diagnostic, Spanned, quote};
-use crate::rules::glob::Glob;
+use crate::rules::glob::{Case, Glob};
+use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{OnBusy, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
 /// The grace between SIGTERM and SIGKILL: long enough to flush, short enough to wait for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The globs of all rules together. Each costs some kilobytes once compiled.
-const MOST_GLOBS: usize = 20_000;
+/// The components of the globs of all rules together: each takes some hundred bytes.
+const MOST_PARTS: usize = 500_000;
 
 const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
 
@@ -45,21 +46,19 @@ const TYPES: [(&str, Subject); 4] = [
     ("other", Subject::Other),
 ];
 
-type Words = Spanned<Vec<Spanned<String>>>;
-
 impl Compiler {
     /// The rule; where there were mistakes, with defaults in their place.
     pub(super) fn rule(&mut self, id: RuleId, raw: &RawRule) -> Rule {
         self.name(&raw.name);
         self.paths(id, raw);
-        let own = self.patterns(raw.ignore.as_ref());
-        self.lists.rules.push(own);
+        self.own_patterns(raw.ignore.as_ref());
         let pattern = self.pattern(raw.pattern.as_ref());
         let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
         let on_busy = self.on_busy(raw, per);
         let (debounce, max_wait) = self.waits(raw, per);
-        Rule {
+        let rule = Rule {
             name: raw.name.value.clone(),
+            paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
             command: self.command(raw, per, pattern.as_ref()),
@@ -74,7 +73,9 @@ impl Compiler {
             max_parallel: self.max_parallel(raw, per, on_busy),
             on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
-        }
+        };
+        self.oddities(raw, &rule);
+        rule
     }
 
     fn name(&mut self, name: &Spanned<String>) {
@@ -92,20 +93,45 @@ impl Compiler {
                 "\".\" is everything below the root",
             );
         }
-        for typed in &paths.value {
-            match Glob::parse(&typed.value, self.anchors()) {
-                Ok(globs) if self.globs.len() + globs.len() > MOST_GLOBS => {
-                    let message = format!("more than {MOST_GLOBS} globs in all");
+        let case = case(raw.case_insensitive.as_ref(), self.case);
+        let mut takes = false;
+        for (place, typed) in paths.value.iter().enumerate() {
+            let excludes = typed.value.starts_with('!');
+            if excludes && !takes {
+                let help = "it takes from the paths before it: put it after them";
+                self.error(&typed.place, format!("{} excludes nothing", quote(&typed.value)), help);
+            }
+            takes |= !excludes;
+            self.glob(Entry { rule: id, place, excludes }, typed, case);
+        }
+    }
+
+    fn typed(&self, paths: Option<&Words>) -> Vec<Pattern> {
+        let pattern = |typed: &Spanned<String>| {
+            let (file, line) = self.diagnostics.line(&typed.place);
+            Pattern { text: typed.value.clone(), file: file.to_owned(), line }
+        };
+        paths.into_iter().flat_map(|paths| &paths.value).map(pattern).collect()
+    }
+
+    fn glob(&mut self, entry: Entry, typed: &Spanned<String>, case: Case) {
+        let text = typed.value.strip_prefix('!').unwrap_or(&typed.value);
+        match Glob::parse(text, self.anchors(), case) {
+            Ok(globs) => {
+                self.parts += globs.iter().map(|glob| glob.parts.len()).sum::<usize>();
+                if self.parts > MOST_PARTS {
+                    let message = format!("the globs have more than {MOST_PARTS} components in all");
                     self.error(&typed.place, message, "`**` reaches many directories with one glob");
+                    return;
                 }
-                Ok(globs) => self.globs.extend(globs.into_iter().map(|glob| (id, glob))),
-                Err(mistake) => {
-                    let found = Diagnostic::at(&typed.place, mistake.message);
-                    self.push(match mistake.help {
-                        Some(help) => found.help(help),
-                        None => found,
-                    });
-                }
+                self.globs.extend(globs.into_iter().map(|glob| (entry, glob)));
+            }
+            Err(mistake) => {
+                let found = Diagnostic::at(&typed.place, mistake.message);
+                self.push(match mistake.help {
+                    Some(help) => found.help(help),
+                    None => found,
+                });
             }
         }
     }

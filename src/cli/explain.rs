@@ -1,0 +1,160 @@
+//! `tripline explain PATH`.
+
+use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+
+use super::args::ExplainArgs;
+use super::quote::quoted;
+use super::{Exit, fail, location, refuse, watching};
+use crate::dispatch::{Escaped, StdinSource, preview};
+use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::rules::{Pattern, Reason, RuleId, Rules, load};
+
+pub(super) fn explain(args: &ExplainArgs) -> Exit {
+    let loaded = match load(&location(args.config.as_ref())) {
+        Ok(loaded) => loaded,
+        Err(diagnostics) => return refuse(&diagnostics),
+    };
+    let shown = match &args.path {
+        None => watching::plan(&loaded.rules),
+        Some(path) => match event(path, &args.event) {
+            Ok(event) => explanation(&loaded.rules, &event),
+            Err(error) => return fail(error, Exit::Usage),
+        },
+    };
+    let _ = std::io::stdout().write_all(shown.as_bytes());
+    Exit::Ok
+}
+
+/// The event as the watcher would report it, of what is there now; of nothing, as if it were a file.
+fn event(path: &Path, name: &str) -> Result<Event, String> {
+    let asked = EventMask::from_name(name).ok_or_else(|| {
+        let known: Vec<_> = EventMask::NAMES.iter().map(|(name, _)| *name).collect();
+        format!("no event is called `{}`; known are: {}", name.escape_debug(), known.join(", "))
+    })?;
+    let absolute = std::path::absolute(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let subject = subject(path, &absolute);
+    let bytes = absolute.as_os_str().as_bytes();
+    Ok(Event {
+        mask: mask(asked, subject),
+        path: bytes.strip_suffix(b"/").unwrap_or(bytes).to_vec(),
+        subject: if asked == EventMask::DELETE && subject != Subject::Dir { Subject::Gone } else { subject },
+        from: None,
+        cookie: 0,
+        trigger: Trigger::Event,
+    })
+}
+
+fn subject(typed: &Path, path: &Path) -> Subject {
+    match path.symlink_metadata().map(|found| found.file_type()) {
+        Ok(found) if found.is_dir() => Subject::Dir,
+        Ok(found) if found.is_symlink() => Subject::Symlink,
+        Ok(found) if found.is_fifo() || found.is_socket() || !found.is_file() => Subject::Other,
+        Err(_) if typed.as_os_str().as_bytes().ends_with(b"/") => Subject::Dir,
+        _ => Subject::File,
+    }
+}
+
+/// With `change`, where the event completes a file's content or changes what exists.
+fn mask(asked: EventMask, subject: Subject) -> EventMask {
+    let made = if subject == Subject::File { EventMask::CLOSE_WRITE } else { EventMask::CREATE };
+    let changes = EventMask::CLOSE_WRITE | EventMask::DELETE | EventMask::MOVE | EventMask::RENAME;
+    if asked == EventMask::CHANGE {
+        asked | made
+    } else if asked.intersects(changes) || (asked.intersects(EventMask::CREATE) && subject != Subject::File) {
+        asked | EventMask::CHANGE
+    } else {
+        asked
+    }
+}
+
+fn explanation(rules: &Rules, event: &Event) -> String {
+    let what = match event.subject {
+        Subject::Gone => "what is gone".to_owned(),
+        subject => format!("a {}", subject.name().unwrap_or_default()),
+    };
+    let mut out = format!("{}: {} of {what}\n", Escaped(&shown(rules, &event.path)), event.mask);
+    for (number, reason) in rules.explain(event).iter().enumerate() {
+        let runs = if reason.runs() { "runs" } else { "does not run" };
+        out +=
+            &format!("\n{}: {runs}\n  {}\n", rules.rules[number].name, words(reason, rules, number, event));
+        if reason.runs() {
+            out += &run(rules, RuleId(number), event);
+        }
+    }
+    out
+}
+
+fn words(reason: &Reason<'_>, rules: &Rules, rule: usize, event: &Event) -> String {
+    let rule = &rules.rules[rule];
+    match reason {
+        Reason::Runs(path) => format!("{} matches", typed(path)),
+        Reason::Below => "something below the directory may have matched".to_owned(),
+        Reason::NoPath => "no path of the rule matches".to_owned(),
+        Reason::Excluded(path) => format!("{} takes it out", typed(path)),
+        Reason::Ignored { path, prefix, by } => {
+            format!("{} matches, but {} is ignored by {by}", typed(path), Escaped(&shown(rules, prefix)))
+        }
+        Reason::Event(path) => {
+            format!("{} matches, but the rule asks for {}, not {}", typed(path), asked(rule.on), event.mask)
+        }
+        Reason::Type(path) => format!("{} matches, but `types` does not ask for this", typed(path)),
+        Reason::Mismatch(path) => {
+            let pattern = rule.pattern.as_ref().map_or("", |pattern| pattern.as_str());
+            format!("{} matches, but `match` does not: '{pattern}'", typed(path))
+        }
+    }
+}
+
+/// What `on` says. A mask shows `change` only where it stands alone.
+fn asked(on: EventMask) -> String {
+    let change = on.intersects(EventMask::CHANGE) && on.intersects(EventMask::ALL);
+    let rename = on.intersects(EventMask::RENAME);
+    let names = on.names().chain(change.then_some("change")).chain(rename.then_some("rename"));
+    names.collect::<Vec<_>>().join(",")
+}
+
+fn typed(path: &Pattern) -> String {
+    format!("`{}` ({}:{})", path.text.escape_debug(), path.file, path.line)
+}
+
+/// Relative to the root, if it lies below.
+pub(super) fn shown(rules: &Rules, path: &[u8]) -> Vec<u8> {
+    rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path).to_vec()
+}
+
+fn run(rules: &Rules, rule: RuleId, event: &Event) -> String {
+    let job = preview(rules, rule, event);
+    let argv: Vec<_> = job.argv.iter().map(|word| quoted(word)).collect();
+    let mut out = format!("  run: {}\n  in:  {}\n", argv.join(" "), job.cwd.display());
+    if let StdinSource::Bytes(bytes) = &job.stdin {
+        out += &format!("  stdin: {}\n", Escaped(bytes));
+    }
+    for (name, value) in &job.env {
+        out += &format!("  {}={}\n", Escaped(name), quoted(value));
+    }
+    out + "  TRIPLINE_PATHS_FILE= a file of this run with the path\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_what_the_watcher_would_make_of_it() {
+        for (name, path, expected) in [
+            ("change", "/nowhere/a", EventMask::CHANGE | EventMask::CLOSE_WRITE),
+            ("change", "/nowhere/a/", EventMask::CHANGE | EventMask::CREATE),
+            ("create", "/nowhere/a", EventMask::CREATE),
+            ("delete", "/nowhere/a", EventMask::CHANGE | EventMask::DELETE),
+            ("open", "/", EventMask::OPEN),
+        ] {
+            assert_eq!(event(Path::new(path), name).unwrap().mask, expected, "{name} {path}");
+        }
+        assert_eq!(event(Path::new("/nowhere/a"), "delete").unwrap().subject, Subject::Gone);
+        assert_eq!(event(Path::new("/nowhere/a/"), "change").unwrap().path, b"/nowhere/a");
+        assert!(event(Path::new("/a"), "cerate").unwrap_err().contains("known are"));
+    }
+}

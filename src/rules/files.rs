@@ -1,0 +1,75 @@
+//! What the rules ask of the file system, and what they may be told instead.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::gitignore::Patterns;
+
+/// What a directory holds of ignore files; empty where there is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IgnoreFiles {
+    /// Its `.triplineignore`.
+    pub triplineignore: Vec<u8>,
+    /// Its `.ignore`.
+    pub ignore: Vec<u8>,
+    /// Its `.gitignore`.
+    pub gitignore: Vec<u8>,
+    /// Set if it is the top of a work tree, that is, has `.git`.
+    pub repository: Option<RepositoryFiles>,
+}
+
+/// What a repository says for its work tree as a whole.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RepositoryFiles {
+    /// Its `info/exclude`.
+    pub exclude: IgnoreFile,
+    /// What its `core.excludesFile` names, in place of the user's.
+    pub excludes_file: Option<IgnoreFile>,
+}
+
+/// An ignore file by its path and content.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct IgnoreFile {
+    /// Where it is, or would be.
+    pub path: PathBuf,
+    /// What is in it; empty if it is not there.
+    pub text: Vec<u8>,
+}
+
+impl IgnoreFile {
+    pub(super) fn patterns(self) -> Patterns {
+        Patterns::of_file(self.path, &self.text)
+    }
+}
+
+/// What the rules need to ask of the file system.
+pub trait FileSource: Send + Sync {
+    /// The ignore files in the directory `dir`. What cannot be read is empty.
+    fn ignore_files(&self, dir: &Path) -> IgnoreFiles;
+    /// git's global ignore file.
+    fn global_excludes(&self) -> IgnoreFile;
+    /// The path with all symbolic links followed; none if it does not exist.
+    fn canonical(&self, path: &Path) -> Option<PathBuf>;
+    /// Whether a program of that name, without a slash, can be executed from `path`, a list of directories
+    /// as in `PATH`; none stands for tripline's own.
+    fn has_program(&self, name: &str, path: Option<&str>) -> bool;
+}
+
+/// Files as a map from their directory: for tests, and where no ignore file is to count.
+impl FileSource for HashMap<PathBuf, IgnoreFiles> {
+    fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
+        self.get(dir).cloned().unwrap_or_default()
+    }
+
+    fn global_excludes(&self) -> IgnoreFile {
+        IgnoreFile::default()
+    }
+
+    fn canonical(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
+
+    fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
+        true
+    }
+}
