@@ -34,9 +34,9 @@ impl Place {
         }
     }
 
-    /// A line of output in the script's names.
+    /// A line of output in the script's names, without blanks around it, as the script writes it.
     pub(crate) fn shown(&self, line: &str) -> String {
-        line.replace(&self.directory.path().display().to_string(), "")
+        line.trim().replace(&self.directory.path().display().to_string(), "")
     }
 
     /// Does what a verb says.
