@@ -220,7 +220,7 @@ impl<K: Kernel> Observer<K> {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
                 && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
             {
-                self.state.tree.keep(wd, &name);
+                self.state.kept.keep(wd, &name);
             }
         }
     }
@@ -248,7 +248,7 @@ impl<K: Kernel> Observer<K> {
         for wd in self.state.tree.subtree(top) {
             let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
             let path = self.absolute(root, &relative);
-            let files = self.state.tree.kept(wd).map(|name| ended(join(&path, name), Subject::Gone));
+            let files = self.state.kept.of(wd).map(|name| ended(join(&path, name), Subject::Gone));
             self.ended.extend(files);
             if wd == top {
                 self.ended.push(ended(path, Subject::Dir));
@@ -261,6 +261,7 @@ impl<K: Kernel> Observer<K> {
         tracing::trace!(wd = wd.0, "a directory has left the tree");
         for gone in self.state.tree.remove_subtree(wd) {
             self.retries.remove(&gone);
+            self.state.kept.release_all(gone);
             if !self.spine.contains_key(&gone) {
                 self.kernel.unwatch(gone);
             }

@@ -1,6 +1,6 @@
 //! What many rules cost: how long they take to load, and what each event and each directory takes then.
 //!
-//!     cargo run --release --example scale
+//!     cargo bench
 
 use std::collections::HashMap;
 use std::error::Error;
