@@ -196,6 +196,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
+                Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
             }
         }

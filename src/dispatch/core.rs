@@ -68,6 +68,11 @@ pub enum Effect {
         /// The signal's number.
         signal: i32,
     },
+    /// Have the watcher look through a directory again: other things below it may be ignored now.
+    LookAgain {
+        /// Its path.
+        dir: Vec<u8>,
+    },
     /// Tell the user.
     Report(Report),
     /// Everything has ended after [`Input::Halt`] or [`Input::Kill`]. Comes once.

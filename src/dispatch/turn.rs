@@ -67,7 +67,8 @@ impl Turn<'_> {
         if self.core.phase != Phase::Live {
             return;
         }
-        self.core.rules.note(event);
+        let again = self.core.rules.note(event).map(|dir| Effect::LookAgain { dir: dir.to_vec() });
+        self.effects.extend(again);
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {

@@ -97,6 +97,12 @@ impl Tree {
         self.nodes.get(&parent)?.children.get(name).copied()
     }
 
+    /// The node at a path below a root.
+    pub(super) fn find(&self, root: RootId, relative: &[u8]) -> Option<Wd> {
+        let names = relative.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+        names.fold(self.root(root), |at, name| self.child(at?, name))
+    }
+
     pub(super) fn children(&self, parent: Wd) -> Vec<(Name, Wd)> {
         self.nodes.get(&parent).map_or_else(Vec::new, |node| {
             node.children.iter().map(|(name, &wd)| (Arc::clone(name), wd)).collect()
