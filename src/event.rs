@@ -55,6 +55,9 @@ impl EventMask {
     /// What a file found by looking is as good as: nobody can say by which of these it came to be.
     pub const FOUND: Self = Self(0x0001_018e);
 
+    /// What tells that a name has ended.
+    pub const END: Self = Self(0x0001_0240);
+
     /// Both ways of closing a file.
     pub const CLOSE: Self = Self(0x0018);
     /// Both halves of a rename.
@@ -254,6 +257,9 @@ pub trait Scope: Send + Sync {
     /// Whether something in or below this directory could concern a rule. `dir` is absolute and is a
     /// root or lies below one.
     fn wants(&self, dir: &[u8]) -> bool;
+    /// Whether the end of this path, which is no directory, could concern a rule. Such names are
+    /// remembered, to tell what was removed while the kernel dropped events.
+    fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
 }

@@ -14,6 +14,7 @@ use std::thread;
 use std::time::Instant;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::watching::{LIMIT, Seen, Watching};
@@ -27,14 +28,30 @@ const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];
 
 #[test]
 fn the_tree_equals_a_fresh_scan_after_random_operations() {
-    let number = |name| std::env::var(name).ok().map(|text| text.parse().expect("a number"));
+    converge(Reader::Awake, 6);
+}
+
+#[test]
+fn the_tree_equals_a_fresh_scan_after_the_queue_has_overflowed() {
+    converge(Reader::Stopped, 3);
+}
+
+/// Whether the watcher reads while the writers write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Awake,
+    Stopped,
+}
+
+fn converge(reader: Reader, by_default: u64) {
+    let number = |name| std::env::var(name).ok().map(|text| text.parse().unwrap());
     let seeds: Vec<u64> = match number("TRIPLINE_SEED") {
         Some(seed) => vec![seed],
-        None => (0..number("TRIPLINE_SEEDS").unwrap_or(6)).collect(),
+        None => (0..number("TRIPLINE_SEEDS").unwrap_or(by_default)).collect(),
     };
     let mut wrong = Vec::new();
     for seed in seeds {
-        let found = diverged(seed);
+        let found = diverged(seed, reader);
         if !found.is_empty() {
             eprintln!("TRIPLINE_SEED={seed} diverged:\n  {}", found.join("\n  "));
             wrong.push(seed);
@@ -44,31 +61,55 @@ fn the_tree_equals_a_fresh_scan_after_random_operations() {
 }
 
 /// What is wrong after a seed's operations.
-fn diverged(seed: u64) -> Vec<String> {
+fn diverged(seed: u64, reader: Reader) -> Vec<String> {
     let directory = TempDir::new().unwrap();
     let base = directory.path().canonicalize().unwrap();
     let (root, outside) = (base.join("root"), base.join("outside"));
     fs::create_dir(&root).unwrap();
     fs::create_dir(&outside).unwrap();
     let mut watching = Watching::start(&root, &[]);
-    let writers: Vec<_> = (0..WRITERS)
-        .map(|writer| {
-            let random = Random(seed * WRITERS + writer + 1);
-            let mut writer = Writer { random, writer, root: root.clone(), outside: outside.clone() };
-            thread::spawn(move || (0..OPERATIONS).for_each(|step| writer.operate(step)))
-        })
-        .collect();
-    for writer in writers {
-        writer.join().unwrap();
-    }
     let mut known = Known::default();
+    operate(seed, &root, &outside);
+    if reader == Reader::Stopped {
+        known.learn(&watching.so_far());
+        watching.signal(Signal::STOP);
+        flood(&root);
+        operate(seed + 1_000_000, &root, &outside);
+        watching.signal(Signal::CONT);
+    }
     let mut wrong = settle(&mut watching, &root, &mut known);
     wrong.extend(probe(&mut watching, &root, &mut known));
     wrong.extend(known.differences(&root));
+    if reader == Reader::Stopped && !watching.warnings().contains("overflowed") {
+        wrong.push("the queue did not overflow: this showed nothing".to_owned());
+    }
     wrong
 }
 
-/// Waits until the watched directories are those that exist; names the difference if that never comes.
+/// Has the writers do their random operations.
+fn operate(seed: u64, root: &Path, outside: &Path) {
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let random = Random(seed * WRITERS + writer + 1);
+            let mut writer = Writer { random, writer, root: root.to_owned(), outside: outside.to_owned() };
+            scope.spawn(move || (0..OPERATIONS).for_each(|step| writer.operate(step)));
+        }
+    });
+}
+
+/// Fills the kernel's queue, so that everything after it is lost.
+fn flood(root: &Path) {
+    let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+    let limit: usize = limit.trim().parse().unwrap();
+    let file = root.join("fflood");
+    for _ in 0..=limit / 2 {
+        fs::write(&file, "x").unwrap();
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+/// Waits until the watched directories are those that exist, and what was reported of the files is what is
+/// there; names the difference if that never comes. What left unseen is waited for before its end counts.
 fn settle(watching: &mut Watching, root: &Path, known: &mut Known) -> Vec<String> {
     let start = Instant::now();
     loop {
@@ -80,11 +121,11 @@ fn settle(watching: &mut Watching, root: &Path, known: &mut Known) -> Vec<String
             root.ancestors().skip(1).map(|dir| fs::metadata(dir).unwrap().ino()).collect();
         let leaked: Vec<_> = watched.difference(&inodes).filter(|inode| !above.contains(inode)).collect();
         let blind: Vec<_> = directories.iter().filter(|(_, inode)| !watched.contains(inode)).collect();
-        if leaked.is_empty() && blind.is_empty() {
-            return Vec::new();
-        }
-        if start.elapsed() > LIMIT / 4 {
-            return vec![format!("not watched: {blind:?}"), format!("watched for nothing: {leaked:?}")];
+        let mut wrong = known.differences(root);
+        wrong.extend(blind.iter().map(|found| format!("not watched: {found:?}")));
+        wrong.extend(leaked.iter().map(|inode| format!("watched for nothing: inode {inode}")));
+        if wrong.is_empty() || start.elapsed() > LIMIT / 4 {
+            return wrong;
         }
         thread::yield_now();
     }
@@ -131,7 +172,7 @@ impl Known {
             let left = seen.events.iter().any(|event| event == "delete" || event == "moved_from");
             if left {
                 // By now another directory may have that name, its files reported under it.
-                self.0.retain(|path, _| !path.starts_with(&seen.path) || path.symlink_metadata().is_ok());
+                self.0.retain(|path, _| !path.starts_with(&seen.path) || content(path).is_ok());
             }
             if let Ok(content) = content(&seen.path) {
                 self.0.insert(seen.path.clone(), content);
@@ -151,13 +192,17 @@ impl Known {
         there.retain(|path, _| !path.file_name().unwrap().to_string_lossy().starts_with(".sentinel"));
         let lost = there.iter().filter(|(path, content)| self.0.get(*path) != Some(content));
         let lost = lost.map(|(path, _)| format!("change not reported: {}", path.display()));
-        let phantom = self.0.keys().filter(|path| path.symlink_metadata().is_err());
+        let phantom = self.0.keys().filter(|path| content(path).is_err());
         lost.chain(phantom.map(|path| format!("end not reported: {}", path.display()))).collect()
     }
 }
 
-/// A file's bytes; none for what has no content of its own.
+/// A file's bytes; none for what has no content of its own. A path that leads through a symbolic link
+/// names nothing in the tree.
 fn content(path: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    if path.parent().is_some_and(|dir| dir.canonicalize().ok().as_deref() != Some(dir)) {
+        return Err(std::io::ErrorKind::NotFound.into());
+    }
     if path.symlink_metadata()?.is_file() { fs::read(path).map(Some) } else { Ok(None) }
 }
 

@@ -197,3 +197,42 @@ fn switches(pid: u32) -> BTreeMap<String, u64> {
     };
     tasks.map(|task| (task.display().to_string(), count(&task))).collect()
 }
+
+#[test]
+fn a_symbolic_link_above_the_root_that_is_retargeted_is_followed() {
+    let (directory, root) = place();
+    let base = directory.path().canonicalize().unwrap();
+    for target in ["one", "two"] {
+        fs::create_dir_all(base.join(target).join("sub")).unwrap();
+    }
+    // The link's target leads through another link, and that is the one that changes.
+    std::os::unix::fs::symlink("one", base.join("current")).unwrap();
+    std::os::unix::fs::symlink(base.join("current"), root.join("link")).unwrap();
+    let watched = root.join("link/sub");
+    let watching = Watching::start(&watched, &[]);
+    fs::write(base.join("one/sub/before"), "content").unwrap();
+    watching.until(|seen| seen.path == watched.join("before"));
+    std::os::unix::fs::symlink("two", base.join("next")).unwrap();
+    fs::write(base.join("two/sub/there"), "content").unwrap();
+    fs::rename(base.join("next"), base.join("current")).unwrap();
+    watching.until(|seen| seen.path == watched.join("there"));
+    fs::write(base.join("two/sub/after"), "content").unwrap();
+    let all = watching.until(|seen| seen.path == watched.join("after"));
+    assert!(all.iter().all(|seen| seen.path.starts_with(&watched)), "{all:#?}");
+}
+
+#[test]
+fn an_ancestor_of_the_root_that_is_renamed_and_replaced_is_followed() {
+    let (_directory, root) = place();
+    let watched = root.join("a/b/c");
+    fs::create_dir_all(&watched).unwrap();
+    let watching = Watching::start(&watched, &[]);
+    fs::rename(root.join("a"), root.join("away")).unwrap();
+    fs::create_dir_all(&watched).unwrap();
+    fs::write(watched.join("new"), "content").unwrap();
+    fs::write(root.join("away/b/c/old"), "content").unwrap();
+    watching.until(|seen| seen.path == watched.join("new"));
+    fs::remove_dir_all(root.join("a")).unwrap();
+    fs::rename(root.join("away"), root.join("a")).unwrap();
+    watching.until(|seen| seen.path == watched.join("old"));
+}

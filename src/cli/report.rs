@@ -115,9 +115,11 @@ pub(super) fn words(notice: &Notice, rules: usize) -> String {
                 count(rules, "rule", "rules")
             )
         }
-        Notice::Overflow => "the kernel's event queue overflowed; looking at everything again \
-                             (a longer queue: sysctl fs.inotify.max_queued_events=65536)"
-            .to_owned(),
+        Notice::Overflow { times } => format!(
+            "the kernel's event queue overflowed, {} so far; looking at everything again \
+             (a longer queue: sysctl fs.inotify.max_queued_events=65536)",
+            count(*times, "time", "times")
+        ),
         Notice::RootMissing { path } => format!("{} is not there; waiting for it", Escaped(path)),
         Notice::RootFound { path } => format!("{} is there, and watched", Escaped(path)),
         Notice::Unreadable { path } => {

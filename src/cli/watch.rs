@@ -147,9 +147,12 @@ impl Places {
     }
 
     fn concern(&self, event: &Event) -> bool {
-        let inside =
-            |path: &[u8]| self.paths.iter().any(|place| is_below(path, place.as_os_str().as_bytes()));
+        let inside = |path: &[u8]| self.contain(path);
         event.is_one_of(self.on) && (inside(&event.path) || event.from.as_deref().is_some_and(inside))
+    }
+
+    fn contain(&self, path: &[u8]) -> bool {
+        self.paths.iter().any(|place| is_below(path, place.as_os_str().as_bytes()))
     }
 }
 
@@ -163,6 +166,10 @@ impl Scope for Places {
             let place = place.as_os_str().as_bytes();
             is_below(dir, place) || is_below(place, dir)
         })
+    }
+
+    fn keeps(&self, path: &[u8]) -> bool {
+        self.on.intersects(EventMask::END) && self.contain(path)
     }
 
     fn mask(&self) -> EventMask {

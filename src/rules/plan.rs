@@ -46,12 +46,13 @@ pub struct Plan {
     /// By node: what can match below it, and the last place in `paths` of a glob that can.
     below: Vec<BTreeMap<Reach, usize>>,
     roots: Vec<PathBuf>,
-    mask: EventMask,
+    /// What each rule asks for.
+    on: Vec<EventMask>,
 }
 
 impl Plan {
-    /// `root` is `settings.root`; `mask` holds what any rule asks for.
-    pub(super) fn new(globs: &[(Entry, Glob)], ignores: Ignores, root: &[u8], mask: EventMask) -> Self {
+    /// `root` is `settings.root`; `on` is what each rule asks for.
+    pub(super) fn new(globs: &[(Entry, Glob)], ignores: Ignores, root: &[u8], on: Vec<EventMask>) -> Self {
         let roots = roots(globs.iter().filter(|(entry, _)| !entry.excludes).map(|(_, glob)| glob), root);
         let roots = roots.iter().map(|root| as_path(root).to_path_buf()).collect();
         let mut tree = Tree::default();
@@ -59,7 +60,7 @@ impl Plan {
             tree.insert(&glob.parts, *entry);
         }
         let below = below(&tree, globs, &ignores);
-        Self { tree, ignores, below, roots, mask }
+        Self { tree, ignores, below, roots, on }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -164,15 +165,23 @@ impl Scope for Plan {
         self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true, 0))
     }
 
+    fn keeps(&self, path: &[u8]) -> bool {
+        let mut judge = self.ignores.judge(path, false, 0);
+        self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
+            let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
+            asks && !judge.hides(self.ignores.list_of(rule), base)
+        })
+    }
+
     fn mask(&self) -> EventMask {
-        self.mask
+        self.on.iter().fold(EventMask::default(), |all, on| all | *on)
     }
 }
 
 /// Without the globs: they fill pages.
 impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Plan").field("roots", &self.roots).field("mask", &self.mask).finish_non_exhaustive()
+        f.debug_struct("Plan").field("roots", &self.roots).field("on", &self.on).finish_non_exhaustive()
     }
 }
 
@@ -271,7 +280,7 @@ mod tests {
             ..IgnoreFiles::default()
         };
         let files = HashMap::from([(PathBuf::from("/w"), files)]);
-        Plan::new(&globs, Ignores::new(lists, Arc::new(files)), b"/w", EventMask::CHANGE)
+        Plan::new(&globs, Ignores::new(lists, Arc::new(files)), b"/w", vec![EventMask::CHANGE; rules.len()])
     }
 
     fn roots_of(globs: &[&str]) -> Vec<String> {

@@ -26,7 +26,9 @@ impl<K: Kernel> Observer<K> {
             match self.state.tree.route(incident.wd) {
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
-                    out.push(self.render(&incident, &directory, &mut opened, now));
+                    let event = self.render(&incident, &directory, &mut opened, now);
+                    self.remember(&incident, &event);
+                    out.push(event);
                 }
                 Route::Unsettled => self.state.pending.note(incident),
                 // What has left the tree is silent.
@@ -34,6 +36,18 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.state.tree.purge();
+    }
+
+    /// Keeps or forgets the name, for when the kernel drops the event of its end.
+    fn remember(&mut self, incident: &Incident, event: &Event) {
+        if event.mask.intersects(EventMask::ISDIR) || incident.name.is_empty() {
+            return;
+        }
+        if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
+            self.state.tree.release(incident.wd, &incident.name);
+        } else if event.subject != Subject::Gone && self.scope.keeps(&event.path) {
+            self.state.tree.keep(incident.wd, &incident.name);
+        }
     }
 
     fn render(

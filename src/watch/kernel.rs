@@ -1,8 +1,9 @@
 //! The system calls the watcher makes, behind a boundary into which a model of the kernel fits.
 
 use std::io;
+use std::os::unix::ffi::OsStringExt;
 
-use crate::event::EventMask;
+use crate::event::{EventMask, as_path};
 use crate::sys::{Dir, Entry, Inotify, Status, Wd};
 
 /// inotify and the directory reads.
@@ -14,6 +15,8 @@ pub(super) trait Kernel {
     fn open(&self, path: &[u8]) -> io::Result<Self::Dir>;
     /// Opens a path below an open directory, not following a link at its end.
     fn open_below(&self, dir: &Self::Dir, relative: &[u8]) -> io::Result<Self::Dir>;
+    /// What a symbolic link at an absolute path holds; `EINVAL` where there is something else.
+    fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>>;
     /// Watches an open directory, or answers the watch it has.
     fn watch_dir(&self, dir: &Self::Dir, mask: EventMask) -> io::Result<Wd>;
     /// Watches what an absolute path names, the link itself where it is one.
@@ -47,6 +50,10 @@ impl Kernel for Linux {
 
     fn open_below(&self, dir: &Dir, relative: &[u8]) -> io::Result<Dir> {
         dir.open_below(relative)
+    }
+
+    fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        std::fs::read_link(as_path(path)).map(|target| target.into_os_string().into_vec())
     }
 
     fn watch_dir(&self, dir: &Dir, mask: EventMask) -> io::Result<Wd> {

@@ -38,7 +38,10 @@ pub enum Notice {
         directories: usize,
     },
     /// The kernel's queue was full: events were dropped, and everything is being looked at again.
-    Overflow,
+    Overflow {
+        /// How often that has happened to this watcher.
+        times: usize,
+    },
     /// A root is not there; it is waited for.
     RootMissing {
         /// Its path.

@@ -14,8 +14,8 @@ use super::pending::Pending;
 use super::roots::Root;
 use super::scan::{Frame, Purpose, Retry};
 use super::translate::{LIMBO, Question, State};
-use super::tree::{Name, RootId};
-use crate::event::{Event, Scope};
+use super::tree::{Name, RootId, Route};
+use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
 
@@ -52,6 +52,11 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) limit_reported: bool,
     buffer: Vec<u8>,
     ready: bool,
+    /// What has left the tree without an event, as events.
+    ended: Vec<Event>,
+    /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
+    pub(super) resyncing: bool,
+    overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
     sound: i128,
     resync_after: MonoTime,
@@ -76,6 +81,9 @@ impl<K: Kernel> Observer<K> {
             limit_reported: false,
             buffer: vec![0; BUFFER],
             ready: false,
+            ended: Vec::new(),
+            resyncing: false,
+            overflows: 0,
             sound,
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
@@ -100,12 +108,17 @@ impl<K: Kernel> Observer<K> {
         if drained {
             self.resync(now);
             self.retry(now);
+            self.retry_roots(now);
         }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
         if self.crawl(now) || !drained {
             self.flush_if_held(now, room, out);
             return Ok(Next::Busy);
         }
+        if self.state.lost {
+            return Ok(Next::Idle(self.deadline()));
+        }
+        self.resyncing = false;
         self.announce_ready();
         self.expire(now);
         self.flush_all(now, room, out);
@@ -146,6 +159,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
         for root in self.roots_above(raw) {
             self.resolve(root, Purpose::arrived(), now);
         }
@@ -166,7 +180,10 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         self.state.lost = false;
-        self.notices.push(Notice::Overflow);
+        self.resyncing = true;
+        self.overflows += 1;
+        self.notices.push(Notice::Overflow { times: self.overflows });
+        self.doubt();
         self.resync_wait = if now.since(self.resync_after) > Duration::from_secs(1) {
             RESYNC_BACKOFF
         } else {
@@ -175,12 +192,23 @@ impl<K: Kernel> Observer<K> {
         self.resync_after = now + self.resync_wait;
         let purpose = Purpose::changed_since(self.sound);
         for root in 0..self.roots.len() {
-            self.resolve(root, Purpose::arrived(), now);
+            self.resolve(root, purpose.for_new(), now);
             if let Some(wd) = self.state.tree.root(root) {
                 self.crawl.push(Frame::deep(wd, purpose));
             }
         }
         self.sound = self.kernel.file_clock();
+    }
+
+    /// What is pending may have ended since: its names are remembered, so that looking tells.
+    fn doubt(&mut self) {
+        for (wd, name) in self.state.pending.doubt() {
+            if let Route::Path(root, relative) = self.state.tree.route(wd)
+                && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
+            {
+                self.state.tree.keep(wd, &name);
+            }
+        }
     }
 
     fn announce_ready(&mut self) {
@@ -193,12 +221,30 @@ impl<K: Kernel> Observer<K> {
     /// Ends the watches of what has left the tree.
     fn expire(&mut self, now: MonoTime) {
         for wd in self.state.tree.expired(now) {
+            if self.state.tree.left_unreported(wd) {
+                self.report_end(wd);
+            }
             self.drop_subtree(wd);
+        }
+    }
+
+    /// Makes events of what was lost with a directory: each file whose end concerns somebody, then the
+    /// directory itself.
+    pub(super) fn report_end(&mut self, top: Wd) {
+        for wd in self.state.tree.subtree(top) {
+            let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
+            let path = self.absolute(root, &relative);
+            let files = self.state.tree.kept(wd).map(|name| ended(join(&path, name), Subject::Gone));
+            self.ended.extend(files);
+            if wd == top {
+                self.ended.push(ended(path, Subject::Dir));
+            }
         }
     }
 
     /// Forgets a directory and all below it, their watches included.
     pub(super) fn drop_subtree(&mut self, wd: Wd) {
+        tracing::trace!(wd = wd.0, "a directory has left the tree");
         for gone in self.state.tree.remove_subtree(wd) {
             self.retries.remove(&gone);
             if !self.spine.contains_key(&gone) {
@@ -208,13 +254,15 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
-    pub(super) fn orphan(&mut self, wd: Wd, now: MonoTime) {
-        self.state.tree.orphan(wd, now + LIMBO);
+    pub(super) fn orphan(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
+        let unreported = purpose.follows_loss();
+        tracing::trace!(wd = wd.0, unreported, "a directory has lost its name");
+        self.state.tree.orphan(wd, now + LIMBO, unreported);
     }
 
     fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         let since = *self.held_since.get_or_insert(now);
-        if now.since(since) >= HOLD {
+        if now.since(since) >= HOLD && !self.resyncing && !self.state.lost {
             self.flush_all(now, room, out);
         }
     }
@@ -222,6 +270,7 @@ impl<K: Kernel> Observer<K> {
     fn flush_all(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         if room {
             self.held_since = None;
+            out.append(&mut self.ended);
             self.settle(now, out);
             self.flush(now, out);
         }
@@ -230,7 +279,9 @@ impl<K: Kernel> Observer<K> {
     fn deadline(&self) -> Option<MonoTime> {
         let resync = self.state.lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
-        [self.state.tree.deadline(), self.state.settle.deadline(), retry, resync].into_iter().flatten().min()
+        let roots = self.roots.iter().filter_map(|root| root.retry).min();
+        let tree = [self.state.tree.deadline(), self.state.settle.deadline()];
+        tree.into_iter().chain([retry, resync, roots]).flatten().min()
     }
 
     /// The absolute path of a root's relative one.
@@ -245,6 +296,13 @@ impl<K: Kernel> Observer<K> {
             self.notices.push(Notice::Unreadable { path });
         }
     }
+}
+
+/// The end of a path that was found by looking.
+fn ended(path: Vec<u8>, subject: Subject) -> Event {
+    let isdir = if subject == Subject::Dir { EventMask::ISDIR } else { EventMask::default() };
+    let mask = EventMask::DELETE | EventMask::CHANGE | isdir;
+    Event { mask, path, subject, from: None, cookie: 0, trigger: Trigger::Overflow }
 }
 
 /// A path and a name, or the path itself for an empty one.

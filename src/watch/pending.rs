@@ -23,6 +23,8 @@ pub(super) struct Incident {
     pub(super) trigger: Trigger,
     /// Where the kind is known already.
     pub(super) subject: Option<Subject>,
+    /// Whether the kernel dropped events after it: the name may have ended since.
+    pub(super) doubtful: bool,
 }
 
 impl Incident {
@@ -36,6 +38,8 @@ impl Incident {
         self.mask == later.mask || (found && later.mask.intersects(DECISIVE))
     }
 }
+
+const ENDS_OR_DIRECTORIES: EventMask = EventMask::DELETE.union(EventMask::MOVED_FROM).union(EventMask::ISDIR);
 
 /// What the kernel reports of a name's existence or content; finding the name by looking says no more.
 const DECISIVE: EventMask =
@@ -81,10 +85,24 @@ impl Pending {
         incidents.push(Some(incident));
     }
 
-    /// Whether the kernel has reported the name's existence or content already.
+    /// Whether the kernel has reported the name's existence or content already, and nothing was lost
+    /// since.
     pub(super) fn is_decided(&self, wd: Wd, name: &Name) -> bool {
-        let decisive = |at: &usize| self.incidents[*at].as_ref().is_some_and(|i| i.mask.intersects(DECISIVE));
+        let decides = |incident: &Incident| !incident.doubtful && incident.mask.intersects(DECISIVE);
+        let decisive = |at: &usize| self.incidents[*at].as_ref().is_some_and(decides);
         self.by_name.get(&(wd, Arc::clone(name))).is_some_and(|places| places.iter().any(decisive))
+    }
+
+    /// The kernel has dropped events that came after all these. Answers the files that were there.
+    pub(super) fn doubt(&mut self) -> Vec<(Wd, Name)> {
+        let mut there = Vec::new();
+        for incident in self.incidents.iter_mut().flatten() {
+            incident.doubtful = true;
+            if !incident.mask.intersects(ENDS_OR_DIRECTORIES) {
+                there.push((incident.wd, Arc::clone(&incident.name)));
+            }
+        }
+        there
     }
 
     /// Takes everything out, in order.
@@ -100,7 +118,16 @@ mod tests {
 
     fn incident(name: &str, mask: EventMask) -> Incident {
         let (wd, name) = (Wd(1), name.as_bytes().into());
-        Incident { wd, name, mask, cookie: 0, from: None, trigger: Trigger::Event, subject: None }
+        Incident {
+            wd,
+            name,
+            mask,
+            cookie: 0,
+            from: None,
+            trigger: Trigger::Event,
+            subject: None,
+            doubtful: false,
+        }
     }
 
     fn after(steps: &[(&str, EventMask)]) -> Vec<(String, String)> {

@@ -2,7 +2,9 @@
 //! and be replaced: each component of its path is watched for its own removal and renaming, and the
 //! nearest that exists for the arrival of the next.
 
+use std::collections::VecDeque;
 use std::io;
+use std::time::Duration;
 
 use super::Notice;
 use super::decode::RawEvent;
@@ -24,11 +26,13 @@ pub(super) struct Root {
     waiting: Option<(Wd, Vec<u8>)>,
     /// Whether its absence has been reported.
     missing: bool,
+    /// When to try again, where the reason of its absence ends without an event.
+    pub(super) retry: Option<MonoTime>,
 }
 
 impl Root {
     pub(super) fn new(path: &[u8]) -> Self {
-        Self { path: path.to_vec(), above: Vec::new(), waiting: None, missing: false }
+        Self { path: path.to_vec(), above: Vec::new(), waiting: None, missing: false, retry: None }
     }
 }
 
@@ -40,6 +44,10 @@ const ARRIVALS: EventMask = EventMask::CREATE.union(EventMask::MOVED_TO).union(E
 /// A path that changes while it is followed is followed anew; one that never rests is left to the next
 /// event.
 const ATTEMPTS: usize = 50;
+/// As many symbolic links as the kernel follows in one path (path_resolution(7)).
+const LINKS: usize = 40;
+/// Between tries where a limit or a permission above the root is in the way.
+const RETRY: Duration = Duration::from_secs(5);
 
 impl<K: Kernel> Observer<K> {
     /// The roots whose path an event may have changed.
@@ -57,15 +65,15 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn resolve(&mut self, root: RootId, purpose: Purpose, now: MonoTime) {
         let before = self.forget_above(root);
         for _ in 0..ATTEMPTS {
-            let reached = self.watch_above(root);
+            let missing = self.watch_above(root);
             match self.open_root(root) {
                 Ok(found) => {
                     self.settle_root(root, found, purpose);
                     break;
                 }
                 Err(error) => {
-                    self.lose_root(root, &error, now);
-                    if self.await_next(root, &reached) {
+                    self.lose_root(root, &error, purpose, now);
+                    if missing.is_none_or(|missing| self.await_name(root, missing)) {
                         break;
                     }
                 }
@@ -100,22 +108,36 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// Watches each directory and symbolic link above the root; answers the longest path that exists.
-    fn watch_above(&mut self, root: RootId) -> Vec<u8> {
-        let path = self.roots[root].path.clone();
-        let mut reached = b"/".to_vec();
-        for component in path.split(|&b| b == b'/').filter(|name| !name.is_empty()) {
-            match self.kernel.watch_path(&reached, ITSELF) {
-                Ok(wd) => self.add_above(root, wd),
-                Err(_) => break,
+    /// Watches each directory and symbolic link that the root's path leads through, links in the targets of
+    /// links too. Answers where it ends before the root, and the name that is missing there.
+    fn watch_above(&mut self, root: RootId) -> Option<(Vec<u8>, Vec<u8>)> {
+        let mut rest: VecDeque<Vec<u8>> = components(&self.roots[root].path).collect();
+        let (mut at, mut links) = (b"/".to_vec(), 0);
+        while let Some(name) = rest.pop_front() {
+            if name == b".." {
+                at.truncate(at.iter().rposition(|&b| b == b'/').unwrap_or(0).max(1));
+                continue;
             }
-            let next = join(&reached, component);
-            if self.kernel.open(&next).is_err() {
-                break;
+            if let Ok(wd) = self.kernel.watch_path(&at, ITSELF) {
+                self.add_above(root, wd);
             }
-            reached = next;
+            let next = join(&at, &name);
+            match self.kernel.read_link(&next) {
+                Ok(target) if links < LINKS => {
+                    if let Ok(wd) = self.kernel.watch_path(&next, ITSELF) {
+                        self.add_above(root, wd);
+                    }
+                    links += 1;
+                    if target.starts_with(b"/") {
+                        at = b"/".to_vec();
+                    }
+                    components(&target).rev().for_each(|name| rest.push_front(name));
+                }
+                Err(error) if is_no_link(&error) => at = next,
+                _ => return Some((at, name)),
+            }
         }
-        reached
+        None
     }
 
     fn open_root(&self, root: RootId) -> io::Result<(Wd, K::Dir)> {
@@ -124,31 +146,30 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn settle_root(&mut self, root: RootId, (wd, _): (Wd, K::Dir), purpose: Purpose) {
-        // The path may end in a symbolic link, which is a component of its own.
-        let path = self.roots[root].path.clone();
-        if let Ok(link) = self.kernel.watch_path(&path, ITSELF)
-            && link != wd
-        {
-            self.add_above(root, link);
-        }
         let before = self.state.tree.root(root);
         if before == Some(wd) {
             return;
         }
         if let Some(before) = before {
+            if purpose.follows_loss() {
+                self.report_end(before);
+            }
             self.drop_subtree(before);
         }
         if std::mem::take(&mut self.roots[root].missing) {
-            self.notices.push(Notice::RootFound { path });
+            self.notices.push(Notice::RootFound { path: self.roots[root].path.clone() });
         }
         if self.state.tree.root_of(wd).is_none() && self.state.tree.attach(wd, Place::Root(root)) {
             self.crawl.push(Frame::deep(wd, purpose));
         }
     }
 
-    fn lose_root(&mut self, root: RootId, error: &io::Error, now: MonoTime) {
+    fn lose_root(&mut self, root: RootId, error: &io::Error, purpose: Purpose, now: MonoTime) {
         if let Some(wd) = self.state.tree.root(root) {
-            self.orphan(wd, now);
+            self.orphan(wd, purpose, now);
+        }
+        if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
+            self.roots[root].retry = Some(now + RETRY);
         }
         if !std::mem::replace(&mut self.roots[root].missing, true) {
             let path = self.roots[root].path.clone();
@@ -160,17 +181,35 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// Has the arrival of the next component reported. Answers false if it has arrived meanwhile.
-    fn await_next(&mut self, root: RootId, reached: &[u8]) -> bool {
-        let rest = &self.roots[root].path[reached.len()..];
-        let name = rest.split(|&b| b == b'/').find(|name| !name.is_empty()).unwrap_or_default().to_vec();
-        let next = join(reached, &name);
-        let watched =
-            self.kernel.open(reached).and_then(|dir| self.kernel.watch_dir(&dir, ITSELF | ARRIVALS));
+    /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile.
+    fn await_name(&mut self, root: RootId, (at, name): (Vec<u8>, Vec<u8>)) -> bool {
+        let opened = self.kernel.open(&at);
+        let watched = opened.and_then(|dir| self.kernel.watch_dir(&dir, ITSELF | ARRIVALS));
+        let next = join(&at, &name);
         if let Ok(wd) = watched {
             self.add_above(root, wd);
             self.roots[root].waiting = Some((wd, name));
         }
         self.kernel.open(&next).is_err()
     }
+
+    /// Follows the paths of roots again that failed for a reason no event will tell the end of.
+    pub(super) fn retry_roots(&mut self, now: MonoTime) {
+        for root in 0..self.roots.len() {
+            if self.roots[root].retry.take_if(|at| *at <= now).is_some() {
+                self.resolve(root, Purpose::arrived(), now);
+            }
+        }
+    }
+}
+
+/// The names in a path.
+fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
+    let named = |name: &&[u8]| !name.is_empty() && *name != b".";
+    path.split(|&b| b == b'/').filter(named).map(<[u8]>::to_vec)
+}
+
+/// readlink(2) on what is there and no symbolic link.
+fn is_no_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EINVAL)
 }

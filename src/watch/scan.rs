@@ -47,8 +47,13 @@ impl Purpose {
         Self::Changed { since: sound - COARSE }
     }
 
+    /// Whether it is looked through because the kernel dropped events.
+    pub(super) const fn follows_loss(self) -> bool {
+        matches!(self, Self::Changed { .. } | Self::Arrived(Trigger::Overflow))
+    }
+
     /// For a directory found on the way that was not known there.
-    const fn for_new(self) -> Self {
+    pub(super) const fn for_new(self) -> Self {
         match self {
             Self::Initial => Self::Initial,
             Self::Arrived(trigger) => Self::Arrived(trigger),
@@ -110,14 +115,21 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
         match self.open_verified(parent) {
             Some((dir, path)) => {
-                let looking = Looking { parent, dir: &dir, path: &path, purpose: Purpose::arrived(), deep };
+                let purpose = self.purpose_of_events();
+                let looking = Looking { parent, dir: &dir, path: &path, purpose, deep };
                 self.look_in(&looking, name, now);
             }
-            None => self.retry_later(parent, Purpose::arrived(), now),
+            None => self.retry_later(parent, self.purpose_of_events(), now),
         }
     }
 
     /// Answers whether that could be told.
+    /// While the tree is being looked at again after a loss, what an event leads to may be more than the
+    /// event tells.
+    fn purpose_of_events(&self) -> Purpose {
+        if self.resyncing { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
+    }
+
     fn look_in(&mut self, at: &Looking<'_, K::Dir>, name: &Name, now: MonoTime) -> bool {
         let known = self.state.tree.child(at.parent, name);
         let path = join(at.path, name);
@@ -144,6 +156,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> bool {
         self.state.denied.remove(&(at.parent, Arc::clone(name)));
+        tracing::trace!(wd = wd.0, parent = at.parent.0, name = %name.escape_ascii(), "found a directory");
         let known = self.state.tree.child(at.parent, name);
         if known == Some(wd) {
             if at.deep {
@@ -152,14 +165,27 @@ impl<K: Kernel> Observer<K> {
             return true;
         }
         if let Some(known) = known {
-            self.orphan(known, now);
+            self.orphan(known, at.purpose, now);
         }
+        let before = self.state.tree.place(wd).cloned();
         if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+            if at.purpose.follows_loss() {
+                self.report_move(before, at.parent, name);
+            }
             self.push(Frame::new(wd, at.purpose.for_new(), true, Some(dir)));
             return true;
         }
         self.retry_later(at.parent, at.purpose, now);
         false
+    }
+
+    /// After a loss: notes that a directory is where it was not before, and not where it was.
+    fn report_move(&mut self, before: Option<Place>, parent: Wd, name: &Name) {
+        let mask = EventMask::CHANGE | EventMask::ISDIR;
+        if let Some(Place::Below(parent, name)) = before {
+            self.note_found(parent, name, mask | EventMask::MOVED_FROM, Subject::Dir, Trigger::Overflow);
+        }
+        self.note_found(parent, Arc::clone(name), mask, Subject::Dir, Trigger::Overflow);
     }
 
     fn look_failed(
@@ -173,7 +199,7 @@ impl<K: Kernel> Observer<K> {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
                 if let Some(known) = self.state.tree.child(at.parent, name) {
-                    self.orphan(known, now);
+                    self.orphan(known, at.purpose, now);
                 }
                 return true;
             }
@@ -214,7 +240,7 @@ impl<K: Kernel> Observer<K> {
             };
             if frame.names.is_none() {
                 left -= 1;
-                match self.list(&frame, &dir) {
+                match self.list(&frame, &dir, &path) {
                     Ok(names) => frame.names = Some(names),
                     Err(_) => {
                         self.retry_later(frame.wd, frame.purpose, now);
@@ -255,9 +281,11 @@ impl<K: Kernel> Observer<K> {
 
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
     /// the children that were known and are not there.
-    fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir) -> io::Result<Vec<Name>> {
+    fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, path: &[u8]) -> io::Result<Vec<Name>> {
         let mut names = HashSet::new();
-        for Entry { name, kind } in self.kernel.list(dir)? {
+        let entries = self.kernel.list(dir)?;
+        self.report_missing(frame, &entries);
+        for Entry { name, kind } in entries {
             let kind = match kind {
                 Some(kind) => kind,
                 None => match self.kernel.status(dir, &name) {
@@ -269,10 +297,30 @@ impl<K: Kernel> Observer<K> {
             self.found(frame, dir, &name, kind);
             if kind == Kind::Dir {
                 names.insert(name);
+            } else if self.scope.keeps(&join(path, &name)) {
+                self.state.tree.keep(frame.wd, &name);
             }
         }
         names.extend(self.state.tree.children(frame.wd).into_iter().map(|(name, _)| name));
         Ok(names.into_iter().collect())
+    }
+
+    /// After a loss: notes the end of files that were remembered and are not there.
+    fn report_missing(&mut self, frame: &Frame<K::Dir>, entries: &[Entry]) {
+        if !frame.purpose.follows_loss() {
+            return;
+        }
+        let files = entries.iter().filter(|entry| entry.kind != Some(Kind::Dir));
+        let there = files.map(|entry| entry.name.as_slice()).collect();
+        for name in self.state.tree.release_missing(frame.wd, &there) {
+            let mask = EventMask::DELETE | EventMask::CHANGE;
+            self.note_found(frame.wd, name, mask, Subject::Gone, Trigger::Overflow);
+        }
+    }
+
+    fn note_found(&mut self, wd: Wd, name: Name, mask: EventMask, subject: Subject, trigger: Trigger) {
+        let (cookie, from, subject, doubtful) = (0, None, Some(subject), false);
+        self.state.pending.note(Incident { wd, name, mask, cookie, from, trigger, subject, doubtful });
     }
 
     fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
@@ -297,15 +345,8 @@ impl<K: Kernel> Observer<K> {
         }
         let isdir = if kind == Kind::Dir { EventMask::ISDIR } else { EventMask::default() };
         let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
-        self.state.pending.note(Incident {
-            wd,
-            name: Arc::clone(name),
-            mask: EventMask::CHANGE | create | isdir,
-            cookie: 0,
-            from: None,
-            trigger,
-            subject: Some(subject(kind)),
-        });
+        let mask = EventMask::CHANGE | create | isdir;
+        self.note_found(wd, Arc::clone(name), mask, subject(kind), trigger);
     }
 
     /// Whether a file is open for writing. None where that cannot be told, or not without causing the
@@ -329,6 +370,7 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         let wait = self.retries.get(&wd).map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        tracing::debug!(wd = wd.0, ?purpose, ?wait, "cannot look through a directory now");
         self.retries.insert(wd, Retry { at: now + wait, wait, purpose });
     }
 
@@ -340,7 +382,8 @@ impl<K: Kernel> Observer<K> {
             self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(&wd, r)| (wd, *r)).collect();
         for (wd, retry) in due {
             if self.state.tree.is_attached(wd) {
-                self.push(Frame::new(wd, retry.purpose, false, None));
+                let purpose = if self.resyncing { self.purpose_of_events() } else { retry.purpose };
+                self.push(Frame::new(wd, purpose, false, None));
             } else {
                 self.retry_later(wd, retry.purpose, now);
             }

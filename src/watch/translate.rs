@@ -146,6 +146,7 @@ impl State {
                 from,
                 trigger: Trigger::Event,
                 subject: None,
+                doubtful: false,
             });
         }
     }

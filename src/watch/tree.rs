@@ -3,7 +3,7 @@
 //! The watch descriptor is a node's identity. A path is worked out from today's parents when it is
 //! asked for, so the rename of a directory is one edit, whatever is below it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::event::EventMask;
@@ -23,14 +23,14 @@ pub(super) enum Place {
     Below(Wd, Name),
 }
 
-/// Whether a node is in the tree.
+/// Whether a node is in the tree. `moved` once its own watch has said that it was renamed: without that,
+/// it was removed. `unreported` if no event has told that it left, because the kernel dropped it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
     /// It hangs where its place says.
     Attached,
-    /// Its name is gone, and it may come back under another one until this moment. `moved` once its own
-    /// watch has said so: without that, it was removed.
-    Limbo { until: MonoTime, moved: bool },
+    /// Its name is gone, and it may come back under another one until this moment.
+    Limbo { until: MonoTime, moved: bool, unreported: bool },
     /// Its watch has ended.
     Dead { moved: bool },
 }
@@ -40,6 +40,8 @@ struct Node {
     place: Place,
     standing: Standing,
     children: HashMap<Name, Wd>,
+    /// Names of files whose end must be reported even if the kernel drops the event.
+    kept: HashSet<Box<[u8]>>,
     /// Events that are asked of the kernel beyond the watcher's own mask.
     extra: EventMask,
 }
@@ -76,6 +78,11 @@ impl Tree {
 
     pub(super) fn standing(&self, wd: Wd) -> Option<Standing> {
         self.nodes.get(&wd).map(|node| node.standing)
+    }
+
+    /// Where the node hangs, or hung last.
+    pub(super) fn place(&self, wd: Wd) -> Option<&Place> {
+        self.nodes.get(&wd).map(|node| &node.place)
     }
 
     pub(super) fn root(&self, root: RootId) -> Option<Wd> {
@@ -127,6 +134,7 @@ impl Tree {
             place: place.clone(),
             standing: Standing::Attached,
             children: HashMap::new(),
+            kept: HashSet::new(),
             extra: EventMask::default(),
         });
         (node.place, node.standing) = (place, Standing::Attached);
@@ -166,14 +174,54 @@ impl Tree {
         }
     }
 
+    /// Remembers the name of a file.
+    pub(super) fn keep(&mut self, wd: Wd, name: &[u8]) {
+        if let Some(node) = self.nodes.get_mut(&wd)
+            && !node.kept.contains(name)
+        {
+            node.kept.insert(name.into());
+        }
+    }
+
+    /// Forgets the name of a file.
+    pub(super) fn release(&mut self, wd: Wd, name: &[u8]) {
+        if let Some(node) = self.nodes.get_mut(&wd) {
+            node.kept.remove(name);
+        }
+    }
+
+    /// Forgets the names of files that are not among those `there`, and answers them.
+    pub(super) fn release_missing(&mut self, wd: Wd, there: &HashSet<&[u8]>) -> Vec<Name> {
+        let Some(node) = self.nodes.get_mut(&wd) else { return Vec::new() };
+        node.kept.extract_if(|name| !there.contains(&**name)).map(Name::from).collect()
+    }
+
+    /// A node and everything below it, parents first.
+    pub(super) fn subtree(&self, wd: Wd) -> Vec<Wd> {
+        let mut all = vec![wd];
+        let mut next = 0;
+        while let Some(at) = all.get(next) {
+            if let Some(node) = self.nodes.get(at) {
+                all.extend(node.children.values());
+            }
+            next += 1;
+        }
+        all
+    }
+
+    /// The names of files remembered in a node.
+    pub(super) fn kept(&self, wd: Wd) -> impl Iterator<Item = &[u8]> {
+        self.nodes.get(&wd).into_iter().flat_map(|node| node.kept.iter().map(|name| &**name))
+    }
+
     /// Takes a node from its place; what is below stays below it.
-    pub(super) fn orphan(&mut self, wd: Wd, until: MonoTime) {
+    pub(super) fn orphan(&mut self, wd: Wd, until: MonoTime, unreported: bool) {
         if self.standing(wd) != Some(Standing::Attached) {
             return;
         }
         self.unlink(wd);
         if let Some(node) = self.nodes.get_mut(&wd) {
-            node.standing = Standing::Limbo { until, moved: false };
+            node.standing = Standing::Limbo { until, moved: false, unreported };
             self.limbo.push(wd);
         }
     }
@@ -189,7 +237,7 @@ impl Tree {
     /// children are orphaned.
     pub(super) fn bury(&mut self, wd: Wd, until: MonoTime) {
         for (_, child) in self.children(wd) {
-            self.orphan(child, until);
+            self.orphan(child, until, false);
         }
         self.unlink(wd);
         if let Some(node) = self.nodes.get_mut(&wd) {
@@ -209,13 +257,9 @@ impl Tree {
     /// Forgets a node and everything below it, and answers all their watches.
     pub(super) fn remove_subtree(&mut self, wd: Wd) -> Vec<Wd> {
         self.unlink(wd);
-        let mut removed = vec![wd];
-        let mut next = 0;
-        while let Some(&at) = removed.get(next) {
-            if let Some(node) = self.nodes.remove(&at) {
-                removed.extend(node.children.into_values());
-            }
-            next += 1;
+        let removed = self.subtree(wd);
+        for at in &removed {
+            self.nodes.remove(at);
         }
         removed
     }
@@ -236,6 +280,11 @@ impl Tree {
         expired
     }
 
+    /// Whether the node left without an event that told so.
+    pub(super) fn left_unreported(&self, wd: Wd) -> bool {
+        matches!(self.standing(wd), Some(Standing::Limbo { unreported: true, .. }))
+    }
+
     /// When the next node will have been out of the tree for too long.
     pub(super) fn deadline(&self) -> Option<MonoTime> {
         let until = |wd: &Wd| match self.standing(*wd) {
@@ -253,12 +302,14 @@ impl Tree {
         loop {
             let Some(node) = self.nodes.get(&at) else { return Route::Left };
             match node.standing {
-                Standing::Limbo { moved: true, .. } => return Route::Unsettled,
+                Standing::Limbo { moved: true, unreported: false, .. } => return Route::Unsettled,
                 Standing::Dead { moved: true } => return Route::Left,
                 _ => {}
             }
             match &node.place {
                 Place::Root(root) => return Route::Path(*root, join(&names)),
+                // The last place of a node in limbo may since have come to lie below the node.
+                Place::Below(..) if names.len() > self.nodes.len() => return Route::Unsettled,
                 Place::Below(parent, name) => {
                     names.push(name);
                     at = *parent;
@@ -325,7 +376,7 @@ mod tests {
     #[test]
     fn a_rename_is_one_edit_for_everything_below() {
         let mut tree = tree();
-        tree.orphan(Wd(2), LATER);
+        tree.orphan(Wd(2), LATER, false);
         assert!(tree.attach(Wd(2), below(4, "x")));
         assert_eq!(path(&tree, 3), "c/x/b");
         assert_eq!(tree.child(Wd(1), b"a"), None);
@@ -343,7 +394,7 @@ mod tests {
     #[test]
     fn a_removed_directory_still_names_its_last_events() {
         let mut tree = tree();
-        tree.orphan(Wd(2), LATER);
+        tree.orphan(Wd(2), LATER, false);
         assert_eq!(path(&tree, 3), "a/b");
         tree.bury(Wd(2), LATER);
         assert_eq!(path(&tree, 3), "a/b");
@@ -354,7 +405,7 @@ mod tests {
     #[test]
     fn what_was_moved_away_has_no_path() {
         let mut tree = tree();
-        tree.orphan(Wd(2), LATER);
+        tree.orphan(Wd(2), LATER, false);
         tree.set_moved(Wd(2));
         assert_eq!(tree.route(Wd(3)), Route::Unsettled);
         assert!(!tree.is_attached(Wd(3)));
@@ -363,9 +414,19 @@ mod tests {
     }
 
     #[test]
+    fn a_last_place_that_has_come_to_lie_below_the_node_is_no_path() {
+        let mut tree = tree();
+        tree.orphan(Wd(3), LATER, false);
+        assert!(tree.attach(Wd(5), below(3, "x")));
+        tree.orphan(Wd(2), LATER, false);
+        assert!(tree.attach(Wd(2), below(5, "y")));
+        assert_eq!(tree.route(Wd(3)), Route::Unsettled);
+    }
+
+    #[test]
     fn limbo_ends_at_its_deadline_with_all_watches_below() {
         let mut tree = tree();
-        tree.orphan(Wd(2), LATER);
+        tree.orphan(Wd(2), LATER, false);
         assert_eq!(tree.deadline(), Some(LATER));
         assert!(tree.expired(MonoTime::default()).is_empty());
         assert_eq!(tree.expired(LATER), [Wd(2)]);
@@ -378,7 +439,7 @@ mod tests {
     #[test]
     fn a_name_taken_over_keeps_its_new_owner() {
         let mut tree = tree();
-        tree.orphan(Wd(2), LATER);
+        tree.orphan(Wd(2), LATER, false);
         assert!(tree.attach(Wd(5), below(1, "a")));
         tree.bury(Wd(2), LATER);
         assert_eq!(tree.child(Wd(1), b"a"), Some(Wd(5)));

@@ -59,7 +59,10 @@ impl Watcher {
         epoll.add_readable(handoff.drained(), 1).map_err(WatchError::Start)?;
         let observer = Observer::new(Linux { inotify }, scope);
         let theirs = Arc::clone(&handoff);
-        let run = move || run(observer, &epoll, &theirs);
+        let run = move || {
+            let _farewell = Farewell(&theirs);
+            run(observer, &epoll, &theirs);
+        };
         thread::Builder::new().name("watcher".to_owned()).spawn(run).map_err(WatchError::Start)?;
         Ok(Self { handoff })
     }
@@ -82,6 +85,16 @@ impl Drop for Watcher {
     /// Does not wait: the thread may be inside a directory read that hangs.
     fn drop(&mut self) {
         self.handoff.close();
+    }
+}
+
+/// Tells the dispatcher that the thread has ended, in whatever way, so that nobody waits for it for ever.
+struct Farewell<'a>(&'a Handoff);
+
+impl Drop for Farewell<'_> {
+    fn drop(&mut self) {
+        let reason = "its thread has ended".to_owned();
+        self.0.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
     }
 }
 

@@ -1,7 +1,11 @@
 //! The harness of the `.trip` files: what they say, how they are carried out, how the outcome is compared.
 
 pub(crate) mod diff;
+pub(crate) mod live;
+pub(crate) mod place;
+pub(crate) mod running;
 pub(crate) mod simulate;
 pub(crate) mod trip;
+pub(crate) mod verb;
 pub(crate) mod watching;
 pub(crate) mod words;

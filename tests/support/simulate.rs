@@ -13,7 +13,8 @@ use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
-use super::trip::{FileOp, How, Line, Script, Show, Step, Verb};
+use super::trip::{Line, Script, Show, Step};
+use super::verb::{FileOp, How, Verb};
 
 const ROOT: &[u8] = b"/w/";
 
@@ -37,6 +38,9 @@ pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
 /// What came of the script, in order. The error names the line of the step that makes no sense.
 pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, String> {
     let mut world = World::new(rules, &script.show);
+    if let Some(step) = script.before.first() {
+        return Err(format!("{}:{}: `/w` is empty at first", script.file.display(), step.line));
+    }
     for step in &script.steps {
         world.pass_time(Some(step.at));
         world.take(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
@@ -103,6 +107,7 @@ impl<'a> World<'a> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
+            Verb::Sh(_) => return Err("there is no shell here".to_owned()),
             Verb::Overflow => self.feed(Input::Rescan),
             Verb::Ready => self.feed(Input::Ready),
             Verb::Halt => self.feed(Input::Halt),
@@ -140,6 +145,9 @@ impl<'a> World<'a> {
             }
             (FileOp::Attrib, Some(subject)) => self.happen(path, subject, EventMask::ATTRIB),
             (FileOp::Modify, Some(subject)) => self.happen(path, subject, EventMask::MODIFY),
+            (FileOp::Close, Some(subject)) => {
+                self.happen(path, subject, EventMask::CLOSE_WRITE | EventMask::CHANGE);
+            }
             (FileOp::Read, Some(subject)) => {
                 for mask in [EventMask::OPEN, EventMask::ACCESS, EventMask::CLOSE_NOWRITE] {
                     self.happen(path, subject, mask);

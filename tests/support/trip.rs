@@ -7,6 +7,8 @@
 //! paths = ["src/**"]
 //! run = ["make"]
 //! -- show env TRIPLINE_PATH TRIPLINE_COUNT
+//! -- before
+//! mkdir src
 //! -- steps
 //! 0ms    write src/a
 //! 10ms   repeat 3 every 5ms write src/f{n}
@@ -15,13 +17,16 @@
 //! 75ms   spawn test: make
 //! ```
 //!
+//! What `-- before` has is done before tripline starts; only a script on a real file system needs it.
+//!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::words::{duration, number, words};
+use super::verb::Verb;
+use super::words::duration;
 
 /// One `.trip` file.
 #[derive(Debug)]
@@ -34,6 +39,8 @@ pub(crate) struct Script {
     pub(crate) rules: String,
     /// What a spawn line is followed by.
     pub(crate) show: Vec<Show>,
+    /// What is there before anything is watched.
+    pub(crate) before: Vec<Step>,
     /// What happens, in order.
     pub(crate) steps: Vec<Step>,
     /// What is to come of it, in order.
@@ -71,72 +78,11 @@ pub(crate) struct Step {
     pub(crate) verb: Verb,
 }
 
-/// A name as it was written: relative to the root unless it starts with `/`.
-pub(crate) type Name = Vec<u8>;
-
-/// What can happen.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Verb {
-    /// Something is done to one name.
-    File(FileOp, Name),
-    /// A name becomes another.
-    Rename(Name, Name),
-    /// The kernel's queue overflows.
-    Overflow,
-    /// The oldest run of a rule ends, its leader like this.
-    Exit { rule: String, how: How },
-    /// The leader of a run exits; others of its process group live on.
-    Straggle { rule: String },
-    /// The last process of such a group ends.
-    Gone { rule: String },
-    /// The next spawn of a rule fails with this error.
-    SpawnFail { rule: String, error: String },
-    /// Every initial watch is in place.
-    Ready,
-    /// The first signal to tripline.
-    Halt,
-    /// The second.
-    Kill,
-}
-
-/// What is done to one name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum FileOp {
-    /// Opened for writing, made if need be, written, closed.
-    Write,
-    /// Made and not closed yet.
-    Create,
-    /// Made as a directory.
-    Mkdir,
-    /// Removed.
-    Rm,
-    /// Removed, being a directory.
-    Rmdir,
-    /// Made as a hard link to something.
-    Link,
-    /// Made as a symbolic link.
-    Symlink,
-    /// Changed in mode.
-    Attrib,
-    /// Written to and not closed yet.
-    Modify,
-    /// Opened for reading, read, closed.
-    Read,
-}
-
-/// How a process ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum How {
-    /// With an exit code.
-    Code(i32),
-    /// By a signal.
-    Signal(i32),
-}
-
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     Preamble,
     Rules,
+    Before,
     Steps,
     Expect,
 }
@@ -149,6 +95,7 @@ impl Script {
             head: String::new(),
             rules: String::new(),
             show: Vec::new(),
+            before: Vec::new(),
             steps: Vec::new(),
             expect: Vec::new(),
         };
@@ -165,7 +112,7 @@ impl Script {
         }
         script.steps.sort_by_key(|step| step.at);
         let missing = match section {
-            Section::Preamble | Section::Rules | Section::Steps => "a section is missing",
+            Section::Preamble | Section::Rules | Section::Before | Section::Steps => "a section is missing",
             Section::Expect if script.steps.is_empty() => "there are no steps",
             Section::Expect if script.expect.is_empty() => "nothing is expected",
             Section::Expect => return Ok(script),
@@ -182,7 +129,8 @@ impl Script {
         let words: Vec<&str> = directive.split_whitespace().collect();
         match (section, words.as_slice()) {
             (Section::Preamble, ["rules"]) => Ok(Section::Rules),
-            (Section::Rules, ["steps"]) => Ok(Section::Steps),
+            (Section::Rules, ["before"]) => Ok(Section::Before),
+            (Section::Rules | Section::Before, ["steps"]) => Ok(Section::Steps),
             (Section::Steps, ["expect"]) => Ok(Section::Expect),
             (Section::Rules, ["show", "env", names @ ..]) if !names.is_empty() => {
                 self.show.extend(names.iter().map(|name| Show::Env((*name).to_owned())));
@@ -206,6 +154,10 @@ impl Script {
             Section::Rules => self.rules += &format!("{line}\n"),
             _ if is_blank => {}
             Section::Preamble => return Err("only comments come before `-- rules`".to_owned()),
+            Section::Before => {
+                let verb = Verb::parse(line.trim())?;
+                self.before.push(Step { line: number, at: Duration::ZERO, verb });
+            }
             Section::Steps => self.steps.extend(steps(number, line)?),
             Section::Expect => self.expect.push(expected(line)?),
         }
@@ -223,7 +175,7 @@ fn steps(number: usize, line: &str) -> Result<Vec<Step>, String> {
     let (at, what) = line.split_once(char::is_whitespace).ok_or("a time and a verb are expected")?;
     let (at, what) = (duration(at)?, what.trim());
     let Some(repeated) = what.strip_prefix("repeat ") else {
-        return Ok(vec![Step { line: number, at, verb: verb(what)? }]);
+        return Ok(vec![Step { line: number, at, verb: Verb::parse(what)? }]);
     };
     let (times, mut what) = repeated.split_once(' ').ok_or("`repeat` needs a number and a verb")?;
     let times: u32 = times.parse().map_err(|_| format!("`{times}` is not a number of times"))?;
@@ -234,51 +186,10 @@ fn steps(number: usize, line: &str) -> Result<Vec<Step>, String> {
     }
     (0..times)
         .map(|n| {
-            let verb = verb(&what.replace("{n}", &(n + 1).to_string()))?;
+            let verb = Verb::parse(&what.replace("{n}", &(n + 1).to_string()))?;
             Ok(Step { line: number, at: at + every * n, verb })
         })
         .collect()
-}
-
-fn verb(text: &str) -> Result<Verb, String> {
-    let words = words(text)?;
-    let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
-    let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
-    Ok(match words.as_slice() {
-        [b"overflow"] => Verb::Overflow,
-        [b"ready"] => Verb::Ready,
-        [b"halt"] => Verb::Halt,
-        [b"kill"] => Verb::Kill,
-        [b"rename", from, to] => Verb::Rename(from.to_vec(), to.to_vec()),
-        [b"exit", name] => Verb::Exit { rule: rule(name), how: How::Code(0) },
-        [b"exit", name, b"code", code] => Verb::Exit { rule: rule(name), how: How::Code(number(code)?) },
-        [b"exit", name, b"signal", signal] => {
-            Verb::Exit { rule: rule(name), how: How::Signal(number(signal)?) }
-        }
-        [b"straggle", name] => Verb::Straggle { rule: rule(name) },
-        [b"gone", name] => Verb::Gone { rule: rule(name) },
-        [b"spawnfail", name, error @ ..] if !error.is_empty() => {
-            Verb::SpawnFail { rule: rule(name), error: rule(&error.join(&b' ')) }
-        }
-        [op, name] => Verb::File(file_op(op).ok_or_else(|| format!("`{text}` is no verb"))?, name.to_vec()),
-        _ => return Err(format!("`{text}` is no verb")),
-    })
-}
-
-fn file_op(word: &[u8]) -> Option<FileOp> {
-    Some(match word {
-        b"write" => FileOp::Write,
-        b"create" => FileOp::Create,
-        b"mkdir" => FileOp::Mkdir,
-        b"rm" => FileOp::Rm,
-        b"rmdir" => FileOp::Rmdir,
-        b"link" => FileOp::Link,
-        b"symlink" => FileOp::Symlink,
-        b"attrib" => FileOp::Attrib,
-        b"modify" => FileOp::Modify,
-        b"read" => FileOp::Read,
-        _ => return None,
-    })
 }
 
 impl std::fmt::Display for Line {

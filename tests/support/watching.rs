@@ -8,11 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// However slow the machine: only a hang takes longer.
@@ -31,6 +33,7 @@ pub(crate) struct Seen {
 pub(crate) struct Watching {
     child: Child,
     lines: Receiver<Seen>,
+    warnings: Arc<Mutex<String>>,
     root: PathBuf,
     sentinels: usize,
 }
@@ -44,7 +47,13 @@ impl Watching {
         let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
         let ready = errors.by_ref().map(Result::unwrap).find(|line| line.contains("ready"));
         assert!(ready.is_some(), "it ended before it was ready");
-        thread::spawn(move || errors.for_each(drop));
+        let warnings = Arc::new(Mutex::new(String::new()));
+        let collected = Arc::clone(&warnings);
+        thread::spawn(move || {
+            for line in errors.map_while(Result::ok) {
+                collected.lock().unwrap().push_str(&(line + "\n"));
+            }
+        });
         let (sender, lines) = channel();
         let output = BufReader::new(child.stdout.take().unwrap());
         thread::spawn(move || {
@@ -54,7 +63,17 @@ impl Watching {
                 }
             }
         });
-        Self { child, lines, root: root.to_owned(), sentinels: 0 }
+        Self { child, lines, warnings, root: root.to_owned(), sentinels: 0 }
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// What it has written to standard error since it was ready.
+    pub(crate) fn warnings(&self) -> String {
+        self.warnings.lock().unwrap().clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {
@@ -67,7 +86,8 @@ impl Watching {
         loop {
             let left = LIMIT.saturating_sub(start.elapsed());
             let Ok(seen) = self.lines.recv_timeout(left) else {
-                panic!("not seen in time; the last lines were {:#?}", &all[all.len().saturating_sub(20)..]);
+                let last = &all[all.len().saturating_sub(20)..];
+                panic!("not seen in time; the last lines were {last:#?}\nand warnings\n{}", self.warnings());
             };
             let done = last(&seen);
             all.push(seen);
@@ -86,8 +106,8 @@ impl Watching {
             self.sentinels += 1;
             let sentinel = self.root.join(format!(".sentinel-{}", self.sentinels));
             fs::write(&sentinel, "").unwrap();
-            let close_write = "close_write".to_owned();
-            all.extend(self.until(|seen| seen.path == sentinel && seen.events.contains(&close_write)));
+            // By whatever event: in an overflow, looking finds it.
+            all.extend(self.until(|seen| seen.path == sentinel));
         }
         all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
         all

@@ -225,9 +225,9 @@ impl Driver<'_> {
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
             Notice::Ready { .. } => self.step(Input::Ready),
-            Notice::Overflow => self.step(Input::Rescan),
             Notice::Failed { reason } => return Err(RunError::Watcher(reason)),
-            Notice::RootMissing { .. }
+            Notice::Overflow { .. }
+            | Notice::RootMissing { .. }
             | Notice::RootFound { .. }
             | Notice::Unreadable { .. }
             | Notice::WatchLimit { .. } => {}

@@ -21,7 +21,7 @@ use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
 use super::{Rules, Settings};
-use crate::event::{EventMask, as_path};
+use crate::event::as_path;
 
 /// The quiet period: editors and compilers that write in several steps take less.
 const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -198,9 +198,9 @@ impl Compiler {
 
     /// Puts everything together, once nothing is wrong.
     fn finish(mut self, raw: &Raw, rules: Vec<Rule>) -> Rules {
-        let mask = rules.iter().fold(EventMask::default(), |mask, rule| mask | rule.on);
+        let on = rules.iter().map(|rule| rule.on).collect();
         let root = self.lists.root.clone();
-        let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, mask);
+        let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, on);
         warn::hidden_paths(raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };

@@ -1,0 +1,103 @@
+//! A fresh directory with a root `w` in it, and what a script does there.
+
+use std::collections::HashMap;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+use tripline::event::as_path;
+
+use super::verb::{FileOp, Name, Verb};
+
+/// The directory, and the files that the script holds open in it.
+pub(crate) struct Place {
+    directory: TempDir,
+    open: HashMap<Name, File>,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("w")).unwrap();
+        fs::write(directory.path().join("target"), "content\n").unwrap();
+        Self { directory, open: HashMap::new() }
+    }
+
+    /// Where a name of the script is: in the root, or outside if it starts with `/`.
+    pub(crate) fn path(&self, name: &[u8]) -> PathBuf {
+        match name.strip_prefix(b"/") {
+            Some(name) => self.directory.path().join(as_path(name)),
+            None => self.directory.path().join("w").join(as_path(name)),
+        }
+    }
+
+    /// A line of output in the script's names.
+    pub(crate) fn shown(&self, line: &str) -> String {
+        line.replace(&self.directory.path().display().to_string(), "")
+    }
+
+    /// Does what a verb says.
+    pub(crate) fn act(&mut self, verb: &Verb) -> Result<(), String> {
+        match verb {
+            Verb::File(op, name) => self.file(*op, name).map_err(|error| error.to_string()),
+            Verb::Rename(from, to) => {
+                fs::rename(self.path(from), self.path(to)).map_err(|error| error.to_string())
+            }
+            Verb::Sh(line) => self.shell(line),
+            _ => Err("real processes and the real kernel do this by themselves".to_owned()),
+        }
+    }
+
+    fn file(&mut self, op: FileOp, name: &Name) -> io::Result<()> {
+        let path = self.path(name);
+        match op {
+            FileOp::Write => self.opened(name, true)?.write_all(b"content\n"),
+            FileOp::Create => {
+                let file = self.opened(name, true)?;
+                self.open.insert(name.clone(), file);
+                Ok(())
+            }
+            FileOp::Modify => {
+                // Opening it twice would close it once.
+                let mut file = match self.open.remove(name) {
+                    Some(file) => file,
+                    None => self.opened(name, false)?,
+                };
+                file.write_all(b"more\n")?;
+                self.open.insert(name.clone(), file);
+                Ok(())
+            }
+            FileOp::Close => self.open.remove(name).map(drop).ok_or(io::ErrorKind::NotFound.into()),
+            FileOp::Mkdir => fs::create_dir(path),
+            FileOp::Rm => fs::remove_file(path),
+            FileOp::Rmdir => fs::remove_dir(path),
+            FileOp::Link => fs::hard_link(self.path(b"/target"), path),
+            FileOp::Symlink => symlink(self.path(b"/target"), path),
+            FileOp::Attrib => fs::set_permissions(path, Permissions::from_mode(0o600)),
+            FileOp::Read => fs::read(path).map(drop),
+        }
+    }
+
+    fn opened(&self, name: &[u8], create: bool) -> io::Result<File> {
+        OpenOptions::new().append(true).create(create).open(self.path(name))
+    }
+
+    fn shell(&self, line: &str) -> Result<(), String> {
+        let mut command = Command::new("sh");
+        command.args(["-euc", line]).current_dir(self.path(b".")).stdin(Stdio::null());
+        // git is to have no settings but these.
+        command.env("HOME", "/nonexistent").env("GIT_CONFIG_NOSYSTEM", "1");
+        for who in ["AUTHOR", "COMMITTER"] {
+            command.env(format!("GIT_{who}_NAME"), "nobody").env(format!("GIT_{who}_EMAIL"), "nobody");
+        }
+        let output = command.output().map_err(|error| error.to_string())?;
+        if output.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(format!("`{line}` ended with {}\n{said}", output.status))
+    }
+}

@@ -1,0 +1,119 @@
+//! What can happen in a script.
+
+use super::words::{number, words};
+
+/// A name as it was written: relative to the root unless it starts with `/`.
+pub(crate) type Name = Vec<u8>;
+
+/// What can happen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Verb {
+    /// Something is done to one name.
+    File(FileOp, Name),
+    /// A name becomes another.
+    Rename(Name, Name),
+    /// A command line for the shell, carried out to its end.
+    Sh(String),
+    /// The kernel's queue overflows.
+    Overflow,
+    /// The oldest run of a rule ends, its leader like this.
+    Exit { rule: String, how: How },
+    /// The leader of a run exits; others of its process group live on.
+    Straggle { rule: String },
+    /// The last process of such a group ends.
+    Gone { rule: String },
+    /// The next spawn of a rule fails with this error.
+    SpawnFail { rule: String, error: String },
+    /// Every initial watch is in place.
+    Ready,
+    /// The first signal to tripline.
+    Halt,
+    /// The second.
+    Kill,
+}
+
+/// What is done to one name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FileOp {
+    /// Opened for writing, made if need be, written, closed.
+    Write,
+    /// Made and not closed yet.
+    Create,
+    /// Made as a directory.
+    Mkdir,
+    /// Removed.
+    Rm,
+    /// Removed, being a directory.
+    Rmdir,
+    /// Made as a hard link to something.
+    Link,
+    /// Made as a symbolic link.
+    Symlink,
+    /// Changed in mode.
+    Attrib,
+    /// Written to and not closed yet.
+    Modify,
+    /// Closed, after it was made or written to.
+    Close,
+    /// Opened for reading, read, closed.
+    Read,
+}
+
+/// How a process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    /// With an exit code.
+    Code(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl Verb {
+    /// The verb and its words.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        if let Some(line) = text.strip_prefix("sh ") {
+            return Ok(Self::Sh(line.trim().to_owned()));
+        }
+        let words = words(text)?;
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
+        Ok(match words.as_slice() {
+            [b"overflow"] => Self::Overflow,
+            [b"ready"] => Self::Ready,
+            [b"halt"] => Self::Halt,
+            [b"kill"] => Self::Kill,
+            [b"rename", from, to] => Self::Rename(from.to_vec(), to.to_vec()),
+            [b"exit", name] => Self::Exit { rule: rule(name), how: How::Code(0) },
+            [b"exit", name, b"code", code] => Self::Exit { rule: rule(name), how: How::Code(number(code)?) },
+            [b"exit", name, b"signal", signal] => {
+                Self::Exit { rule: rule(name), how: How::Signal(number(signal)?) }
+            }
+            [b"straggle", name] => Self::Straggle { rule: rule(name) },
+            [b"gone", name] => Self::Gone { rule: rule(name) },
+            [b"spawnfail", name, error @ ..] if !error.is_empty() => {
+                Self::SpawnFail { rule: rule(name), error: rule(&error.join(&b' ')) }
+            }
+            [op, name] => {
+                Self::File(file_op(op).ok_or_else(|| format!("`{text}` is no verb"))?, name.to_vec())
+            }
+            _ => return Err(format!("`{text}` is no verb")),
+        })
+    }
+}
+
+fn file_op(word: &[u8]) -> Option<FileOp> {
+    Some(match word {
+        b"write" => FileOp::Write,
+        b"create" => FileOp::Create,
+        b"mkdir" => FileOp::Mkdir,
+        b"rm" => FileOp::Rm,
+        b"rmdir" => FileOp::Rmdir,
+        b"link" => FileOp::Link,
+        b"symlink" => FileOp::Symlink,
+        b"attrib" => FileOp::Attrib,
+        b"modify" => FileOp::Modify,
+        b"close" => FileOp::Close,
+        b"read" => FileOp::Read,
+        _ => return None,
+    })
+}
