@@ -15,8 +15,11 @@ use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 /// Calls for each number: long enough for a clock of microseconds.
 const ROUNDS: u32 = 100_000;
 
-/// The globs of rule `n`, by what many rules may have in common.
-const KINDS: [(&str, fn(usize) -> String); 5] = [
+/// A shape of globs, and the glob of rule `n`.
+type Kind = (&'static str, fn(usize) -> String);
+
+/// What the globs of many rules may have in common.
+const KINDS: [Kind; 5] = [
     ("src/mN/**/*.rs", |n| format!("src/m{n}/**/*.rs")),
     ("src/**/mN/*.rs", |n| format!("src/**/m{n}/*.rs")),
     ("**/*.eN", |n| format!("**/*.e{n}")),

@@ -11,6 +11,7 @@ mod golden;
 mod ignored;
 mod layers;
 mod live;
+mod mistakes;
 mod properties;
 mod readme;
 mod rules_files;

@@ -178,7 +178,7 @@ impl Segment {
             .collect();
         let hint = suggest::instead_of(name, &known);
         let message = format!("no placeholder is called {}", quote(name));
-        Err(TemplateError { span, message, help: format!("{hint} `{{{{{name}}}}}` is the text itself") })
+        Err(TemplateError { span, message, help: format!("{hint} (`{{{{{name}}}}}` is the text itself)") })
     }
 
     fn value<'a>(&'a self, fields: &Fields<'a>) -> &'a [u8] {
@@ -258,7 +258,7 @@ mod tests {
     fn an_unknown_placeholder_is_named_with_its_place() {
         let error = Template::parse("a {pth} b", &[]).unwrap_err();
         assert_eq!(error.span, 2..7);
-        assert_eq!(error.help, "did you mean `path`? `{{pth}}` is the text itself");
+        assert_eq!(error.help, "did you mean `path`? (`{{pth}}` is the text itself)");
         let error = Template::parse("{custmer}", &["customer"]).unwrap_err();
         assert!(error.help.contains("`customer`"));
     }

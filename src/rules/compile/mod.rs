@@ -56,7 +56,7 @@ pub(crate) fn compile(
     compiler.env = compiler.variables(&raw.env);
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
-    if rules.is_empty() && !raw.broken {
+    if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         compiler.diagnostics.push(Diagnostic::general("there is no rule").help(help));
     }

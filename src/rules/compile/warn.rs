@@ -94,7 +94,8 @@ impl Compiler {
     fn unused_captures(&mut self, raw: &RawRule, rule: &Rule) {
         let (Some(typed), Some(pattern)) = (&raw.pattern, &rule.pattern) else { return };
         let text = command_text(raw);
-        for name in pattern.capture_names().flatten().filter(|name| !name.starts_with('_')) {
+        let missed = |name: &&str| !name.starts_with('_') && Field::from_name(name).is_none();
+        for name in pattern.capture_names().flatten().filter(missed) {
             let variable = format!("TRIPLINE_CAPTURE_{}", name.to_ascii_uppercase());
             if !uses_capture(rule, name) && !text.contains(&variable) {
                 let message = format!("no command uses the group {}", quote(name));
