@@ -10,7 +10,9 @@ use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned
 use super::raw::{Raw, RawCommand, RawRule};
 use super::suggest;
 
-const TOP_KEYS: [&str; 3] = ["settings", "env", "rules"];
+const TOP_KEYS: [&str; 6] = ["include", "settings", "env", "templates", "rules", "profile"];
+
+const PROFILE_KEYS: [&str; 4] = ["settings", "env", "templates", "rules"];
 
 const SETTINGS_KEYS: [&str; 9] = [
     "root",
@@ -24,7 +26,8 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 18] = [
+const RULE_KEYS: [&str; 19] = [
+    "extends",
     "paths",
     "ignore",
     "case_insensitive",
@@ -107,13 +110,14 @@ impl Reader<'_> {
 
     fn file(&mut self, table: &DeTable<'_>, raw: &mut Raw) {
         for (key, value) in in_order(table) {
+            if self.part(key, value, raw) {
+                continue;
+            }
             match &**key.get_ref() {
-                "settings" => self.settings(key, value, raw),
-                "env" => {
-                    let env = self.env(key, value);
-                    self.merge_env(env, raw);
+                "profile" => self.profiles(key, value, raw),
+                "include" => {
+                    raw.include.extend(self.strings(key, value).into_iter().flat_map(|list| list.value));
                 }
-                "rules" => self.rules(key, value, raw),
                 // Behind a broken header a rule's keys end up here.
                 _ if !self.broken.is_empty() => {}
                 name if looks_like_a_rule(value) => {
@@ -121,6 +125,37 @@ impl Reader<'_> {
                     self.push(&key.span(), message, Some(format!("a rule begins with [rules.{name}]")));
                 }
                 _ => self.unknown(key, "at the top", &TOP_KEYS),
+            }
+        }
+    }
+
+    /// What a file and a profile both may have; answers whether it was that.
+    fn part(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) -> bool {
+        match &**key.get_ref() {
+            "settings" => self.settings(key, value, raw),
+            "env" => {
+                let env = self.env(key, value);
+                self.merge_env(env, raw);
+            }
+            "templates" => self.rules("template", key, value, &mut raw.templates),
+            "rules" => self.rules("rule", key, value, &mut raw.rules),
+            _ => return false,
+        }
+        true
+    }
+
+    fn profiles(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        for (name, value) in self.table(key, value) {
+            let known = raw.profiles.iter().position(|(known, _)| known.value == **name.get_ref());
+            let at = known.unwrap_or_else(|| {
+                let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
+                raw.profiles.push((name, Raw::default()));
+                raw.profiles.len() - 1
+            });
+            for (key, value) in self.table(name, value) {
+                if !self.part(key, value, &mut raw.profiles[at].1) {
+                    self.unknown(key, "in a profile", &PROFILE_KEYS);
+                }
             }
         }
     }
@@ -145,16 +180,16 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
-        let known = raw.rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
+    fn rules(&mut self, what: &str, key: &Key<'_>, value: &Value<'_>, rules: &mut Vec<RawRule>) {
+        let known = rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
         let known: HashMap<_, _> = known.collect();
         for (name, value) in self.table(key, value) {
             let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
             if let Some(twin) = known.get(&name.value) {
-                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), twin);
+                self.twice(&name.place, &format!("the {what} {}", quote(&name.value)), twin);
             }
             if let Some(rule) = self.rule(name, value) {
-                raw.rules.push(rule);
+                rules.push(rule);
             }
         }
     }
@@ -172,6 +207,7 @@ impl Reader<'_> {
         let before = self.diagnostics.count(Severity::Error);
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
+                "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),

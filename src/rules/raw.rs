@@ -1,6 +1,10 @@
 //! What was typed, before anything is made of it. Every value knows its place.
 
+use indexmap::IndexMap;
+
 use super::error::Spanned;
+
+type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// All files of one load, put together.
 #[derive(Clone, Debug, Default)]
@@ -11,6 +15,12 @@ pub struct Raw {
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     /// `[rules.NAME]`, in the order of their files and lines.
     pub rules: Vec<RawRule>,
+    /// `[templates.NAME]`: what rules may extend.
+    pub templates: Vec<RawRule>,
+    /// `[profile.NAME]`, each with what overrules the rest if it is chosen.
+    pub profiles: Vec<(Spanned<String>, Self)>,
+    /// `include`: files that are not read yet.
+    pub include: Vec<Spanned<String>>,
     /// Whether a file could not be read in full: then what is missing may be there all the same.
     pub broken: bool,
 }
@@ -35,6 +45,7 @@ pub struct RawSettings {
 #[allow(missing_docs, reason = "each field is the key of its name")]
 pub struct RawRule {
     pub name: Spanned<String>,
+    pub extends: Option<Spanned<String>>,
     pub paths: Option<Spanned<Vec<Spanned<String>>>>,
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
@@ -72,6 +83,7 @@ impl RawRule {
     pub fn new(name: Spanned<String>) -> Self {
         Self {
             name,
+            extends: None,
             paths: None,
             ignore: None,
             case_insensitive: None,
@@ -93,6 +105,98 @@ impl RawRule {
             misread: false,
         }
     }
+
+    /// This rule, with the values of `base` for the keys that it does not have. Variables come from both.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let base = base.clone();
+        Self {
+            name: self.name,
+            extends: self.extends.or(base.extends),
+            paths: self.paths.or(base.paths),
+            ignore: self.ignore.or(base.ignore),
+            case_insensitive: self.case_insensitive.or(base.case_insensitive),
+            on: self.on.or(base.on),
+            types: self.types.or(base.types),
+            pattern: self.pattern.or(base.pattern),
+            run: self.run.or(base.run),
+            per: self.per.or(base.per),
+            stdin: self.stdin.or(base.stdin),
+            on_busy: self.on_busy.or(base.on_busy),
+            signal: self.signal.or(base.signal),
+            debounce: self.debounce.or(base.debounce),
+            max_wait: self.max_wait.or(base.max_wait),
+            cwd: self.cwd.or(base.cwd),
+            env: env_over(self.env, base.env),
+            max_parallel: self.max_parallel.or(base.max_parallel),
+            on_start: self.on_start.or(base.on_start),
+            stop_timeout: self.stop_timeout.or(base.stop_timeout),
+            misread: self.misread || base.misread,
+        }
+    }
+}
+
+impl RawSettings {
+    fn over(self, base: Self) -> Self {
+        Self {
+            root: self.root.or(base.root),
+            ignore: self.ignore.or(base.ignore),
+            gitignore: self.gitignore.or(base.gitignore),
+            default_ignore: self.default_ignore.or(base.default_ignore),
+            case_insensitive: self.case_insensitive.or(base.case_insensitive),
+            shell: self.shell.or(base.shell),
+            debounce: self.debounce.or(base.debounce),
+            max_wait: self.max_wait.or(base.max_wait),
+            jobs: self.jobs.or(base.jobs),
+        }
+    }
+}
+
+impl Raw {
+    /// The same with what the profile of that name overrules, if there is one.
+    #[must_use]
+    pub fn with_profile(mut self, name: &str) -> Self {
+        let Some(chosen) = self.profiles.iter().position(|(known, _)| known.value == name) else {
+            return self;
+        };
+        let (_, profile) = self.profiles.swap_remove(chosen);
+        profile.over(self)
+    }
+
+    /// All of it, with the values of `base` for what it does not have. The rules and templates of `base` keep
+    /// their order, and new ones come after them.
+    #[must_use]
+    pub fn over(self, base: Self) -> Self {
+        Self {
+            settings: self.settings.over(base.settings),
+            env: env_over(self.env, base.env),
+            rules: rules_over(self.rules, base.rules),
+            templates: rules_over(self.templates, base.templates),
+            profiles: base.profiles.into_iter().chain(self.profiles).collect(),
+            include: base.include.into_iter().chain(self.include).collect(),
+            broken: self.broken || base.broken,
+        }
+    }
+}
+
+fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {
+    let mut own: IndexMap<_, _> = own.into_iter().map(|rule| (rule.name.value.clone(), rule)).collect();
+    let mut all = Vec::new();
+    for rule in base {
+        match own.shift_remove(&rule.name.value) {
+            Some(above) => all.push(above.over(&rule)),
+            None => all.push(rule),
+        }
+    }
+    all.extend(own.into_values());
+    all
+}
+
+fn env_over(own: Env, base: Env) -> Env {
+    let overruled = |(name, _): &(Spanned<String>, _)| own.iter().any(|(known, _)| known.value == name.value);
+    let mut all: Env = base.into_iter().filter(|variable| !overruled(variable)).collect();
+    all.extend(own);
+    all
 }
 
 impl Spanned<Vec<Spanned<String>>> {

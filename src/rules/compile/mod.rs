@@ -1,6 +1,7 @@
 //! From what was typed to rules: every string parsed, every default filled in, every mistake kept.
 
 mod command;
+mod extend;
 mod rule;
 mod value;
 mod warn;
@@ -54,6 +55,11 @@ pub(crate) fn compile(
     let mut compiler = Compiler::new(diagnostics, around, raw.broken);
     compiler.settings(&raw.settings, around);
     compiler.env = compiler.variables(&raw.env);
+    if let Some(include) = raw.include.first() {
+        let help = "name the file itself on the command line, or put its rules here";
+        compiler.error(&include.place, "there is no file here that could include another", help);
+    }
+    let raw = &Raw { rules: compiler.extended(raw), ..raw.clone() };
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
     if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
