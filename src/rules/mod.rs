@@ -11,6 +11,7 @@ mod braces;
 mod class;
 mod compile;
 mod duration;
+mod effective;
 mod error;
 mod explain;
 mod files;
@@ -59,6 +60,8 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    /// What they were made from, templates worked in.
+    raw: Raw,
 }
 
 /// The settings that concern more than matching.

@@ -10,9 +10,9 @@ use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned
 use super::raw::{Raw, RawCommand, RawRule};
 use super::suggest;
 
-const TOP_KEYS: [&str; 6] = ["include", "settings", "env", "templates", "rules", "profile"];
+const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", "rules", "profile"];
 
-const PROFILE_KEYS: [&str; 4] = ["settings", "env", "templates", "rules"];
+const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
 const SETTINGS_KEYS: [&str; 9] = [
     "root",
@@ -53,6 +53,7 @@ const DURATION_KEYS: [&str; 3] = ["debounce", "max_wait", "stop_timeout"];
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
 type Words = Vec<Spanned<String>>;
+type Variables = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// Adds a file to what was typed in the files before it.
 pub(crate) fn parse(file: SourceFile, raw: &mut Raw, diagnostics: &mut Diagnostics) {
@@ -135,7 +136,11 @@ impl Reader<'_> {
             "settings" => self.settings(key, value, raw),
             "env" => {
                 let env = self.env(key, value);
-                self.merge_env(env, raw);
+                self.merge(env, &mut raw.env);
+            }
+            "vars" => {
+                let vars = self.env(key, value);
+                self.merge(vars, &mut raw.vars);
             }
             "templates" => self.rules("template", key, value, &mut raw.templates),
             "rules" => self.rules("rule", key, value, &mut raw.rules),
@@ -233,7 +238,7 @@ impl Reader<'_> {
         Some(rule)
     }
 
-    fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Vec<(Spanned<String>, Spanned<String>)> {
+    fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {
         let mut env = Vec::new();
         for (name, value) in self.table(key, value) {
             if let Some(value) = self.string(name, value) {
@@ -243,13 +248,14 @@ impl Reader<'_> {
         env
     }
 
-    fn merge_env(&mut self, env: Vec<(Spanned<String>, Spanned<String>)>, raw: &mut Raw) {
-        for (name, value) in env {
-            let twin = raw.env.iter().find(|(known, _)| known.value == name.value);
+    /// Adds variables to those of the files before.
+    fn merge(&mut self, more: Variables, all: &mut Variables) {
+        for (name, value) in more {
+            let twin = all.iter().find(|(known, _)| known.value == name.value);
             if let Some(twin) = twin.map(|(known, _)| known.place.clone()) {
                 self.twice(&name.place, &quote(&name.value), &twin);
             }
-            raw.env.push((name, value));
+            all.push((name, value));
         }
     }
 

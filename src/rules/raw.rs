@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 
-use super::error::Spanned;
+use super::error::{Place, Spanned};
 
 type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
@@ -13,6 +13,8 @@ pub struct Raw {
     pub settings: RawSettings,
     /// `[env]`.
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `[vars]`.
+    pub vars: Vec<(Spanned<String>, Spanned<String>)>,
     /// `[rules.NAME]`, in the order of their files and lines.
     pub rules: Vec<RawRule>,
     /// `[templates.NAME]`: what rules may extend.
@@ -136,7 +138,51 @@ impl RawRule {
     }
 }
 
+impl RawRule {
+    /// Its keys but `env`, in the order in which one reads them, each with where its value is.
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 17] {
+        [
+            ("paths", place(self.paths.as_ref())),
+            ("ignore", place(self.ignore.as_ref())),
+            ("case_insensitive", place(self.case_insensitive.as_ref())),
+            ("on", place(self.on.as_ref())),
+            ("types", place(self.types.as_ref())),
+            ("match", place(self.pattern.as_ref())),
+            ("run", place(self.run.as_ref())),
+            ("per", place(self.per.as_ref())),
+            ("stdin", place(self.stdin.as_ref())),
+            ("on_busy", place(self.on_busy.as_ref())),
+            ("signal", place(self.signal.as_ref())),
+            ("debounce", place(self.debounce.as_ref())),
+            ("max_wait", place(self.max_wait.as_ref())),
+            ("cwd", place(self.cwd.as_ref())),
+            ("max_parallel", place(self.max_parallel.as_ref())),
+            ("on_start", place(self.on_start.as_ref())),
+            ("stop_timeout", place(self.stop_timeout.as_ref())),
+        ]
+    }
+}
+
+fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
+    typed.map(|typed| &typed.place)
+}
+
 impl RawSettings {
+    /// Its keys, each with where its value is.
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 9] {
+        [
+            ("root", place(self.root.as_ref())),
+            ("ignore", place(self.ignore.as_ref())),
+            ("gitignore", place(self.gitignore.as_ref())),
+            ("default_ignore", place(self.default_ignore.as_ref())),
+            ("case_insensitive", place(self.case_insensitive.as_ref())),
+            ("shell", place(self.shell.as_ref())),
+            ("debounce", place(self.debounce.as_ref())),
+            ("max_wait", place(self.max_wait.as_ref())),
+            ("jobs", place(self.jobs.as_ref())),
+        ]
+    }
+
     fn over(self, base: Self) -> Self {
         Self {
             root: self.root.or(base.root),
@@ -170,6 +216,7 @@ impl Raw {
         Self {
             settings: self.settings.over(base.settings),
             env: env_over(self.env, base.env),
+            vars: env_over(self.vars, base.vars),
             rules: rules_over(self.rules, base.rules),
             templates: rules_over(self.templates, base.templates),
             profiles: base.profiles.into_iter().chain(self.profiles).collect(),

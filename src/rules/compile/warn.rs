@@ -131,7 +131,9 @@ impl Compiler {
     fn empty_fields(&mut self, word: &Spanned<String>, raw: &RawRule, rule: &Rule) {
         let captures: Vec<_> =
             rule.pattern.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
-        let Ok(Template::Text(segments)) = Template::parse(&word.value, &captures) else { return };
+        let Ok(Template::Text(segments)) = Template::parse(&word.value, &captures, &self.vars) else {
+            return;
+        };
         let has = |fields: &[Field]| {
             segments.iter().any(|segment| matches!(segment, Segment::Field(field) if fields.contains(field)))
         };
