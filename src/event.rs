@@ -243,7 +243,8 @@ impl Event {
     /// way that leaves a file behind.
     #[must_use]
     pub fn is_one_of(&self, on: EventMask) -> bool {
-        let found = matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
+        let there = !self.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
+        let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
         on.intersects(if found { self.mask | EventMask::FOUND } else { self.mask })
     }
 }

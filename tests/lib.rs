@@ -6,12 +6,15 @@
     reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
 )]
 
+mod command_line;
 mod convergence;
 mod golden;
 mod ignored;
 mod layers;
 mod live;
 mod mistakes;
+mod output;
+mod processes;
 mod properties;
 mod readme;
 mod rules_files;

@@ -20,7 +20,6 @@ enum Act {
     File(u8),
     /// A path of its own changes below `e`.
     Event,
-    Overflow,
     Ready,
     /// A spawn that was asked for is answered.
     Answer {
@@ -123,7 +122,6 @@ impl World {
             Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
             Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
             Act::File(n) => self.change(format!("/w/f/{n}")),
-            Act::Overflow => self.step(Input::Rescan),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
             Act::Exit(which) => self.exit(which),
@@ -198,6 +196,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
+                Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
             }
         }
@@ -272,7 +271,6 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         4 => Just(Act::Batch),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
-        1 => Just(Act::Overflow),
         1 => Just(Act::Ready),
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),

@@ -5,10 +5,11 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tempfile::TempDir;
 
+use crate::support::proc::{settled_switches, switches};
 use crate::support::watching::{Seen, Watching};
 
 fn place() -> (TempDir, PathBuf) {
@@ -175,27 +176,6 @@ fn an_idle_watcher_does_not_wake_up() {
     // Idle time cannot be waited for by an event: this is how long nothing may happen.
     std::thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(switches(watching.pid()), before);
-}
-
-/// Voluntary context switches of every thread, once they have come to rest.
-fn settled_switches(pid: u32) -> BTreeMap<String, u64> {
-    loop {
-        let before = switches(pid);
-        std::thread::sleep(std::time::Duration::from_millis(300));
-        if switches(pid) == before {
-            return before;
-        }
-    }
-}
-
-fn switches(pid: u32) -> BTreeMap<String, u64> {
-    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
-    let count = |task: &Path| {
-        let status = fs::read_to_string(task.join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
-        line.unwrap().trim().parse().unwrap()
-    };
-    tasks.map(|task| (task.display().to_string(), count(&task))).collect()
 }
 
 #[test]

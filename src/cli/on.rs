@@ -16,7 +16,10 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     let raw = Raw { rules: vec![rule], ..Raw::default() };
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
         Ok(rules) => run::follow(rules, args.log),
-        Err(diagnostics) => refuse(&diagnostics),
+        Err(diagnostics) => {
+            refuse(&diagnostics);
+            Exit::Usage
+        }
     }
 }
 

@@ -78,10 +78,11 @@ impl View for Lines {
     }
 
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>) {
+        let mut text = words(notice);
         if matches!(notice, Notice::Ready { .. }) {
             notify::ready();
+            text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
-        let text = words(notice, self.rules);
         let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. });
         match (self.format, bad) {
             (LogFormat::Text, bad) => {
@@ -106,14 +107,10 @@ fn log(report: &Report) {
 }
 
 /// What the watcher says, with the way out where there is one.
-pub(super) fn words(notice: &Notice, rules: usize) -> String {
+pub(super) fn words(notice: &Notice) -> String {
     match notice {
         Notice::Ready { directories } => {
-            format!(
-                "ready, {} watched for {}",
-                count(*directories, "directory", "directories"),
-                count(rules, "rule", "rules")
-            )
+            format!("ready, {} watched", count(*directories, "directory", "directories"))
         }
         Notice::Overflow { times } => format!(
             "the kernel's event queue overflowed, {} so far; looking at everything again \

@@ -63,7 +63,7 @@ fn print(watcher: &Watcher, places: &Places, json: bool) -> io::Result<()> {
                 Message::Event(event) if json => print_json(&event, &mut stdout)?,
                 Message::Event(event) => print_line(&event, escaped, &mut stdout)?,
                 Message::Notice(notice) => {
-                    writeln!(io::stderr(), "tripline: {}", words(&notice, 0))?;
+                    writeln!(io::stderr(), "tripline: {}", words(&notice))?;
                     if matches!(notice, Notice::Failed { .. }) {
                         return Ok(());
                     }

@@ -37,7 +37,7 @@ impl Change {
 /// The changes that one run answers.
 ///
 /// It is bounded by the number of distinct paths: however often a path changes, it is one entry. A batch
-/// that nothing but the start or an overflow made has no path at all.
+/// that nothing but the start made has no path at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
@@ -46,8 +46,8 @@ pub(crate) struct Batch {
 
 impl Batch {
     /// A run that no path caused.
-    pub(crate) fn without_path(trigger: Trigger) -> Self {
-        Self { trigger, changes: IndexMap::new() }
+    pub(crate) fn at_start() -> Self {
+        Self { trigger: Trigger::Start, changes: IndexMap::new() }
     }
 
     /// How its first event became known.
@@ -174,7 +174,7 @@ mod tests {
     }
 
     fn batch(paths: &[&str]) -> Batch {
-        let mut batch = Batch::without_path(Trigger::Scan);
+        let mut batch = Batch::at_start();
         for path in paths {
             batch.merge(event(path, EventMask::CREATE).into());
         }
@@ -190,7 +190,7 @@ mod tests {
         let mut first = batch(&["b", "a"]);
         first.merge(batch(&["c", "b"]));
         assert_eq!(paths(&first), [b"b", b"a", b"c"]);
-        assert_eq!(first.trigger(), Trigger::Scan);
+        assert_eq!(first.trigger(), Trigger::Start);
     }
 
     #[test]
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_batch_without_a_path_is_one_change() {
-        let mut queue = Queue::from(Batch::without_path(Trigger::Start));
+        let mut queue = Queue::from(Batch::at_start());
         assert_eq!(queue.changes(), 1);
         queue.append(batch(&["a"]).into(), Per::Batch);
         assert_eq!(queue.changes(), 1);

@@ -21,9 +21,6 @@ use crate::time::MonoTime;
 pub enum Input {
     /// Something happened to a path.
     Event(Event),
-    /// The kernel's queue overflowed. Changes are found again by looking, deletions are not: every rule with
-    /// `per = "batch"` that asks for them gets a run.
-    Rescan,
     /// Every initial watch is in place: rules with `on_start` run.
     Ready,
     /// [`Core::deadline`] has passed.
@@ -70,6 +67,11 @@ pub enum Effect {
         run: RunId,
         /// The signal's number.
         signal: i32,
+    },
+    /// Have the watcher look through a directory again: other things below it may be ignored now.
+    LookAgain {
+        /// Its path.
+        dir: Vec<u8>,
     },
     /// Tell the user.
     Report(Report),

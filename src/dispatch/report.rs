@@ -54,11 +54,8 @@ impl Cause {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some((path, mask)) = &self.first else {
-            return f.write_str(match self.trigger {
-                Trigger::Start => "at start",
-                Trigger::Overflow => "after overflow",
-                Trigger::Event | Trigger::Scan => "on event",
-            });
+            // Nothing else starts a run without a path.
+            return f.write_str("at start");
         };
         write!(f, "{}", Escaped(path))?;
         if mask.names().next().is_some() {

@@ -9,7 +9,7 @@ use super::job::RunId;
 use super::lane::{Context, Key, Lane};
 use super::report::{Report, Status};
 use super::schedule;
-use crate::event::{Event, EventMask, Trigger};
+use crate::event::Event;
 use crate::rules::{Match, Per, RuleId};
 use crate::time::MonoTime;
 
@@ -25,7 +25,6 @@ impl Turn<'_> {
     pub(super) fn take(&mut self, input: Input) {
         match input {
             Input::Event(event) => self.event(&event),
-            Input::Rescan => self.rescan(),
             Input::Ready => self.ready(),
             Input::Due => {}
             Input::Spawned { run } => self.spawned(run),
@@ -68,7 +67,8 @@ impl Turn<'_> {
         if self.core.phase != Phase::Live {
             return;
         }
-        self.core.rules.note(event);
+        let again = self.core.rules.note(event).map(|dir| Effect::LookAgain { dir: dir.to_vec() });
+        self.effects.extend(again);
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {
@@ -79,27 +79,14 @@ impl Turn<'_> {
         self.core.matches = matches;
     }
 
-    fn rescan(&mut self) {
-        let lost = EventMask::CHANGE | EventMask::DELETE | EventMask::MOVED_FROM;
-        let rules = Arc::clone(&self.core.rules);
-        for (i, rule) in rules.rules.iter().enumerate() {
-            if rule.per == Per::Batch && rule.on.intersects(lost) {
-                self.without_path(RuleId(i), schedule::Input::Match, Trigger::Overflow);
-            }
-        }
-    }
-
     fn ready(&mut self) {
+        if self.core.phase != Phase::Live {
+            return;
+        }
         let rules = Arc::clone(&self.core.rules);
         for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start) {
-            self.without_path(RuleId(i), schedule::Input::Quiet, Trigger::Start);
-        }
-    }
-
-    fn without_path(&mut self, rule: RuleId, input: schedule::Input, trigger: Trigger) {
-        if self.core.phase == Phase::Live {
-            let lane = self.core.lanes.open(Key { rule, path: None });
-            self.apply(lane, input, Batch::without_path(trigger).into());
+            let lane = self.core.lanes.open(Key { rule: RuleId(i), path: None });
+            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
         }
     }
 

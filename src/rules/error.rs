@@ -181,6 +181,11 @@ impl Diagnostics {
         self.sources.get(number).map(|source| &source.file)
     }
 
+    /// What messages call the sources, in order.
+    pub(crate) fn source_names(&self) -> Vec<&str> {
+        self.sources.iter().map(|source| source.file.name.as_str()).collect()
+    }
+
     /// How many there are of that severity.
     #[must_use]
     pub fn count(&self, severity: Severity) -> usize {

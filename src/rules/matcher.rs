@@ -24,15 +24,14 @@ impl Rules {
     }
 
     /// Takes in what the event means for the rules themselves: an ignore file that has changed counts from
-    /// now on. That it was only read is nothing new, and reading it is what we do.
-    pub fn note(&self, event: &Event) {
+    /// now on. That it was only read is nothing new, and reading it is what we do. Answers the directories
+    /// below which other things may be ignored now.
+    pub fn note<'e>(&self, event: &'e Event) -> impl Iterator<Item = &'e [u8]> {
         let changes =
             EventMask::CHANGE | EventMask::MODIFY | EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
-        if event.mask.intersects(changes) {
-            for path in [Some(&event.path), event.from.as_ref()].into_iter().flatten() {
-                self.plan.refresh(path);
-            }
-        }
+        let paths = [Some(&event.path), event.from.as_ref()].into_iter().flatten();
+        let changed = event.mask.intersects(changes);
+        paths.filter(move |_| changed).filter_map(|path| self.plan.refresh(path))
     }
 
     /// The rules that match this path of the event, as far as `asks` for it.

@@ -191,7 +191,7 @@ fn a_mistake_comes_with_a_way_out() {
 
 #[test]
 fn what_is_missing_is_asked_for() {
-    assert_eq!(mistakes(""), ["there is no rule"]);
+    assert_eq!(mistakes(""), ["there is no rule in t"]);
     assert_eq!(mistakes("[rules.r]"), ["1:8 the rule `r` has no `paths`", "1:8 the rule `r` has no `run`"]);
 }
 

@@ -35,7 +35,9 @@ impl<K: Kernel> Observer<K> {
                 Route::Left => {}
             }
         }
-        self.state.tree.purge();
+        for dead in self.state.tree.purge() {
+            self.state.kept.release_all(dead);
+        }
     }
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.
@@ -44,9 +46,9 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
-            self.state.tree.release(incident.wd, &incident.name);
+            self.state.kept.release(incident.wd, &incident.name);
         } else if event.subject != Subject::Gone && self.scope.keeps(&event.path) {
-            self.state.tree.keep(incident.wd, &incident.name);
+            self.state.kept.keep(incident.wd, &incident.name);
         }
     }
 

@@ -26,6 +26,8 @@ struct Queue {
     messages: Vec<Message>,
     /// The watcher waits for room.
     starved: bool,
+    /// Directories to look through again.
+    asked: Vec<Vec<u8>>,
     closed: bool,
 }
 
@@ -35,7 +37,7 @@ pub(super) struct Handoff {
     queue: Mutex<Queue>,
     /// Set for the dispatcher: there are messages.
     filled: Wake,
-    /// Set for the watcher: there is room again, or it is to end.
+    /// Set for the watcher: there is room again, it is asked something, or it is to end.
     drained: Wake,
 }
 
@@ -84,10 +86,16 @@ impl Handoff {
         self.drained.set();
     }
 
-    /// Acknowledges [`drained`](Self::drained); answers whether the watcher is to go on.
-    pub(super) fn is_open(&self) -> bool {
+    pub(super) fn ask(&self, dir: Vec<u8>) {
+        self.lock().asked.push(dir);
+        self.drained.set();
+    }
+
+    /// Acknowledges [`drained`](Self::drained); answers what the watcher is asked, none if it is to end.
+    pub(super) fn asked(&self) -> Option<Vec<Vec<u8>>> {
         self.drained.clear();
-        !self.lock().closed
+        let mut queue = self.lock();
+        if queue.closed { None } else { Some(std::mem::take(&mut queue.asked)) }
     }
 
     pub(super) fn filled(&self) -> BorrowedFd<'_> {
@@ -114,8 +122,9 @@ mod tests {
         assert!(!handoff.has_room());
         assert_eq!(handoff.take().len(), CAPACITY);
         assert!(handoff.has_room());
-        assert!(handoff.is_open());
+        handoff.ask(b"/w".to_vec());
+        assert_eq!(handoff.asked(), Some(vec![b"/w".to_vec()]));
         handoff.close();
-        assert!(!handoff.is_open());
+        assert_eq!(handoff.asked(), None);
     }
 }

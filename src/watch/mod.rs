@@ -14,7 +14,9 @@
 mod decode;
 mod flush;
 mod handoff;
+mod kept;
 mod kernel;
+mod look;
 mod observer;
 mod pair;
 mod pending;

@@ -98,6 +98,20 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
+    /// Looks through a directory again, because the scope's answers below it have changed. What is there is
+    /// no news.
+    pub(super) fn look_again(&mut self, dir: &[u8]) {
+        for (root, Root { path, .. }) in self.roots.iter().enumerate() {
+            let node = match dir.strip_prefix(path.as_slice()) {
+                Some(relative) => self.state.tree.find(root, relative),
+                // It lies above: everything below the root may be concerned.
+                None if path.starts_with(dir) => self.state.tree.root(root),
+                None => None,
+            };
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial)));
+        }
+    }
+
     /// Reads, looks, and appends the events that are ready to `out`. With `room` false nothing is
     /// appended and pending events go on merging.
     ///
@@ -206,7 +220,7 @@ impl<K: Kernel> Observer<K> {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
                 && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
             {
-                self.state.tree.keep(wd, &name);
+                self.state.kept.keep(wd, &name);
             }
         }
     }
@@ -234,7 +248,7 @@ impl<K: Kernel> Observer<K> {
         for wd in self.state.tree.subtree(top) {
             let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
             let path = self.absolute(root, &relative);
-            let files = self.state.tree.kept(wd).map(|name| ended(join(&path, name), Subject::Gone));
+            let files = self.state.kept.of(wd).map(|name| ended(join(&path, name), Subject::Gone));
             self.ended.extend(files);
             if wd == top {
                 self.ended.push(ended(path, Subject::Dir));
@@ -247,6 +261,7 @@ impl<K: Kernel> Observer<K> {
         tracing::trace!(wd = wd.0, "a directory has left the tree");
         for gone in self.state.tree.remove_subtree(wd) {
             self.retries.remove(&gone);
+            self.state.kept.release_all(gone);
             if !self.spine.contains_key(&gone) {
                 self.kernel.unwatch(gone);
             }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::decode::RawEvent;
+use super::kept::Kept;
 use super::pair::Pairs;
 use super::pending::{Incident, Pending};
 use super::settle::Settle;
@@ -49,6 +50,7 @@ pub(super) struct State {
     pub(super) tree: Tree,
     pub(super) pending: Pending,
     pub(super) settle: Settle,
+    pub(super) kept: Kept,
     /// Names of directories that could not be watched for lack of permission.
     pub(super) denied: HashSet<(Wd, Name)>,
     /// Whether the kernel has dropped events since the tree was last known to be right.
@@ -74,6 +76,7 @@ impl State {
             tree: Tree::default(),
             pending: Pending::default(),
             settle: Settle::default(),
+            kept: Kept::default(),
             denied: HashSet::new(),
             lost: false,
             interest,

@@ -3,7 +3,7 @@
 //! The watch descriptor is a node's identity. A path is worked out from today's parents when it is
 //! asked for, so the rename of a directory is one edit, whatever is below it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::event::EventMask;
@@ -40,8 +40,6 @@ struct Node {
     place: Place,
     standing: Standing,
     children: HashMap<Name, Wd>,
-    /// Names of files whose end must be reported even if the kernel drops the event.
-    kept: HashSet<Box<[u8]>>,
     /// Events that are asked of the kernel beyond the watcher's own mask.
     extra: EventMask,
 }
@@ -97,6 +95,12 @@ impl Tree {
         self.nodes.get(&parent)?.children.get(name).copied()
     }
 
+    /// The node at a path below a root.
+    pub(super) fn find(&self, root: RootId, relative: &[u8]) -> Option<Wd> {
+        let names = relative.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
+        names.fold(self.root(root), |at, name| self.child(at?, name))
+    }
+
     pub(super) fn children(&self, parent: Wd) -> Vec<(Name, Wd)> {
         self.nodes.get(&parent).map_or_else(Vec::new, |node| {
             node.children.iter().map(|(name, &wd)| (Arc::clone(name), wd)).collect()
@@ -134,7 +138,6 @@ impl Tree {
             place: place.clone(),
             standing: Standing::Attached,
             children: HashMap::new(),
-            kept: HashSet::new(),
             extra: EventMask::default(),
         });
         (node.place, node.standing) = (place, Standing::Attached);
@@ -174,28 +177,6 @@ impl Tree {
         }
     }
 
-    /// Remembers the name of a file.
-    pub(super) fn keep(&mut self, wd: Wd, name: &[u8]) {
-        if let Some(node) = self.nodes.get_mut(&wd)
-            && !node.kept.contains(name)
-        {
-            node.kept.insert(name.into());
-        }
-    }
-
-    /// Forgets the name of a file.
-    pub(super) fn release(&mut self, wd: Wd, name: &[u8]) {
-        if let Some(node) = self.nodes.get_mut(&wd) {
-            node.kept.remove(name);
-        }
-    }
-
-    /// Forgets the names of files that are not among those `there`, and answers them.
-    pub(super) fn release_missing(&mut self, wd: Wd, there: &HashSet<&[u8]>) -> Vec<Name> {
-        let Some(node) = self.nodes.get_mut(&wd) else { return Vec::new() };
-        node.kept.extract_if(|name| !there.contains(&**name)).map(Name::from).collect()
-    }
-
     /// A node and everything below it, parents first.
     pub(super) fn subtree(&self, wd: Wd) -> Vec<Wd> {
         let mut all = vec![wd];
@@ -207,11 +188,6 @@ impl Tree {
             next += 1;
         }
         all
-    }
-
-    /// The names of files remembered in a node.
-    pub(super) fn kept(&self, wd: Wd) -> impl Iterator<Item = &[u8]> {
-        self.nodes.get(&wd).into_iter().flat_map(|node| node.kept.iter().map(|name| &**name))
     }
 
     /// Takes a node from its place; what is below stays below it.
@@ -247,11 +223,12 @@ impl Tree {
         }
     }
 
-    /// Forgets the dead.
-    pub(super) fn purge(&mut self) {
-        for wd in self.dead.drain(..) {
-            self.nodes.remove(&wd);
+    /// Forgets the dead, and answers them.
+    pub(super) fn purge(&mut self) -> Vec<Wd> {
+        for wd in &self.dead {
+            self.nodes.remove(wd);
         }
+        std::mem::take(&mut self.dead)
     }
 
     /// Forgets a node and everything below it, and answers all their watches.

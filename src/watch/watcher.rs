@@ -67,6 +67,12 @@ impl Watcher {
         Ok(Self { handoff })
     }
 
+    /// Has the watcher look through a directory again, because the scope's answers below it have changed.
+    /// What is there already is no event.
+    pub fn look_again(&self, dir: Vec<u8>) {
+        self.handoff.ask(dir);
+    }
+
     /// Takes every message there is, in order.
     #[must_use]
     pub fn take(&self) -> Vec<Message> {
@@ -103,7 +109,8 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     let clock = Clock::start();
     let (mut events, mut ready) = (Vec::new(), Vec::new());
     observer.start(clock.now());
-    while handoff.is_open() {
+    while let Some(asked) = handoff.asked() {
+        asked.iter().for_each(|dir| observer.look_again(dir));
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
         let failed = match next {

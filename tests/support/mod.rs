@@ -1,8 +1,10 @@
 //! The harness of the `.trip` files: what they say, how they are carried out, how the outcome is compared.
 
+pub(crate) mod command;
 pub(crate) mod diff;
 pub(crate) mod live;
 pub(crate) mod place;
+pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod simulate;
 pub(crate) mod trip;

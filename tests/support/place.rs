@@ -34,9 +34,9 @@ impl Place {
         }
     }
 
-    /// A line of output in the script's names.
+    /// A line of output in the script's names, without blanks around it, as the script writes it.
     pub(crate) fn shown(&self, line: &str) -> String {
-        line.replace(&self.directory.path().display().to_string(), "")
+        line.trim().replace(&self.directory.path().display().to_string(), "")
     }
 
     /// Does what a verb says.
@@ -78,6 +78,7 @@ impl Place {
             FileOp::Symlink => symlink(self.path(b"/target"), path),
             FileOp::Attrib => fs::set_permissions(path, Permissions::from_mode(0o600)),
             FileOp::Read => fs::read(path).map(drop),
+            FileOp::Unseen => Err(io::Error::other("the real kernel is not told when to drop events")),
         }
     }
 

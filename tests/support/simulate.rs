@@ -108,7 +108,6 @@ impl<'a> World<'a> {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) => return Err("there is no shell here".to_owned()),
-            Verb::Overflow => self.feed(Input::Rescan),
             Verb::Ready => self.feed(Input::Ready),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
@@ -153,10 +152,26 @@ impl<'a> World<'a> {
                     self.happen(path, subject, mask);
                 }
             }
+            (FileOp::Unseen, known) => self.unseen(path, known),
             (_, Some(_)) => return Err(format!("{} exists", Escaped(path))),
             (_, None) => return Err(format!("{} does not exist", Escaped(path))),
         }
         Ok(())
+    }
+
+    fn unseen(&mut self, path: &[u8], known: Option<Subject>) {
+        let found = match known {
+            Some(subject) => {
+                self.files.remove(path);
+                let (subject, isdir) = gone(subject);
+                event(path, subject, EventMask::DELETE | EventMask::CHANGE | isdir)
+            }
+            None => {
+                self.files.insert(path.to_vec(), Subject::File);
+                event(path, Subject::File, EventMask::CHANGE)
+            }
+        };
+        self.event(Event { trigger: Trigger::Overflow, ..found });
     }
 
     fn make(&mut self, path: &[u8], subject: Subject, mask: EventMask) {
@@ -258,6 +273,7 @@ impl<'a> World<'a> {
                     Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
+                    Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
                     Effect::Exit => self.say("exit".to_owned()),
                 }
             }

@@ -14,8 +14,6 @@ pub(crate) enum Verb {
     Rename(Name, Name),
     /// A command line for the shell, carried out to its end.
     Sh(String),
-    /// The kernel's queue overflows.
-    Overflow,
     /// The oldest run of a rule ends, its leader like this.
     Exit { rule: String, how: How },
     /// The leader of a run exits; others of its process group live on.
@@ -57,6 +55,8 @@ pub(crate) enum FileOp {
     Close,
     /// Opened for reading, read, closed.
     Read,
+    /// Made, or removed if it was there, while the kernel dropped events: looking finds out.
+    Unseen,
 }
 
 /// How a process ends.
@@ -78,7 +78,6 @@ impl Verb {
         let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
         let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Ok(match words.as_slice() {
-            [b"overflow"] => Self::Overflow,
             [b"ready"] => Self::Ready,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,
@@ -106,6 +105,7 @@ fn file_op(word: &[u8]) -> Option<FileOp> {
         b"write" => FileOp::Write,
         b"create" => FileOp::Create,
         b"mkdir" => FileOp::Mkdir,
+        b"unseen" => FileOp::Unseen,
         b"rm" => FileOp::Rm,
         b"rmdir" => FileOp::Rmdir,
         b"link" => FileOp::Link,

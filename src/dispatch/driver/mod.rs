@@ -156,6 +156,7 @@ impl Driver<'_> {
         match effect {
             Effect::Spawn(job) => return Some(self.spawn(&job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::LookAgain { dir } => self.watcher.look_again(dir),
             Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
             Effect::Exit => self.over = true,
         }

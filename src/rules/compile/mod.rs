@@ -70,7 +70,8 @@ pub(crate) fn compile(
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
     if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
-        compiler.diagnostics.push(Diagnostic::general("there is no rule").help(help));
+        let message = format!("there is no rule in {}", compiler.diagnostics.source_names().join(", "));
+        compiler.diagnostics.push(Diagnostic::general(message).help(help));
     }
     if compiler.diagnostics.has_errors() {
         return Err(compiler.diagnostics);

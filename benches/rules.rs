@@ -1,6 +1,6 @@
 //! What many rules cost: how long they take to load, and what each event and each directory takes then.
 //!
-//!     cargo run --release --example scale
+//!     cargo bench
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,11 +15,10 @@ use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 /// Calls for each number: long enough for a clock of microseconds.
 const ROUNDS: u32 = 100_000;
 
-/// A shape of globs, and the glob of rule `n`.
-type Kind = (&'static str, fn(usize) -> String);
+type Glob = fn(usize) -> String;
 
-/// What the globs of many rules may have in common.
-const KINDS: [Kind; 5] = [
+/// The globs of rule `n`, by what many rules may have in common.
+const KINDS: [(&str, Glob); 5] = [
     ("src/mN/**/*.rs", |n| format!("src/m{n}/**/*.rs")),
     ("src/**/mN/*.rs", |n| format!("src/**/m{n}/*.rs")),
     ("**/*.eN", |n| format!("**/*.e{n}")),

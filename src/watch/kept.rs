@@ -1,0 +1,67 @@
+//! Names of files whose end must be reported even if the kernel drops the event. Pure.
+//!
+//! A name takes its own length and some 40 bytes; only names whose end a rule asks for are here.
+
+use std::collections::{HashMap, HashSet};
+
+use super::tree::Name;
+use crate::sys::Wd;
+
+/// The names, by directory.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    names: HashMap<Wd, HashSet<Box<[u8]>>>,
+}
+
+impl Kept {
+    /// Remembers a name.
+    pub(super) fn keep(&mut self, wd: Wd, name: &[u8]) {
+        let names = self.names.entry(wd).or_default();
+        if !names.contains(name) {
+            names.insert(name.into());
+        }
+    }
+
+    /// Forgets a name.
+    pub(super) fn release(&mut self, wd: Wd, name: &[u8]) {
+        if let Some(names) = self.names.get_mut(&wd) {
+            names.remove(name);
+        }
+    }
+
+    /// Forgets the names that are not among those `there`, and answers them.
+    pub(super) fn release_missing(&mut self, wd: Wd, there: &HashSet<&[u8]>) -> Vec<Name> {
+        let Some(names) = self.names.get_mut(&wd) else { return Vec::new() };
+        names.extract_if(|name| !there.contains(&**name)).map(Name::from).collect()
+    }
+
+    /// Forgets a directory.
+    pub(super) fn release_all(&mut self, wd: Wd) {
+        self.names.remove(&wd);
+    }
+
+    /// The names in a directory.
+    pub(super) fn of(&self, wd: Wd) -> impl Iterator<Item = &[u8]> {
+        self.names.get(&wd).into_iter().flatten().map(|name| &**name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_answered_once() {
+        let mut kept = Kept::default();
+        for name in [b"a", b"b", b"c"] {
+            kept.keep(Wd(1), name);
+        }
+        kept.release(Wd(1), b"c");
+        let there = HashSet::from([&b"a"[..]]);
+        assert_eq!(kept.release_missing(Wd(1), &there), [Name::from(&b"b"[..])]);
+        assert!(kept.release_missing(Wd(1), &there).is_empty());
+        assert_eq!(kept.of(Wd(1)).collect::<Vec<_>>(), [b"a"]);
+        kept.release_all(Wd(1));
+        assert_eq!(kept.of(Wd(1)).count(), 0);
+    }
+}

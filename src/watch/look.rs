@@ -1,0 +1,150 @@
+//! Looking: which directory is a name now? `inotify_add_watch` is the judge.
+
+use std::io;
+use std::sync::Arc;
+
+use super::Notice;
+use super::kernel::Kernel;
+use super::observer::{Observer, join};
+use super::scan::{Frame, Purpose};
+use super::tree::{Name, Place, Route};
+use crate::event::{EventMask, Subject, Trigger};
+use crate::sys::Wd;
+use crate::time::MonoTime;
+
+/// The directory whose entries are looked at, open.
+pub(super) struct Looking<'a, D> {
+    pub(super) parent: Wd,
+    pub(super) dir: &'a D,
+    pub(super) path: &'a [u8],
+    pub(super) purpose: Purpose,
+    pub(super) deep: bool,
+}
+
+impl<K: Kernel> Observer<K> {
+    /// Opens a node's directory and proves that it is the inode its watch is on. None if the tree is
+    /// stale there, which an event on its way will mend.
+    pub(super) fn open_verified(&self, wd: Wd) -> Option<(K::Dir, Vec<u8>)> {
+        let Route::Path(root, relative) = self.state.tree.route(wd) else { return None };
+        let path = self.absolute(root, &relative);
+        let dir = self.kernel.open(&path).ok()?;
+        let found = self.kernel.watch_dir(&dir, self.state.mask() | self.state.tree.extra(wd)).ok()?;
+        if found == wd {
+            return Some((dir, path));
+        }
+        if !self.state.tree.contains(found) && !self.spine.contains_key(&found) {
+            self.kernel.unwatch(found);
+        }
+        None
+    }
+
+    /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
+    pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
+        match self.open_verified(parent) {
+            Some((dir, path)) => {
+                let purpose = self.purpose_of_events();
+                let looking = Looking { parent, dir: &dir, path: &path, purpose, deep };
+                self.look_in(&looking, name, now);
+            }
+            None => self.retry_later(parent, self.purpose_of_events(), now),
+        }
+    }
+
+    /// While the tree is being looked at again after a loss, what an event leads to may be more than the
+    /// event tells.
+    pub(super) fn purpose_of_events(&self) -> Purpose {
+        if self.resyncing { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
+    }
+
+    /// Asks which directory a name in an open one is; answers whether that could be told.
+    pub(super) fn look_in(&mut self, at: &Looking<'_, K::Dir>, name: &Name, now: MonoTime) -> bool {
+        let known = self.state.tree.child(at.parent, name);
+        let path = join(at.path, name);
+        if !self.scope.wants(&path) {
+            if let Some(known) = known {
+                self.drop_subtree(known);
+            }
+            return true;
+        }
+        let opened = self.kernel.open_below(at.dir, name);
+        let watched = opened.and_then(|dir| Ok((self.kernel.watch_dir(&dir, self.state.mask())?, dir)));
+        match watched {
+            Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
+            Err(error) => self.look_failed(at, name, path, &error, now),
+        }
+    }
+
+    /// Hangs the directory that a name turned out to be where it belongs.
+    fn place(
+        &mut self,
+        at: &Looking<'_, K::Dir>,
+        name: &Name,
+        (wd, dir): (Wd, K::Dir),
+        now: MonoTime,
+    ) -> bool {
+        self.state.denied.remove(&(at.parent, Arc::clone(name)));
+        tracing::trace!(wd = wd.0, parent = at.parent.0, name = %name.escape_ascii(), "found a directory");
+        let known = self.state.tree.child(at.parent, name);
+        if known == Some(wd) {
+            if at.deep {
+                self.push(Frame::new(wd, at.purpose, true, Some(dir)));
+            }
+            return true;
+        }
+        if let Some(known) = known {
+            self.orphan(known, at.purpose, now);
+        }
+        let before = self.state.tree.place(wd).cloned();
+        if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+            if at.purpose.follows_loss() {
+                self.report_move(before, at.parent, name);
+            }
+            self.push(Frame::new(wd, at.purpose.for_new(), true, Some(dir)));
+            return true;
+        }
+        self.retry_later(at.parent, at.purpose, now);
+        false
+    }
+
+    /// After a loss: notes that a directory is where it was not before, and not where it was.
+    fn report_move(&mut self, before: Option<Place>, parent: Wd, name: &Name) {
+        let mask = EventMask::CHANGE | EventMask::ISDIR;
+        if let Some(Place::Below(parent, name)) = before {
+            self.note_found(parent, name, mask | EventMask::MOVED_FROM, Subject::Dir, Trigger::Overflow);
+        }
+        self.note_found(parent, Arc::clone(name), mask, Subject::Dir, Trigger::Overflow);
+    }
+
+    fn look_failed(
+        &mut self,
+        at: &Looking<'_, K::Dir>,
+        name: &Name,
+        path: Vec<u8>,
+        error: &io::Error,
+        now: MonoTime,
+    ) -> bool {
+        match error.raw_os_error() {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
+                if let Some(known) = self.state.tree.child(at.parent, name) {
+                    self.orphan(known, at.purpose, now);
+                }
+                return true;
+            }
+            Some(libc::EACCES | libc::EPERM) => {
+                self.deny(at.parent, name, path);
+                let extra = EventMask::ATTRIB;
+                self.state.tree.set_extra(at.parent, extra);
+                let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
+                return true;
+            }
+            Some(libc::ENOSPC) => {
+                if !std::mem::replace(&mut self.limit_reported, true) {
+                    self.notices.push(Notice::WatchLimit { used: self.state.tree.len() });
+                }
+                self.retry_later(at.parent, Purpose::Arrived(Trigger::Overflow), now);
+            }
+            _ => self.retry_later(at.parent, at.purpose, now),
+        }
+        false
+    }
+}

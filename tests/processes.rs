@@ -1,0 +1,181 @@
+//! What holds of the processes: what a command is given, what is left behind, how all of it ends (P7).
+
+use std::fs;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::path::Path;
+
+use rustix::process::Signal;
+use tempfile::{TempDir, tempdir};
+
+use crate::support::proc::{child, children, descriptors, settled_switches, status, switches};
+use crate::support::running::{Running, tripline};
+use crate::support::watching::LIMIT;
+
+/// Rules in a fresh directory, and tripline ready there.
+fn start(rules: &str) -> (TempDir, Running) {
+    let directory = tempdir().unwrap();
+    let running = Running::with_rules(directory.path(), rules);
+    running.until_ready();
+    (directory, running)
+}
+
+fn save(directory: &TempDir, name: &str) {
+    fs::write(directory.path().join(name), "content\n").unwrap();
+}
+
+fn all<const N: usize>(lines: [&str; N]) -> Vec<String> {
+    lines.map(str::to_owned).to_vec()
+}
+
+/// A second rule, so that output goes through tripline.
+const OTHER: &str = "[rules.other]\npaths = [\"other\"]\nrun = [\"true\"]\n";
+
+#[test]
+fn a_thousand_runs_leave_no_zombie_and_no_open_descriptor() {
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"event\"\non = [\"create\"]\nstdin = \"lines\"\n\
+                run = [\"sh\", \"-c\", \"true & echo x\"]\n";
+    let (directory, running) = start(&format!("{rule}{OTHER}"));
+    let before = descriptors(running.pid());
+    for n in 0..1000 {
+        save(&directory, &format!("{n}.x"));
+    }
+    for n in 0..1000 {
+        let name = format!("r: {n}.x (create)");
+        let lines = running.until(|line| line == "r: ok");
+        assert_eq!(lines, [name.as_str(), "r | x", "r: ok"]);
+    }
+    assert_eq!(descriptors(running.pid()), before);
+    assert_eq!(children(running.pid()), []);
+    assert_eq!(running.stop(), all([]));
+}
+
+#[test]
+fn a_command_is_given_three_descriptors_and_no_other() {
+    let rule = "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\n";
+    for (rules, stdin) in [
+        (rule.to_owned(), "/dev/null"),
+        (format!("{rule}{OTHER}"), "/dev/null"),
+        (format!("{rule}stdin = \"nul\"\n"), "/memfd:tripline (deleted)"),
+    ] {
+        let directory = tempdir().unwrap();
+        fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+        let running = Running::start(tainted().current_dir(directory.path()));
+        running.until_ready();
+        assert!(descriptors(running.pid()).contains_key(&9));
+        save(&directory, "a");
+        let sleep = child(running.pid(), "sleep");
+        let open = descriptors(sleep.pid);
+        assert_eq!(open.keys().collect::<Vec<_>>(), [&0, &1, &2]);
+        assert_eq!(open[&0], Path::new(stdin));
+        assert_eq!(sleep.group, sleep.pid, "it leads a process group of its own");
+        running.stop();
+    }
+}
+
+/// Signals 32 and 33: glibc keeps them for its threads, and its posix_spawn(3) ignores them in a child.
+const OF_THE_LIBRARY: u64 = 0x1_8000_0000;
+
+#[test]
+fn a_command_has_no_signal_blocked_ignored_or_caught() {
+    let (directory, rules) =
+        (tempdir().unwrap(), "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\n");
+    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+    let running = Running::start(tainted().current_dir(directory.path()));
+    running.until_ready();
+    save(&directory, "a");
+    let sleep = child(running.pid(), "sleep");
+    for field in ["SigBlk", "SigIgn", "SigCgt"] {
+        let signals = u64::from_str_radix(&status(sleep.pid, field), 16).unwrap();
+        assert_eq!(signals & !OF_THE_LIBRARY, 0, "{field}");
+    }
+    running.stop();
+}
+
+/// tripline started with a descriptor and with ignored signals that no command is to inherit.
+fn tainted() -> std::process::Command {
+    let mut command = tripline();
+    let program = command.get_program().to_owned();
+    command = std::process::Command::new("sh");
+    command.args(["-c", "trap '' INT HUP PIPE USR1; exec \"$0\" run 9</dev/null"]).arg(program);
+    command
+}
+
+#[test]
+fn an_interrupt_ends_what_runs_and_then_tripline() {
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+        // Without the signal's help it would not end in time.
+        let rule = "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\nstop_timeout = \"1h\"\n";
+        let (directory, running) = start(rule);
+        save(&directory, "a");
+        let sleep = child(running.pid(), "sleep");
+        running.signal(signal);
+        let (lines, status) = running.end().unwrap();
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(lines, ["r: a (close_write)", "r: stopping", "r: killed by SIGTERM"]);
+        assert!(!Path::new(&format!("/proc/{}", sleep.pid)).exists());
+    }
+}
+
+#[test]
+fn what_ignores_sigterm_is_killed_after_its_grace_period_with_all_it_has_started() {
+    let rule = "[rules.r]\npaths = [\"a\"]\nstop_timeout = \"50ms\"\n\
+                run = \"trap '' TERM; sleep 1000 & sleep 1001 & echo $$ $!; wait; wait\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a");
+    let lines = running.until(|line| line.starts_with(|first: char| first.is_ascii_digit()));
+    let pids: Vec<_> = lines[1].split(' ').map(|pid| format!("/proc/{pid}")).collect();
+    assert!(pids.iter().all(|pid| Path::new(pid).exists()), "{pids:?}");
+    assert_eq!(running.stop(), ["r: stopping", "r: killing", "r: killed by SIGKILL"]);
+    assert!(!pids.iter().any(|pid| Path::new(pid).exists()), "{pids:?}");
+}
+
+#[test]
+fn a_stopped_command_ends_too() {
+    let rule = "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\nstop_timeout = \"1h\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a");
+    let sleep = child(running.pid(), "sleep");
+    let pid = rustix::process::Pid::from_raw(sleep.pid.cast_signed()).unwrap();
+    rustix::process::kill_process(pid, Signal::STOP).unwrap();
+    assert_eq!(running.stop(), ["r: a (close_write)", "r: stopping", "r: killed by SIGTERM"]);
+}
+
+#[test]
+fn the_service_manager_is_told_and_commands_are_not_told_of_it() {
+    let directory = tempdir().unwrap();
+    let rules = "[rules.r]\npaths = [\"a*\"]\nrun = \"echo ${NOTIFY_SOCKET-unset} ${LISTEN_FDS-unset}\"\n";
+    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+    let path = directory.path().join("socket").display().to_string();
+    let name = format!("tripline-test-{}", std::process::id());
+    let hidden = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
+    for (socket, name) in [
+        (UnixDatagram::bind(&path).unwrap(), path.clone()),
+        (UnixDatagram::bind_addr(&hidden).unwrap(), format!("@{name}")),
+    ] {
+        socket.set_read_timeout(Some(LIMIT)).unwrap();
+        let mut command = tripline();
+        command.arg("run").current_dir(directory.path()).env("NOTIFY_SOCKET", &name).env("LISTEN_FDS", "1");
+        let running = Running::start(&mut command);
+        let mut message = [0; 64];
+        let length = socket.recv(&mut message).unwrap();
+        assert_eq!(&message[..length], b"READY=1");
+        running.until_ready();
+        save(&directory, "a");
+        let lines = running.until(|line| line == "r: ok");
+        assert_eq!(lines, ["r: a (close_write)", "unset unset", "r: ok"]);
+        running.stop();
+    }
+}
+
+#[test]
+fn an_idle_tripline_does_not_wake_up() {
+    let (directory, running) = start(&format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{OTHER}"));
+    save(&directory, "a");
+    running.until(|line| line == "r: ok");
+    let before = settled_switches(running.pid());
+    // Idle time cannot be waited for by an event: this is how long nothing may happen.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    assert_eq!(switches(running.pid()), before);
+    running.stop();
+}
