@@ -1,72 +1,251 @@
 //! The documentation is true: what it shows loads, what it links to exists, what it lists is complete.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
 use tripline::cli::Exit;
-use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
+use tripline::dispatch::preview;
+use tripline::event::{Event, EventMask, Subject, Trigger};
+use tripline::rules::{IgnoreFiles, RuleId, Rules, SourceFile, Surroundings};
+
+use crate::support::simulate::{self, simulate};
+use crate::support::trip::Script;
+
+fn top() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(name: &str) -> String {
+    fs::read_to_string(top().join(name)).unwrap()
+}
 
 fn documents() -> Vec<(PathBuf, String)> {
-    let top = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = vec![top.join("README.md"), top.join("CONTRIBUTING.md"), top.join("CHANGELOG.md")];
-    files.extend(fs::read_dir(top.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
+    let mut files = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|name| top().join(name)).to_vec();
+    files.extend(fs::read_dir(top().join("docs")).unwrap().map(|entry| entry.unwrap().path()));
     files.retain(|file| file.extension().is_some_and(|ext| ext == "md"));
     files.into_iter().map(|file| (file.clone(), fs::read_to_string(file).unwrap())).collect()
 }
 
-fn readme() -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+/// The fenced blocks that are said to be `kind`.
+fn blocks<'a>(text: &'a str, kind: &str) -> Vec<&'a str> {
+    let fence = format!("```{kind}\n");
+    let after = text.split(&fence).skip(1);
+    after.map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// What stands under a heading of the second or third level, up to the next.
+fn section<'a>(text: &'a str, heading: &str) -> &'a str {
+    let (_, rest) = text.split_once(&format!("# {heading}\n")).unwrap_or_else(|| panic!("no {heading}"));
+    rest.split("\n## ").next().unwrap()
+}
+
+/// The cells of a table's rows, without its head.
+fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
+    let lines = text.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    lines.map(|line| line.trim_matches('|').split(" | ").map(str::trim).collect())
+}
+
+/// What stands in backquotes.
+fn code(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+fn parse(text: &str) -> Result<Rules, String> {
+    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
+    let around = Surroundings { directory: "/w".into(), home: Some("/home/u".into()), files };
+    let source = SourceFile { name: "shown".to_owned(), text: text.to_owned() };
+    Rules::parse(source, &around).map_err(|mistakes| format!("{mistakes}\n{text}"))
+}
+
+/// A rule with these keys, and those that every rule needs.
+fn rule(keys: &str) -> String {
+    let lacks = |key: &str| !keys.lines().any(|line| line.starts_with(key));
+    let paths = if lacks("paths") { "paths = [\"a\"]\n" } else { "" };
+    let run = if lacks("run") { "run = [\"true\"]\n" } else { "" };
+    format!("[rules.r]\n{paths}{run}{keys}\n")
+}
+
+/// What the message about an unknown word says is known.
+fn known(text: &str) -> BTreeSet<String> {
+    let message = parse(text).unwrap_err();
+    let list = message.split_once("known are: ").unwrap().1;
+    list.split(['`', '\n']).next().unwrap().split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 #[test]
 fn every_rules_file_that_is_shown_loads() {
     let mut shown = 0;
     for (file, text) in documents() {
-        for block in text.split("```toml\n").skip(1) {
-            let text = block.split("```").next().unwrap().to_owned();
-            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-            let around = Surroundings { directory: "/w".into(), home: Some("/home/u".into()), files };
-            let source = SourceFile { name: file.display().to_string(), text };
-            if let Err(mistakes) = Rules::parse(source, &around) {
-                panic!("{mistakes}");
-            }
+        for block in blocks(&text, "toml") {
+            // Keys without a header are those of a rule.
+            let whole = block.lines().any(|line| line.starts_with('['));
+            let result = parse(&if whole { block.to_owned() } else { rule(block) });
+            assert!(result.is_ok(), "{}: {}", file.display(), result.unwrap_err());
             shown += 1;
         }
     }
-    assert!(shown >= 2, "only {shown} rules files are shown");
+    assert!(shown >= 3, "only {shown} rules files are shown");
+}
+
+#[test]
+fn the_reference_has_every_key_with_an_example_that_loads() {
+    let text = read("docs/rules.md");
+    for (heading, unknown) in [
+        ("`[settings]`", "[settings]\nzzzzzzzzzz = 1".to_owned()),
+        ("`[rules.NAME]`", rule("zzzzzzzzzz = 1")),
+    ] {
+        let mut keys = BTreeSet::new();
+        for cells in rows(section(&text, heading)) {
+            let key = code(cells[0]).next().unwrap();
+            let example = code(cells[4]).collect::<Vec<_>>().join("\n");
+            assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}: {example}");
+            let settings = heading.contains("settings");
+            let whole =
+                if settings { format!("[settings]\n{example}\n{}", rule("")) } else { rule(&example) };
+            assert!(parse(&whole).is_ok(), "{key}: {}", parse(&whole).unwrap_err());
+            keys.insert(key.to_owned());
+        }
+        assert_eq!(keys, known(&unknown), "under {heading}");
+    }
+}
+
+#[test]
+fn the_reference_has_every_event_placeholder_and_variable() {
+    let text = read("docs/rules.md");
+    let listed = |heading| -> BTreeSet<String> {
+        rows(section(&text, heading)).flat_map(|cells| code(cells[0])).map(str::to_owned).collect()
+    };
+    let events = EventMask::NAMES.map(|(name, _)| name.to_owned());
+    assert_eq!(listed("Events"), BTreeSet::from(events));
+    let placeholders = known(&rule("run = [\"x\", \"{zzzzzzzzzz}\"]"));
+    let placeholders: BTreeSet<_> = placeholders.iter().map(|name| format!("{{{name}}}")).collect();
+    let shown = listed("Placeholders");
+    assert_eq!(placeholders.difference(&shown).next(), None, "{placeholders:?}");
+    let missing = variables().into_iter().find(|name| !shown.contains(name));
+    assert_eq!(missing, None, "a variable that docs/rules.md does not have");
+}
+
+/// The variables of a run that has all there are.
+fn variables() -> Vec<String> {
+    let rules = parse(&rule("match = '(?<name_>a)'")).unwrap();
+    let event = Event {
+        mask: EventMask::MOVED_TO | EventMask::CHANGE | EventMask::RENAME,
+        path: b"/w/a".to_vec(),
+        subject: Subject::File,
+        from: Some(b"/w/b".to_vec()),
+        cookie: 1,
+        trigger: Trigger::Event,
+    };
+    let env = preview(&rules, RuleId(0), &event).env;
+    let names = env.into_iter().map(|(name, _)| String::from_utf8(name).unwrap());
+    names.map(|name| name.replace("CAPTURE_NAME_", "CAPTURE_<NAME>")).collect()
 }
 
 #[test]
 fn every_link_leads_somewhere() {
     for (file, text) in documents() {
         for link in text.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
-            let target = link.split('#').next().unwrap();
-            let exists = target.contains("://") || file.parent().unwrap().join(target).exists();
-            assert!(exists, "{}: {link} leads nowhere", file.display());
+            if link.contains("://") {
+                continue;
+            }
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            let target = if target.is_empty() { file.clone() } else { file.parent().unwrap().join(target) };
+            assert!(target.exists(), "{}: {link} leads nowhere", file.display());
+            let found = anchor.is_empty() || anchors(&fs::read_to_string(&target).unwrap()).contains(anchor);
+            assert!(found, "{}: no heading is {link}", file.display());
         }
     }
 }
 
+/// The names by which a page's headings can be linked to, as GitHub makes them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter(|line| line.starts_with('#'));
+    let kept = |c: &char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_');
+    let slug = |line: &str| {
+        let title = line.trim_start_matches('#').trim().to_lowercase();
+        title.chars().filter(kept).collect::<String>().replace(' ', "-")
+    };
+    headings.map(slug).collect()
+}
+
+#[test]
+fn every_test_that_is_named_exists() {
+    let readme = read("README.md");
+    let mut named = 0;
+    for (before, after) in readme.split("](").zip(readme.split("](").skip(1)) {
+        let (text, target) = (before.rsplit('[').next().unwrap(), after.split(')').next().unwrap());
+        let exists = match Path::new(target).extension().and_then(|ext| ext.to_str()) {
+            Some("rs") => read(target).contains(&format!("fn {text}(")),
+            Some("trip") => target.ends_with(&format!("/{text}.trip")),
+            _ => continue,
+        };
+        assert!(exists, "README.md: {target} has no test {text}");
+        named += 1;
+    }
+    assert!(named >= 20, "only {named} tests are named");
+}
+
 #[test]
 fn the_exit_codes_are_those_of_the_program() {
+    let table = section(&read("README.md"), "Exit codes").to_owned();
+    let shown: Vec<_> = table.lines().filter(|line| line.starts_with('|')).skip(2).collect();
     let rows = Exit::ALL.map(|(exit, meaning)| format!("| {} | {meaning} |", exit.code()));
-    let table = rows.join("\n");
-    assert!(readme().contains(&table), "README.md should have\n{table}");
+    assert_eq!(shown, rows);
 }
 
 #[test]
 fn every_subcommand_that_is_shown_exists() {
     let help = Command::new(env!("CARGO_BIN_EXE_tripline")).arg("--help").output().unwrap();
     let help = String::from_utf8(help.stdout).unwrap();
-    let shown = readme();
-    let called = shown.lines().filter_map(|line| line.trim_start().strip_prefix("$ tripline "));
-    let mut seen = 0;
-    for word in called.filter_map(|rest| rest.split_whitespace().next()).filter(|word| *word != "#") {
-        assert!(help.contains(&format!("\n  {word} ")), "README.md shows `tripline {word}`");
-        seen += 1;
+    let mut seen = BTreeSet::new();
+    for (file, text) in documents() {
+        let lines = text.lines().map(str::trim_start);
+        let commands = lines.filter_map(|line| line.strip_prefix("$ ")).chain(text.lines().flat_map(code));
+        for rest in commands.filter_map(|command| command.strip_prefix("tripline ")) {
+            let word = rest.split_whitespace().next().unwrap_or_default();
+            if word.starts_with(|c: char| c.is_ascii_lowercase()) {
+                let exists = help.contains(&format!("\n  {word} "));
+                assert!(exists, "{}: there is no `tripline {word}`", file.display());
+                seen.insert(word.to_owned());
+            }
+        }
     }
-    assert!(seen >= 3, "only {seen} subcommands are shown");
+    let listed = help.split_once("Commands:\n").unwrap().1.lines().take_while(|line| !line.is_empty());
+    let listed = listed.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help");
+    assert_eq!(seen, listed.map(str::to_owned).collect(), "shown, and those that there are");
+}
+
+#[test]
+fn the_mistakes_that_are_shown_are_those_that_are_found() {
+    let readme = read("README.md");
+    let (wrong, shown) = (blocks(&readme, "toml wrong")[0], blocks(&readme, "text check")[0]);
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("tripline.toml"), wrong).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    let output = check.args(["check", "tripline.toml"]).current_dir(dir.path()).output().unwrap();
+    assert_eq!(String::from_utf8(output.stderr).unwrap().trim_end(), shown.trim_end());
+}
+
+#[test]
+fn the_scenario_that_is_shown_comes_out_as_written() {
+    let text = read("CONTRIBUTING.md");
+    let script = Script::parse(Path::new("shown.trip"), blocks(&text, "trip")[0]).unwrap();
+    let actual = simulate(&script, simulate::rules(&script).unwrap()).unwrap();
+    assert_eq!(actual, script.expect);
+}
+
+#[test]
+fn the_map_names_what_is_there_and_leaves_no_layer_out() {
+    let text = read("CONTRIBUTING.md");
+    let named: Vec<_> = rows(section(&text, "The map")).flat_map(|cells| code(cells[0])).collect();
+    for path in &named {
+        assert!(top().join(path).exists(), "there is no {path}");
+    }
+    for entry in fs::read_dir(top().join("src")).unwrap() {
+        let name = format!("src/{}", entry.unwrap().file_name().to_str().unwrap());
+        assert!(named.iter().any(|path| path.starts_with(&name)), "the map lacks {name}");
+    }
 }
