@@ -79,7 +79,7 @@ fn the_nearest_file_above_is_found() {
 fn a_missing_file_comes_with_a_way_out() {
     let dir = dir();
     let shown = refused(&Location::Search(dir.path().to_path_buf()));
-    assert!(shown.contains("there is no tripline.toml in") && shown.contains("tripline init"), "{shown}");
+    assert!(shown.contains("there is no tripline.toml in") && shown.contains("-c FILE"), "{shown}");
     let shown = refused(&Location::Path(dir.path().join("x.toml")));
     assert!(shown.contains("cannot read") && shown.contains("No such file"), "{shown}");
     let shown = refused(&Location::Path(dir.path().to_path_buf()));

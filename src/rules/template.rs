@@ -153,6 +153,17 @@ impl Template {
         Ok(Self::Text(segments))
     }
 
+    /// Whether it holds something that whoever names a file decides.
+    pub(crate) fn holds_a_name(&self) -> bool {
+        match self {
+            Self::Paths => true,
+            Self::Text(segments) => segments.iter().any(|segment| match segment {
+                Segment::Literal(_) | Segment::Field(Field::Rule | Field::Root | Field::Event) => false,
+                Segment::Field(_) | Segment::Capture(_) => true,
+            }),
+        }
+    }
+
     /// The element with these values. [`Paths`](Self::Paths) stands for a list, which the caller
     /// fills in; by itself it renders as the single path.
     #[must_use]

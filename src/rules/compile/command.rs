@@ -8,6 +8,21 @@ use crate::rules::raw::{RawCommand, RawRule};
 use crate::rules::rule::{Command, Per};
 use crate::rules::template::Template;
 
+/// Programs that run the text after `-c`.
+const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox"];
+
+/// Whether the word after these is the text of a shell.
+fn is_shell_text(before: &[Spanned<String>]) -> bool {
+    let Some((flag, before)) = before.split_last() else { return false };
+    let is_flag = |word: &str| word.starts_with('-') || word.starts_with('+');
+    let takes_text =
+        flag.value.starts_with('-') && !flag.value.starts_with("--") && flag.value.ends_with('c');
+    let program = before.iter().rev().find(|word| !is_flag(&word.value));
+    takes_text
+        && program
+            .is_some_and(|program| SHELLS.contains(&program.value.rsplit('/').next().unwrap_or_default()))
+}
+
 impl Compiler {
     pub(super) fn command(&mut self, raw: &RawRule, per: Per, pattern: Option<&Regex>) -> Command {
         let Some(run) = self.required(raw, "run", raw.run.as_ref()) else {
@@ -36,11 +51,15 @@ impl Compiler {
     fn argv(&mut self, words: &[Spanned<String>], per: Per, pattern: Option<&Regex>) -> Command {
         let captures: Vec<_> = pattern.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
         let mut argv = Vec::new();
-        for word in words {
+        for (index, word) in words.iter().enumerate() {
             self.word(word);
             match Template::parse(&word.value, &captures, &self.vars) {
                 Ok(template) => {
                     self.check_paths(word, &template, &argv, per);
+                    if is_shell_text(&words[..index]) && template.holds_a_name() {
+                        let help = "give it as an argument: [\"sh\", \"-c\", \"... \\\"$1\\\" ...\", \"sh\", \"{path}\"]";
+                        self.error(&word.place, "a file name in this text would run as shell commands", help);
+                    }
                     argv.push(template);
                 }
                 Err(mistake) => {
