@@ -15,10 +15,11 @@ use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 /// Calls for each number: long enough for a clock of microseconds.
 const ROUNDS: u32 = 100_000;
 
-type Glob = fn(usize) -> String;
+/// A shape of globs, and the glob of rule `n`.
+type Kind = (&'static str, fn(usize) -> String);
 
-/// The globs of rule `n`, by what many rules may have in common.
-const KINDS: [(&str, Glob); 5] = [
+/// What the globs of many rules may have in common.
+const KINDS: [Kind; 5] = [
     ("src/mN/**/*.rs", |n| format!("src/m{n}/**/*.rs")),
     ("src/**/mN/*.rs", |n| format!("src/**/m{n}/*.rs")),
     ("**/*.eN", |n| format!("**/*.e{n}")),

@@ -12,6 +12,7 @@ mod golden;
 mod ignored;
 mod layers;
 mod live;
+mod mistakes;
 mod output;
 mod processes;
 mod properties;

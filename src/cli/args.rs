@@ -41,6 +41,18 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline explain target/debug/app --event create\n         \
                             tripline explain --watching")]
     Explain(ExplainArgs),
+    /// Print the rules that are in effect, each value with the file and line it comes from
+    #[command(after_help = "Example: tripline config --profile ci")]
+    Config(RulesArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RulesArgs {
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    pub(super) file: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -57,6 +69,9 @@ pub(super) struct ExplainArgs {
     /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
     #[arg(short, long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
 }
 
 #[derive(Args, Debug)]
@@ -64,6 +79,9 @@ pub(super) struct RunArgs {
     /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
     #[arg(short, long, value_name = "FILE")]
     pub(super) config: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
     #[command(flatten)]
     pub(super) log: LogArgs,
 }
@@ -120,6 +138,9 @@ pub(super) struct CheckArgs {
     /// One JSON object a line for each mistake and warning
     #[arg(long)]
     pub(super) json: bool,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
 }
 
 #[derive(Args, Clone, Copy, Debug)]

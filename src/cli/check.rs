@@ -6,10 +6,10 @@ use serde::Serialize;
 
 use super::args::CheckArgs;
 use super::{Exit, location, refuse, warn};
-use crate::rules::{Diagnostics, Loaded, Position, load};
+use crate::rules::{Diagnostics, Loaded, Position, load_profile};
 
 pub(super) fn check(args: &CheckArgs) -> Exit {
-    let loaded = load(&location(args.file.as_ref()));
+    let loaded = load_profile(&location(args.file.as_ref()), args.profile.as_deref());
     if args.json {
         let found = loaded.as_ref().map_or_else(|found| found, |loaded| &loaded.rules.warnings);
         let _ = std::io::stdout().write_all(json(found).as_bytes());

@@ -10,10 +10,10 @@ use super::quote::quoted;
 use super::{Exit, fail, location, refuse, watching};
 use crate::dispatch::{Escaped, StdinSource, preview};
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::{Pattern, Reason, RuleId, Rules, load};
+use crate::rules::{Pattern, Reason, RuleId, Rules, load_profile};
 
 pub(super) fn explain(args: &ExplainArgs) -> Exit {
-    let loaded = match load(&location(args.config.as_ref())) {
+    let loaded = match load_profile(&location(args.config.as_ref()), args.profile.as_deref()) {
         Ok(loaded) => loaded,
         Err(diagnostics) => return refuse(&diagnostics),
     };

@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod config;
 mod exit;
 mod explain;
 mod log;
@@ -40,6 +41,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::On(args)) => on::on(&args),
         Some(Command::Watch(args)) => watch::watch(&args),
         Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Config(args)) => config::config(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
     }
 }

@@ -6,10 +6,10 @@ use super::args::{LogArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, warn};
 use crate::dispatch;
-use crate::rules::{Rules, load};
+use crate::rules::{Rules, load_profile};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
-    match load(&location(args.config.as_ref())) {
+    match load_profile(&location(args.config.as_ref()), args.profile.as_deref()) {
         Ok(loaded) => follow(loaded.rules, args.log),
         Err(diagnostics) => refuse(&diagnostics),
     }

@@ -173,6 +173,10 @@ impl Diagnostics {
         self.list.push(diagnostic);
     }
 
+    pub(crate) fn extend(&mut self, more: impl IntoIterator<Item = Diagnostic>) {
+        self.list.extend(more);
+    }
+
     pub(crate) fn source(&self, number: usize) -> Option<&SourceFile> {
         self.sources.get(number).map(|source| &source.file)
     }
@@ -220,6 +224,8 @@ impl Diagnostics {
     pub fn iter(&self) -> impl Iterator<Item = &Diagnostic> {
         let mut sorted: Vec<_> = self.list.iter().collect();
         sorted.sort_by_key(|found| found.place.as_ref().map(|place| (place.source, place.span.start)));
+        // What several rules take over from one template is found in each of them.
+        sorted.dedup();
         sorted.into_iter()
     }
 

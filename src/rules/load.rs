@@ -10,11 +10,12 @@ use std::sync::Arc;
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
-use super::error::{Diagnostic, Diagnostics, SourceFile};
+use super::error::{Diagnostic, Diagnostics, SourceFile, quote};
 use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 use super::gitconfig;
-use super::parse::parse;
+use super::include::Reading;
 use super::raw::Raw;
+use super::suggest;
 
 /// The name of a rules file.
 const NAME: &str = "tripline.toml";
@@ -46,20 +47,40 @@ pub struct Loaded {
 ///
 /// Every mistake in all the files, or why there is nothing to read.
 pub fn load(location: &Location) -> Result<Loaded, Diagnostics> {
-    let mut diagnostics = Diagnostics::default();
+    load_profile(location, None)
+}
+
+/// The same with a profile chosen: what `[profile.NAME]` says overrules the rest of its files.
+///
+/// # Errors
+///
+/// The same, and that there is no such profile.
+pub fn load_profile(location: &Location, profile: Option<&str>) -> Result<Loaded, Diagnostics> {
     let found = find(location).map_err(|diagnostic| only(&diagnostic))?;
-    let mut raw = Raw::default();
-    for file in &found.files {
-        match read(file) {
-            Ok(source) => parse(source, &mut raw, &mut diagnostics),
-            Err(diagnostic) => {
-                raw.broken = true;
-                diagnostics.push(diagnostic);
-            }
-        }
+    let mut reading = Reading::default();
+    let mut layers = vec![reading.read(found.files)];
+    layers.extend(found.local.map(|local| reading.read(vec![local])));
+    if let Some(name) = profile {
+        reading.diagnostics.extend(unknown_profile(name, &layers));
+        layers = layers.into_iter().map(|layer| layer.with_profile(name)).collect();
     }
+    let raw = layers.into_iter().reduce(|below, above| above.over(below)).unwrap_or_default();
     let around = surroundings(found.directory);
-    compile(&raw, diagnostics, &around).map(|rules| Loaded { rules, files: found.files })
+    let files = reading.files;
+    compile(&raw, reading.diagnostics, &around).map(|rules| Loaded { rules, files })
+}
+
+fn unknown_profile(name: &str, layers: &[Raw]) -> Option<Diagnostic> {
+    let known = layers.iter().flat_map(|layer| &layer.profiles).map(|(known, _)| known.value.as_str());
+    let known: Vec<_> = known.collect();
+    if known.contains(&name) {
+        return None;
+    }
+    let help = match known.is_empty() {
+        true => format!("a profile begins with [profile.{name}.settings], or .env, .rules, .templates"),
+        false => suggest::instead_of(name, &known),
+    };
+    Some(Diagnostic::general(format!("no profile is called {}", quote(name))).help(help))
 }
 
 /// The surroundings of a rules file in `directory`, with the real file system.
@@ -75,6 +96,8 @@ fn home() -> Option<PathBuf> {
 /// The files to read, and the directory that their root is relative to.
 struct Found {
     files: Vec<PathBuf>,
+    /// What overrules them, if it is there.
+    local: Option<PathBuf>,
     directory: PathBuf,
 }
 
@@ -84,9 +107,14 @@ fn find(location: &Location) -> Result<Found, Diagnostic> {
         Location::Path(path) if path.is_dir() => list(path),
         Location::Path(path) => {
             let directory = absolute(path)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
-            Ok(Found { files: vec![path.clone()], directory })
+            Ok(Found { files: vec![path.clone()], local: local(path), directory })
         }
     }
+}
+
+/// The file beside `file` that overrules it: `tripline.local.toml` beside `tripline.toml`.
+fn local(file: &Path) -> Option<PathBuf> {
+    Some(file.with_extension("local.toml")).filter(|local| local != file && local.is_file())
 }
 
 fn search(start: &Path) -> Result<Found, Diagnostic> {
@@ -94,7 +122,7 @@ fn search(start: &Path) -> Result<Found, Diagnostic> {
     for directory in start.ancestors() {
         let file = directory.join(NAME);
         if file.is_file() {
-            return Ok(Found { files: vec![file], directory: directory.to_path_buf() });
+            return Ok(Found { local: local(&file), files: vec![file], directory: directory.to_path_buf() });
         }
     }
     let message = format!("there is no {NAME} in {} or above it", start.display());
@@ -113,10 +141,10 @@ fn list(path: &Path) -> Result<Found, Diagnostic> {
         let message = format!("there is no *.toml in {}", path.display());
         return Err(Diagnostic::general(message).help("`-c` takes a rules file or a directory with some"));
     }
-    Ok(Found { files, directory: absolute(path)? })
+    Ok(Found { files, local: None, directory: absolute(path)? })
 }
 
-fn read(path: &Path) -> Result<SourceFile, Diagnostic> {
+pub(super) fn read(path: &Path) -> Result<SourceFile, Diagnostic> {
     let bytes = read_up_to(path, LARGEST + 1).map_err(|error| unreadable(path, &error))?;
     let name = path.display().to_string();
     if bytes.len() as u64 > LARGEST {

@@ -11,6 +11,7 @@ mod braces;
 mod class;
 mod compile;
 mod duration;
+mod effective;
 mod error;
 mod explain;
 mod files;
@@ -18,6 +19,7 @@ mod gitconfig;
 mod gitignore;
 mod glob;
 mod ignore;
+mod include;
 mod load;
 mod matcher;
 mod names;
@@ -41,7 +43,7 @@ pub use compile::Surroundings;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
-pub use load::{Loaded, Location, load, surroundings};
+pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawRule, RawSettings};
 pub use rule::{Command, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
@@ -58,6 +60,8 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    /// What they were made from, templates worked in.
+    raw: Raw,
 }
 
 /// The settings that concern more than matching.

@@ -10,7 +10,9 @@ use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned
 use super::raw::{Raw, RawCommand, RawRule};
 use super::suggest;
 
-const TOP_KEYS: [&str; 3] = ["settings", "env", "rules"];
+const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", "rules", "profile"];
+
+const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
 const SETTINGS_KEYS: [&str; 9] = [
     "root",
@@ -24,7 +26,8 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 18] = [
+const RULE_KEYS: [&str; 19] = [
+    "extends",
     "paths",
     "ignore",
     "case_insensitive",
@@ -45,9 +48,12 @@ const RULE_KEYS: [&str; 18] = [
     "stop_timeout",
 ];
 
+const DURATION_KEYS: [&str; 3] = ["debounce", "max_wait", "stop_timeout"];
+
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
 type Words = Vec<Spanned<String>>;
+type Variables = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// Adds a file to what was typed in the files before it.
 pub(crate) fn parse(file: SourceFile, raw: &mut Raw, diagnostics: &mut Diagnostics) {
@@ -60,6 +66,22 @@ pub(crate) fn parse(file: SourceFile, raw: &mut Raw, diagnostics: &mut Diagnosti
     reader.file(table.get_ref(), raw);
 }
 
+const DUPLICATE: &str = "duplicate key";
+
+/// The mistakes that come in rows.
+const REPEATED: [&str; 2] = ["missing comma between array elements", DUPLICATE];
+
+fn syntax_help(message: &str) -> Option<String> {
+    let help = match message {
+        _ if message.starts_with(REPEATED[0]) => "or the array that begins above lacks its `]`",
+        _ if message.starts_with(DUPLICATE) => "the other is above: one of them must go",
+        _ if message.starts_with("missing escaped value") => "text with backslashes is simplest in '...'",
+        _ if message.starts_with("string values must be quoted") => "put it in quotes: \"...\"",
+        _ => return None,
+    };
+    Some(help.to_owned())
+}
+
 struct Reader<'a> {
     source: usize,
     text: &'a str,
@@ -69,34 +91,76 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// The mistakes in the TOML. An array that is never closed makes one of every line after it: the
-    /// first is enough.
+    /// The mistakes in the TOML. An array that is never closed makes one of every line after it, and a table
+    /// that is there twice one of every key in it: the first is enough.
     fn syntax(&mut self, errors: &[toml::de::Error]) {
-        let mut open_array = false;
+        let mut before = "";
         for error in errors {
             let span = error.span().unwrap_or(0..0);
-            let comma = error.message().starts_with("missing comma between array elements");
-            if !(comma && open_array) {
-                let help = comma.then(|| "or the array that begins above lacks its `]`".to_owned());
-                self.push(&span, error.message().to_owned(), help);
+            let line = line_of(self.text, &span);
+            let kind =
+                REPEATED.iter().find(|kind| error.message().starts_with(**kind)).copied().unwrap_or("");
+            if kind.is_empty() || kind != before {
+                self.push(&span, error.message().to_owned(), syntax_help(error.message()));
             }
-            open_array = comma;
-            self.broken.push(line_of(self.text, &span));
+            let table = self.text.get(line.start..).is_some_and(|line| line.trim_start().starts_with('['));
+            before = if kind == DUPLICATE && !table && before.is_empty() { "" } else { kind };
+            self.broken.push(line);
         }
     }
 
     fn file(&mut self, table: &DeTable<'_>, raw: &mut Raw) {
         for (key, value) in in_order(table) {
+            if self.part(key, value, raw) {
+                continue;
+            }
             match &**key.get_ref() {
-                "settings" => self.settings(key, value, raw),
-                "env" => {
-                    let env = self.env(key, value);
-                    self.merge_env(env, raw);
+                "profile" => self.profiles(key, value, raw),
+                "include" => {
+                    raw.include.extend(self.strings(key, value).into_iter().flat_map(|list| list.value));
                 }
-                "rules" => self.rules(key, value, raw),
                 // Behind a broken header a rule's keys end up here.
                 _ if !self.broken.is_empty() => {}
+                name if looks_like_a_rule(value) => {
+                    let message = format!("no key at the top is called {}", quote(name));
+                    self.push(&key.span(), message, Some(format!("a rule begins with [rules.{name}]")));
+                }
                 _ => self.unknown(key, "at the top", &TOP_KEYS),
+            }
+        }
+    }
+
+    /// What a file and a profile both may have; answers whether it was that.
+    fn part(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) -> bool {
+        match &**key.get_ref() {
+            "settings" => self.settings(key, value, raw),
+            "env" => {
+                let env = self.env(key, value);
+                self.merge(env, &mut raw.env);
+            }
+            "vars" => {
+                let vars = self.env(key, value);
+                self.merge(vars, &mut raw.vars);
+            }
+            "templates" => self.rules("template", key, value, &mut raw.templates),
+            "rules" => self.rules("rule", key, value, &mut raw.rules),
+            _ => return false,
+        }
+        true
+    }
+
+    fn profiles(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
+        for (name, value) in self.table(key, value) {
+            let known = raw.profiles.iter().position(|(known, _)| known.value == **name.get_ref());
+            let at = known.unwrap_or_else(|| {
+                let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
+                raw.profiles.push((name, Raw::default()));
+                raw.profiles.len() - 1
+            });
+            for (key, value) in self.table(name, value) {
+                if !self.part(key, value, &mut raw.profiles[at].1) {
+                    self.unknown(key, "in a profile", &PROFILE_KEYS);
+                }
             }
         }
     }
@@ -121,16 +185,16 @@ impl Reader<'_> {
         }
     }
 
-    fn rules(&mut self, key: &Key<'_>, value: &Value<'_>, raw: &mut Raw) {
-        let known = raw.rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
+    fn rules(&mut self, what: &str, key: &Key<'_>, value: &Value<'_>, rules: &mut Vec<RawRule>) {
+        let known = rules.iter().map(|rule| (rule.name.value.clone(), rule.name.place.clone()));
         let known: HashMap<_, _> = known.collect();
         for (name, value) in self.table(key, value) {
             let name = Spanned::new(name.get_ref().to_string(), self.place(&name.span()));
             if let Some(twin) = known.get(&name.value) {
-                self.twice(&name.place, &format!("the rule {}", quote(&name.value)), twin);
+                self.twice(&name.place, &format!("the {what} {}", quote(&name.value)), twin);
             }
             if let Some(rule) = self.rule(name, value) {
-                raw.rules.push(rule);
+                rules.push(rule);
             }
         }
     }
@@ -139,13 +203,16 @@ impl Reader<'_> {
         let Some(table) = value.get_ref().as_table() else {
             let what = value.get_ref().type_str();
             let message = format!("a rule must be a table, not {}", with_article(what));
-            self.push(&value.span(), message, Some(format!("begin it with [rules.{}]", name.value)));
+            let unnamed = RULE_KEYS.contains(&name.value.as_str());
+            let begin = if unnamed { "NAME" } else { name.value.as_str() };
+            self.push(&value.span(), message, Some(format!("begin it with [rules.{begin}]")));
             return None;
         };
         let mut rule = RawRule::new(name);
         let before = self.diagnostics.count(Severity::Error);
         for (key, value) in in_order(table) {
             match &**key.get_ref() {
+                "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
@@ -171,7 +238,7 @@ impl Reader<'_> {
         Some(rule)
     }
 
-    fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Vec<(Spanned<String>, Spanned<String>)> {
+    fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {
         let mut env = Vec::new();
         for (name, value) in self.table(key, value) {
             if let Some(value) = self.string(name, value) {
@@ -181,13 +248,14 @@ impl Reader<'_> {
         env
     }
 
-    fn merge_env(&mut self, env: Vec<(Spanned<String>, Spanned<String>)>, raw: &mut Raw) {
-        for (name, value) in env {
-            let twin = raw.env.iter().find(|(known, _)| known.value == name.value);
+    /// Adds variables to those of the files before.
+    fn merge(&mut self, more: Variables, all: &mut Variables) {
+        for (name, value) in more {
+            let twin = all.iter().find(|(known, _)| known.value == name.value);
             if let Some(twin) = twin.map(|(known, _)| known.place.clone()) {
                 self.twice(&name.place, &quote(&name.value), &twin);
             }
-            raw.env.push((name, value));
+            all.push((name, value));
         }
     }
 
@@ -209,7 +277,14 @@ impl Reader<'_> {
 
     fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
         let found = value.get_ref().as_str().map(str::to_owned);
-        self.typed(key, value, "be a string", None, found)
+        let help = match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Float(_) if DURATION_KEYS.contains(&&**key.get_ref()) => {
+                Some("put it in quotes, with a unit: \"50ms\", \"2s\"")
+            }
+            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Some("put it in quotes"),
+            _ => None,
+        };
+        self.typed(key, value, "be a string", help, found)
     }
 
     fn boolean(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<bool>> {
@@ -282,8 +357,16 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, key: &Key<'_>, place: &str, known: &[&str]) {
-        let message = format!("no key {place} is called {}", quote(key.get_ref()));
-        self.push(&key.span(), message, Some(suggest::instead_of(key.get_ref(), known)));
+        let name = &**key.get_ref();
+        let message = format!("no key {place} is called {}", quote(name));
+        let help = if known == RULE_KEYS && SETTINGS_KEYS.contains(&name) {
+            "it belongs in [settings]".to_owned()
+        } else if known == SETTINGS_KEYS && RULE_KEYS.contains(&name) {
+            "it belongs in a rule".to_owned()
+        } else {
+            suggest::instead_of(name, known)
+        };
+        self.push(&key.span(), message, Some(help));
     }
 
     fn twice(&mut self, place: &Place, what: &str, earlier: &Place) {
@@ -307,6 +390,13 @@ impl Reader<'_> {
         let end = self.text.len();
         Place { source: self.source, span: span.start.min(end)..span.end.min(end) }
     }
+}
+
+fn looks_like_a_rule(value: &Value<'_>) -> bool {
+    value
+        .get_ref()
+        .as_table()
+        .is_some_and(|table| ["paths", "run"].iter().any(|key| table.contains_key(*key)))
 }
 
 /// The entries in the order of the file; the table itself is sorted by name.

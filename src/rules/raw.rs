@@ -1,6 +1,10 @@
 //! What was typed, before anything is made of it. Every value knows its place.
 
-use super::error::Spanned;
+use indexmap::IndexMap;
+
+use super::error::{Place, Spanned};
+
+type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// All files of one load, put together.
 #[derive(Clone, Debug, Default)]
@@ -9,8 +13,16 @@ pub struct Raw {
     pub settings: RawSettings,
     /// `[env]`.
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
+    /// `[vars]`.
+    pub vars: Vec<(Spanned<String>, Spanned<String>)>,
     /// `[rules.NAME]`, in the order of their files and lines.
     pub rules: Vec<RawRule>,
+    /// `[templates.NAME]`: what rules may extend.
+    pub templates: Vec<RawRule>,
+    /// `[profile.NAME]`, each with what overrules the rest if it is chosen.
+    pub profiles: Vec<(Spanned<String>, Self)>,
+    /// `include`: files that are not read yet.
+    pub include: Vec<Spanned<String>>,
     /// Whether a file could not be read in full: then what is missing may be there all the same.
     pub broken: bool,
 }
@@ -35,6 +47,7 @@ pub struct RawSettings {
 #[allow(missing_docs, reason = "each field is the key of its name")]
 pub struct RawRule {
     pub name: Spanned<String>,
+    pub extends: Option<Spanned<String>>,
     pub paths: Option<Spanned<Vec<Spanned<String>>>>,
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
@@ -72,6 +85,7 @@ impl RawRule {
     pub fn new(name: Spanned<String>) -> Self {
         Self {
             name,
+            extends: None,
             paths: None,
             ignore: None,
             case_insensitive: None,
@@ -93,6 +107,143 @@ impl RawRule {
             misread: false,
         }
     }
+
+    /// This rule, with the values of `base` for the keys that it does not have. Variables come from both.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        let base = base.clone();
+        Self {
+            name: self.name,
+            extends: self.extends.or(base.extends),
+            paths: self.paths.or(base.paths),
+            ignore: self.ignore.or(base.ignore),
+            case_insensitive: self.case_insensitive.or(base.case_insensitive),
+            on: self.on.or(base.on),
+            types: self.types.or(base.types),
+            pattern: self.pattern.or(base.pattern),
+            run: self.run.or(base.run),
+            per: self.per.or(base.per),
+            stdin: self.stdin.or(base.stdin),
+            on_busy: self.on_busy.or(base.on_busy),
+            signal: self.signal.or(base.signal),
+            debounce: self.debounce.or(base.debounce),
+            max_wait: self.max_wait.or(base.max_wait),
+            cwd: self.cwd.or(base.cwd),
+            env: env_over(self.env, base.env),
+            max_parallel: self.max_parallel.or(base.max_parallel),
+            on_start: self.on_start.or(base.on_start),
+            stop_timeout: self.stop_timeout.or(base.stop_timeout),
+            misread: self.misread || base.misread,
+        }
+    }
+}
+
+impl RawRule {
+    /// Its keys but `env`, in the order in which one reads them, each with where its value is.
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 17] {
+        [
+            ("paths", place(self.paths.as_ref())),
+            ("ignore", place(self.ignore.as_ref())),
+            ("case_insensitive", place(self.case_insensitive.as_ref())),
+            ("on", place(self.on.as_ref())),
+            ("types", place(self.types.as_ref())),
+            ("match", place(self.pattern.as_ref())),
+            ("run", place(self.run.as_ref())),
+            ("per", place(self.per.as_ref())),
+            ("stdin", place(self.stdin.as_ref())),
+            ("on_busy", place(self.on_busy.as_ref())),
+            ("signal", place(self.signal.as_ref())),
+            ("debounce", place(self.debounce.as_ref())),
+            ("max_wait", place(self.max_wait.as_ref())),
+            ("cwd", place(self.cwd.as_ref())),
+            ("max_parallel", place(self.max_parallel.as_ref())),
+            ("on_start", place(self.on_start.as_ref())),
+            ("stop_timeout", place(self.stop_timeout.as_ref())),
+        ]
+    }
+}
+
+fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
+    typed.map(|typed| &typed.place)
+}
+
+impl RawSettings {
+    /// Its keys, each with where its value is.
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 9] {
+        [
+            ("root", place(self.root.as_ref())),
+            ("ignore", place(self.ignore.as_ref())),
+            ("gitignore", place(self.gitignore.as_ref())),
+            ("default_ignore", place(self.default_ignore.as_ref())),
+            ("case_insensitive", place(self.case_insensitive.as_ref())),
+            ("shell", place(self.shell.as_ref())),
+            ("debounce", place(self.debounce.as_ref())),
+            ("max_wait", place(self.max_wait.as_ref())),
+            ("jobs", place(self.jobs.as_ref())),
+        ]
+    }
+
+    fn over(self, base: Self) -> Self {
+        Self {
+            root: self.root.or(base.root),
+            ignore: self.ignore.or(base.ignore),
+            gitignore: self.gitignore.or(base.gitignore),
+            default_ignore: self.default_ignore.or(base.default_ignore),
+            case_insensitive: self.case_insensitive.or(base.case_insensitive),
+            shell: self.shell.or(base.shell),
+            debounce: self.debounce.or(base.debounce),
+            max_wait: self.max_wait.or(base.max_wait),
+            jobs: self.jobs.or(base.jobs),
+        }
+    }
+}
+
+impl Raw {
+    /// The same with what the profile of that name overrules, if there is one.
+    #[must_use]
+    pub fn with_profile(mut self, name: &str) -> Self {
+        let Some(chosen) = self.profiles.iter().position(|(known, _)| known.value == name) else {
+            return self;
+        };
+        let (_, profile) = self.profiles.swap_remove(chosen);
+        profile.over(self)
+    }
+
+    /// All of it, with the values of `base` for what it does not have. The rules and templates of `base` keep
+    /// their order, and new ones come after them.
+    #[must_use]
+    pub fn over(self, base: Self) -> Self {
+        Self {
+            settings: self.settings.over(base.settings),
+            env: env_over(self.env, base.env),
+            vars: env_over(self.vars, base.vars),
+            rules: rules_over(self.rules, base.rules),
+            templates: rules_over(self.templates, base.templates),
+            profiles: base.profiles.into_iter().chain(self.profiles).collect(),
+            include: base.include.into_iter().chain(self.include).collect(),
+            broken: self.broken || base.broken,
+        }
+    }
+}
+
+fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {
+    let mut own: IndexMap<_, _> = own.into_iter().map(|rule| (rule.name.value.clone(), rule)).collect();
+    let mut all = Vec::new();
+    for rule in base {
+        match own.shift_remove(&rule.name.value) {
+            Some(above) => all.push(above.over(&rule)),
+            None => all.push(rule),
+        }
+    }
+    all.extend(own.into_values());
+    all
+}
+
+fn env_over(own: Env, base: Env) -> Env {
+    let overruled = |(name, _): &(Spanned<String>, _)| own.iter().any(|(known, _)| known.value == name.value);
+    let mut all: Env = base.into_iter().filter(|variable| !overruled(variable)).collect();
+    all.extend(own);
+    all
 }
 
 impl Spanned<Vec<Spanned<String>>> {

@@ -3,6 +3,37 @@
 /// The longest word worth comparing, in bytes; the comparison is quadratic.
 const LONGEST: usize = 64;
 
+/// What other tools and people call things, and what it is called here.
+const SYNONYMS: [(&str, &str); 27] = [
+    ("command", "run"),
+    ("cmd", "run"),
+    ("exec", "run"),
+    ("script", "run"),
+    ("files", "paths"),
+    ("glob", "paths"),
+    ("globs", "paths"),
+    ("patterns", "paths"),
+    ("watch", "paths"),
+    ("exclude", "ignore"),
+    ("events", "on"),
+    ("regex", "match"),
+    ("delay", "debounce"),
+    ("workdir", "cwd"),
+    ("environment", "env"),
+    ("kill_timeout", "stop_timeout"),
+    ("directory", "dir"),
+    ("folder", "dir"),
+    ("link", "symlink"),
+    ("file", "path"),
+    ("basename", "name"),
+    ("dirname", "dir"),
+    ("saved", "close_write"),
+    ("write", "close_write"),
+    ("modified", "modify"),
+    ("wait", "queue"),
+    ("ignore", "skip"),
+];
+
 /// The candidate that a slip of the fingers could have turned into `word`.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
@@ -19,7 +50,10 @@ pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 
 /// What to say to someone who typed `word`: the nearest candidate, or else all of them.
 pub(crate) fn instead_of(word: &str, candidates: &[&str]) -> String {
-    match nearest(word, candidates.iter().copied()) {
+    let lower = word.to_lowercase();
+    let meant = SYNONYMS.iter().filter(|(other, _)| *other == lower).map(|&(_, ours)| ours);
+    let meant = meant.into_iter().find(|ours| candidates.contains(ours));
+    match meant.or_else(|| nearest(word, candidates.iter().copied())) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are: {}", candidates.join(", ")),
     }
@@ -37,6 +71,12 @@ mod tests {
         assert_eq!(nearest("max_wiat", known), Some("max_wait"));
         assert_eq!(nearest("colour", known), None);
         assert_eq!(nearest(&"x".repeat(1_000_000), known), None);
+    }
+
+    #[test]
+    fn what_others_call_it_is_understood() {
+        assert_eq!(instead_of("Command", &["run", "paths"]), "did you mean `run`?");
+        assert_eq!(instead_of("command", &["paths"]), "known are: paths");
     }
 
     #[test]

@@ -115,8 +115,12 @@ impl Field {
 impl Template {
     /// Parses an element. A `{` that opens no `{identifier}` is itself; `{{name}}` is `{name}`.
     ///
-    /// `captures` are the named groups of the rule's `match`.
-    pub(crate) fn parse(text: &str, captures: &[&str]) -> Result<Self, TemplateError> {
+    /// `captures` are the named groups of the rule's `match`, `vars` what `{vars.NAME}` stands for.
+    pub(crate) fn parse(
+        text: &str,
+        captures: &[&str],
+        vars: &[(String, String)],
+    ) -> Result<Self, TemplateError> {
         if text == "{paths}" {
             return Ok(Self::Paths);
         }
@@ -126,11 +130,15 @@ impl Template {
         while let Some(open) = text[at..].find('{').map(|found| at + found) {
             literal.push_str(&text[at..open]);
             at = open + 1;
-            if let Some(name) = text[at..].strip_prefix('{').and_then(identifier)
+            if let Some(name) = text[at..].strip_prefix('{').and_then(placeholder)
                 && text[at + 2 + name.len()..].starts_with('}')
             {
                 literal.push_str(&text[at..at + 2 + name.len()]);
                 at += name.len() + 3;
+            } else if let Some(name) = text[at..].strip_prefix(VARS).and_then(identifier) {
+                let end = at + VARS.len() + name.len() + 1;
+                literal.push_str(variable(name, open..end, vars)?);
+                at = end;
             } else if let Some(name) = identifier(&text[at..]) {
                 flush(&mut literal, &mut segments);
                 let end = at + name.len() + 1;
@@ -178,7 +186,7 @@ impl Segment {
             .collect();
         let hint = suggest::instead_of(name, &known);
         let message = format!("no placeholder is called {}", quote(name));
-        Err(TemplateError { span, message, help: format!("{hint} `{{{{{name}}}}}` is the text itself") })
+        Err(TemplateError { span, message, help: format!("{hint} (`{{{{{name}}}}}` is the text itself)") })
     }
 
     fn value<'a>(&'a self, fields: &Fields<'a>) -> &'a [u8] {
@@ -190,6 +198,33 @@ impl Segment {
             }
         }
     }
+}
+
+/// What begins the name of a variable of the rules file.
+const VARS: &str = "vars.";
+
+/// The value of `{vars.NAME}`, which stands at `span`.
+fn variable<'v>(
+    name: &str,
+    span: Range<usize>,
+    vars: &'v [(String, String)],
+) -> Result<&'v str, TemplateError> {
+    if let Some((_, value)) = vars.iter().find(|(known, _)| known == name) {
+        return Ok(value);
+    }
+    let known: Vec<_> = vars.iter().map(|(known, _)| known.as_str()).collect();
+    let help = match known.is_empty() {
+        true => format!("write {name} = \"value\" below [vars]"),
+        false => suggest::instead_of(name, &known),
+    };
+    Err(TemplateError { span, message: format!("no variable is called {}", quote(name)), help })
+}
+
+/// The name of a placeholder or variable at the start of `text`, if a closing brace follows it.
+fn placeholder(text: &str) -> Option<&str> {
+    let rest = text.strip_prefix(VARS).unwrap_or(text);
+    let name = identifier(rest)?;
+    text.get(..text.len() - rest.len() + name.len())
 }
 
 /// The identifier at the start of `text`, if a closing brace follows it.
@@ -219,7 +254,8 @@ mod tests {
     fn rendered(text: &str) -> String {
         let captures = [("who".to_owned(), b"ann".to_vec())];
         let fields = Fields { path: b"/w/a.rs", rel: b"a.rs", captures: &captures, ..Fields::default() };
-        let template = Template::parse(text, &["who", "absent"]).unwrap();
+        let template =
+            Template::parse(text, &["who", "absent"], &[("os".to_owned(), "linux".to_owned())]).unwrap();
         String::from_utf8(template.render(&fields)).unwrap()
     }
 
@@ -234,6 +270,8 @@ mod tests {
             ("{old_path}", ""),
             ("{{path}}", "{path}"),
             ("{{unknown}}", "{unknown}"),
+            ("<{vars.os}>", "<linux>"),
+            ("{{vars.os}}", "{vars.os}"),
             ("{{{path}}}", "{{path}}"),
             ("{{path}", "{/w/a.rs"),
             ("{print $1}", "{print $1}"),
@@ -250,22 +288,22 @@ mod tests {
     #[test]
     fn bytes_go_through_unchanged() {
         let fields = Fields { path: b"/\xff\n$(x)", ..Fields::default() };
-        let template = Template::parse("<{path}>", &[]).unwrap();
+        let template = Template::parse("<{path}>", &[], &[]).unwrap();
         assert_eq!(template.render(&fields), b"</\xff\n$(x)>");
     }
 
     #[test]
     fn an_unknown_placeholder_is_named_with_its_place() {
-        let error = Template::parse("a {pth} b", &[]).unwrap_err();
+        let error = Template::parse("a {pth} b", &[], &[]).unwrap_err();
         assert_eq!(error.span, 2..7);
-        assert_eq!(error.help, "did you mean `path`? `{{pth}}` is the text itself");
-        let error = Template::parse("{custmer}", &["customer"]).unwrap_err();
+        assert_eq!(error.help, "did you mean `path`? (`{{pth}}` is the text itself)");
+        let error = Template::parse("{custmer}", &["customer"], &[]).unwrap_err();
         assert!(error.help.contains("`customer`"));
     }
 
     #[test]
     fn all_paths_are_an_element_of_their_own() {
-        assert_eq!(Template::parse("{paths}", &[]).unwrap(), Template::Paths);
-        assert!(Template::parse("-f{paths}", &[]).unwrap_err().message.contains("of its own"));
+        assert_eq!(Template::parse("{paths}", &[], &[]).unwrap(), Template::Paths);
+        assert!(Template::parse("-f{paths}", &[], &[]).unwrap_err().message.contains("of its own"));
     }
 }

@@ -46,7 +46,7 @@ impl<K: Kernel> Observer<K> {
                 let looking = Looking { parent, dir: &dir, path: &path, purpose, deep };
                 self.look_in(&looking, name, now);
             }
-            None => self.retry_later(parent, self.purpose_of_events(), now),
+            None => self.retry_later(parent, Purpose::Unfinished, now),
         }
     }
 
@@ -102,7 +102,7 @@ impl<K: Kernel> Observer<K> {
             self.push(Frame::new(wd, at.purpose.for_new(), true, Some(dir)));
             return true;
         }
-        self.retry_later(at.parent, at.purpose, now);
+        self.retry_later(at.parent, Purpose::Unfinished, now);
         false
     }
 
@@ -141,9 +141,9 @@ impl<K: Kernel> Observer<K> {
                 if !std::mem::replace(&mut self.limit_reported, true) {
                     self.notices.push(Notice::WatchLimit { used: self.state.tree.len() });
                 }
-                self.retry_later(at.parent, Purpose::Arrived(Trigger::Overflow), now);
+                self.retry_later(at.parent, Purpose::Unfinished, now);
             }
-            _ => self.retry_later(at.parent, at.purpose, now),
+            _ => self.retry_later(at.parent, Purpose::Unfinished, now),
         }
         false
     }

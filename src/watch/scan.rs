@@ -33,6 +33,9 @@ pub(super) enum Purpose {
     Initial,
     /// It has just arrived: everything.
     Arrived(Trigger),
+    /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
+    /// and everything in directories not known before.
+    Unfinished,
     /// Events were lost: what changed at or after this moment of the file clock, and everything in
     /// directories not known before.
     Changed { since: i128 },
@@ -57,6 +60,7 @@ impl Purpose {
         match self {
             Self::Initial => Self::Initial,
             Self::Arrived(trigger) => Self::Arrived(trigger),
+            Self::Unfinished => Self::arrived(),
             Self::Changed { .. } => Self::Arrived(Trigger::Overflow),
         }
     }
@@ -206,7 +210,7 @@ impl<K: Kernel> Observer<K> {
 
     fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let trigger = match frame.purpose {
-            Purpose::Initial => return,
+            Purpose::Initial | Purpose::Unfinished => return,
             Purpose::Arrived(trigger) => trigger,
             Purpose::Changed { since } => {
                 let changed = self.kernel.status(dir, name).is_ok_and(|status| status.ctime >= since);
@@ -250,7 +254,12 @@ impl<K: Kernel> Observer<K> {
         if !self.state.tree.contains(wd) {
             return;
         }
-        let wait = self.retries.get(&wd).map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        let known = self.retries.get(&wd);
+        let wait = known.map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
+        let purpose = match (known, purpose) {
+            (Some(retry), Purpose::Unfinished) => retry.purpose,
+            _ => purpose,
+        };
         tracing::debug!(wd = wd.0, ?purpose, ?wait, "cannot look through a directory now");
         self.retries.insert(wd, Retry { at: now + wait, wait, purpose });
     }
@@ -265,6 +274,8 @@ impl<K: Kernel> Observer<K> {
             if self.state.tree.is_attached(wd) {
                 let purpose = if self.resyncing { self.purpose_of_events() } else { retry.purpose };
                 self.push(Frame::new(wd, purpose, false, None));
+                // If it can be listed, what is left is to look at the directories in it.
+                self.retries.insert(wd, Retry { purpose: Purpose::Unfinished, ..retry });
             } else {
                 self.retry_later(wd, retry.purpose, now);
             }

@@ -38,7 +38,7 @@ impl Compiler {
         let mut argv = Vec::new();
         for word in words {
             self.word(word);
-            match Template::parse(&word.value, &captures) {
+            match Template::parse(&word.value, &captures, &self.vars) {
                 Ok(template) => {
                     self.check_paths(word, &template, &argv, per);
                     argv.push(template);

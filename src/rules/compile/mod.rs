@@ -1,6 +1,7 @@
 //! From what was typed to rules: every string parsed, every default filled in, every mistake kept.
 
 mod command;
+mod extend;
 mod rule;
 mod value;
 mod warn;
@@ -24,10 +25,10 @@ use super::{Rules, Settings};
 use crate::event::as_path;
 
 /// The quiet period: editors and compilers that write in several steps take less.
-const DEBOUNCE: Duration = Duration::from_millis(50);
+pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
 
 /// The longest wait: a busy writer is heard from while it writes.
-const MAX_WAIT: Duration = Duration::from_secs(2);
+pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Commands running at once: what a desktop's cores can do, and no fork bomb.
 const JOBS: usize = 8;
@@ -53,10 +54,21 @@ pub(crate) fn compile(
 ) -> Result<Rules, Diagnostics> {
     let mut compiler = Compiler::new(diagnostics, around, raw.broken);
     compiler.settings(&raw.settings, around);
-    compiler.env = compiler.variables(&raw.env);
+    compiler.vars = compiler.vars(&raw.vars);
+    let as_variable = |(name, value): &(String, String)| {
+        (format!("TRIPLINE_VAR_{}", name.to_ascii_uppercase()), value.clone())
+    };
+    compiler.env = compiler.vars.iter().map(as_variable).collect();
+    let env = compiler.variables(&raw.env);
+    compiler.env.extend(env);
+    if let Some(include) = raw.include.first() {
+        let help = "name the file itself on the command line, or put its rules here";
+        compiler.error(&include.place, "there is no file here that could include another", help);
+    }
+    let raw = Raw { rules: compiler.extended(raw), ..raw.clone() };
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
-    if rules.is_empty() && !raw.broken {
+    if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         let message = format!("there is no rule in {}", compiler.diagnostics.source_names().join(", "));
         compiler.diagnostics.push(Diagnostic::general(message).help(help));
@@ -82,6 +94,7 @@ struct Compiler {
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
+    vars: Vec<(String, String)>,
     globs: Vec<(Entry, Glob)>,
     /// How many components they have in all.
     parts: usize,
@@ -110,6 +123,7 @@ impl Compiler {
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
+            vars: Vec::new(),
             globs: Vec::new(),
             parts: 0,
         }
@@ -198,14 +212,14 @@ impl Compiler {
     }
 
     /// Puts everything together, once nothing is wrong.
-    fn finish(mut self, raw: &Raw, rules: Vec<Rule>) -> Rules {
+    fn finish(mut self, raw: Raw, rules: Vec<Rule>) -> Rules {
         let on = rules.iter().map(|rule| rule.on).collect();
         let root = self.lists.root.clone();
         let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, on);
-        warn::hidden_paths(raw, &self.globs, &plan.ignores, &mut self.diagnostics);
-        warn::twins(raw, &mut self.diagnostics);
+        warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
+        warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan) }
+        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

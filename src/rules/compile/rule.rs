@@ -98,7 +98,7 @@ impl Compiler {
         for (place, typed) in paths.value.iter().enumerate() {
             let excludes = typed.value.starts_with('!');
             if excludes && !takes {
-                let help = "it takes from the paths before it: put it after them";
+                let help = "a path before it, such as \"**\", says what it takes from";
                 self.error(&typed.place, format!("{} excludes nothing", quote(&typed.value)), help);
             }
             takes |= !excludes;

@@ -6,6 +6,7 @@ use super::Compiler;
 use crate::rules::duration;
 use crate::rules::error::{Place, Spanned, quote};
 use crate::rules::suggest;
+use crate::rules::template::is_identifier;
 
 impl Compiler {
     pub(super) fn duration(&mut self, typed: Option<&Spanned<String>>, default: Duration) -> Duration {
@@ -60,6 +61,15 @@ impl Compiler {
         typed: &[(Spanned<String>, Spanned<String>)],
     ) -> Vec<(String, String)> {
         typed.iter().map(|(name, value)| (self.variable_name(name), self.word(value))).collect()
+    }
+
+    /// `[vars]`.
+    pub(super) fn vars(&mut self, typed: &[(Spanned<String>, Spanned<String>)]) -> Vec<(String, String)> {
+        for (name, _) in typed.iter().filter(|(name, _)| !is_identifier(&name.value)) {
+            let message = format!("no variable can be called {}", quote(&name.value));
+            self.error(&name.place, message, "a name is letters, digits and `_`");
+        }
+        typed.iter().map(|(name, value)| (name.value.clone(), self.word(value))).collect()
     }
 
     fn variable_name(&mut self, typed: &Spanned<String>) -> String {

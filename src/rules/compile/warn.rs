@@ -94,7 +94,8 @@ impl Compiler {
     fn unused_captures(&mut self, raw: &RawRule, rule: &Rule) {
         let (Some(typed), Some(pattern)) = (&raw.pattern, &rule.pattern) else { return };
         let text = command_text(raw);
-        for name in pattern.capture_names().flatten().filter(|name| !name.starts_with('_')) {
+        let missed = |name: &&str| !name.starts_with('_') && Field::from_name(name).is_none();
+        for name in pattern.capture_names().flatten().filter(missed) {
             let variable = format!("TRIPLINE_CAPTURE_{}", name.to_ascii_uppercase());
             if !uses_capture(rule, name) && !text.contains(&variable) {
                 let message = format!("no command uses the group {}", quote(name));
@@ -130,7 +131,9 @@ impl Compiler {
     fn empty_fields(&mut self, word: &Spanned<String>, raw: &RawRule, rule: &Rule) {
         let captures: Vec<_> =
             rule.pattern.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
-        let Ok(Template::Text(segments)) = Template::parse(&word.value, &captures) else { return };
+        let Ok(Template::Text(segments)) = Template::parse(&word.value, &captures, &self.vars) else {
+            return;
+        };
         let has = |fields: &[Field]| {
             segments.iter().any(|segment| matches!(segment, Segment::Field(field) if fields.contains(field)))
         };
