@@ -95,28 +95,28 @@ fn every_rules_file_that_is_shown_loads() {
 
 #[test]
 fn the_reference_has_every_key_with_an_example_that_loads() {
-    let text = read("docs/rules.md");
     // What an example may rely on.
     let other = "[rules.other]\npaths = [\"a\"]\nrun = [\"false\"]\n";
     let rest = format!("[templates.rust]\n{other}");
-    let settings = |keys: &str| format!("[settings]\n{keys}\n{rest}");
-    let in_a_rule = |keys: &str| format!("{}{rest}", rule(keys));
-    let at_the_top =
-        |keys: &str| format!("{keys}\n{}", if keys.contains("templates") { other } else { &rest });
-    let tables: [(&str, &dyn Fn(&str) -> String); 3] =
-        [("The whole file", &at_the_top), ("`[settings]`", &settings), ("`[rules.NAME]`", &in_a_rule)];
-    for (heading, whole) in tables {
-        let mut keys = BTreeSet::new();
-        for cells in rows(section(&text, heading)) {
-            let key = code(cells[0]).next().unwrap();
-            let example = code(cells.last().unwrap()).collect::<Vec<_>>().join("\n");
-            let has = |line: &str| line.trim_start_matches('[').starts_with(key);
-            assert!(example.lines().any(has), "{key}: {example}");
-            assert!(parse(&whole(&example)).is_ok(), "{key}: {}", parse(&whole(&example)).unwrap_err());
-            keys.insert(key.to_owned());
-        }
-        assert_eq!(keys, known(&whole("zzzzzzzzzz = 1")), "under {heading}");
+    check_keys("The whole file", |keys| {
+        format!("{keys}\n{}", if keys.contains("templates") { other } else { &rest })
+    });
+    check_keys("`[settings]`", |keys| format!("[settings]\n{keys}\n{rest}"));
+    check_keys("`[rules.NAME]`", |keys| format!("{}{rest}", rule(keys)));
+}
+
+/// Compares a table of keys with what is known there. `whole` makes a rules file of an example.
+fn check_keys(heading: &str, whole: impl Fn(&str) -> String) {
+    let mut keys = BTreeSet::new();
+    for cells in rows(section(&read("docs/rules.md"), heading)) {
+        let key = code(cells[0]).next().unwrap();
+        let example = code(cells.last().unwrap()).collect::<Vec<_>>().join("\n");
+        let has = |line: &str| line.trim_start_matches('[').starts_with(key);
+        assert!(example.lines().any(has), "{key}: {example}");
+        assert!(parse(&whole(&example)).is_ok(), "{key}: {}", parse(&whole(&example)).unwrap_err());
+        keys.insert(key.to_owned());
     }
+    assert_eq!(keys, known(&whole("zzzzzzzzzz = 1")), "under {heading}");
 }
 
 #[test]
