@@ -1,15 +1,14 @@
 //! The documentation is true: what it shows loads, what it links to exists, what it lists is complete.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
 
 use tripline::cli::Exit;
 use tripline::dispatch::preview;
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{IgnoreFiles, RuleId, Rules, SourceFile, Surroundings};
+use tripline::rules::{Location, RuleId, Rules, load};
 
 use crate::support::simulate::{self, simulate};
 use crate::support::trip::Script;
@@ -53,11 +52,15 @@ fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
 
+/// The rules of a file that includes others, if it wants to.
 fn parse(text: &str) -> Result<Rules, String> {
-    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-    let around = Surroundings { directory: "/w".into(), home: Some("/home/u".into()), files };
-    let source = SourceFile { name: "shown".to_owned(), text: text.to_owned() };
-    Rules::parse(source, &around).map_err(|mistakes| format!("{mistakes}\n{text}"))
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("rules.d")).unwrap();
+    fs::write(dir.path().join("rules.d/more.toml"), "").unwrap();
+    let file = dir.path().join("shown.toml");
+    fs::write(&file, text).unwrap();
+    let loaded = load(&Location::Path(file));
+    loaded.map(|loaded| loaded.rules).map_err(|mistakes| format!("{mistakes}\n{text}"))
 }
 
 /// A rule with these keys, and those that every rule needs.
@@ -72,7 +75,7 @@ fn rule(keys: &str) -> String {
 fn known(text: &str) -> BTreeSet<String> {
     let message = parse(text).unwrap_err();
     let list = message.split_once("known are: ").unwrap().1;
-    list.split(['`', '\n']).next().unwrap().split(',').map(|word| word.trim().to_owned()).collect()
+    list.split(['`', '(', '\n']).next().unwrap().split(',').map(|word| word.trim().to_owned()).collect()
 }
 
 #[test]
@@ -92,24 +95,28 @@ fn every_rules_file_that_is_shown_loads() {
 
 #[test]
 fn the_reference_has_every_key_with_an_example_that_loads() {
-    let text = read("docs/rules.md");
-    for (heading, unknown) in [
-        ("`[settings]`", "[settings]\nzzzzzzzzzz = 1".to_owned()),
-        ("`[rules.NAME]`", rule("zzzzzzzzzz = 1")),
-    ] {
-        let mut keys = BTreeSet::new();
-        for cells in rows(section(&text, heading)) {
-            let key = code(cells[0]).next().unwrap();
-            let example = code(cells[4]).collect::<Vec<_>>().join("\n");
-            assert!(example.lines().any(|line| line.starts_with(&format!("{key} = "))), "{key}: {example}");
-            let settings = heading.contains("settings");
-            let whole =
-                if settings { format!("[settings]\n{example}\n{}", rule("")) } else { rule(&example) };
-            assert!(parse(&whole).is_ok(), "{key}: {}", parse(&whole).unwrap_err());
-            keys.insert(key.to_owned());
-        }
-        assert_eq!(keys, known(&unknown), "under {heading}");
+    // What an example may rely on.
+    let other = "[rules.other]\npaths = [\"a\"]\nrun = [\"false\"]\n";
+    let rest = format!("[templates.rust]\n{other}");
+    check_keys("The whole file", |keys| {
+        format!("{keys}\n{}", if keys.contains("templates") { other } else { &rest })
+    });
+    check_keys("`[settings]`", |keys| format!("[settings]\n{keys}\n{rest}"));
+    check_keys("`[rules.NAME]`", |keys| format!("{}{rest}", rule(keys)));
+}
+
+/// Compares a table of keys with what is known there. `whole` makes a rules file of an example.
+fn check_keys(heading: &str, whole: impl Fn(&str) -> String) {
+    let mut keys = BTreeSet::new();
+    for cells in rows(section(&read("docs/rules.md"), heading)) {
+        let key = code(cells[0]).next().unwrap();
+        let example = code(cells.last().unwrap()).collect::<Vec<_>>().join("\n");
+        let has = |line: &str| line.trim_start_matches('[').starts_with(key);
+        assert!(example.lines().any(has), "{key}: {example}");
+        assert!(parse(&whole(&example)).is_ok(), "{key}: {}", parse(&whole(&example)).unwrap_err());
+        keys.insert(key.to_owned());
     }
+    assert_eq!(keys, known(&whole("zzzzzzzzzz = 1")), "under {heading}");
 }
 
 #[test]
@@ -130,18 +137,18 @@ fn the_reference_has_every_event_placeholder_and_variable() {
 
 /// The variables of a run that has all there are.
 fn variables() -> Vec<String> {
-    let rules = parse(&rule("match = '(?<name_>a)'")).unwrap();
+    let rules = parse(&format!("{}[vars]\nname_ = \"x\"", rule("match = '(?<name_>a)'"))).unwrap();
     let event = Event {
         mask: EventMask::MOVED_TO | EventMask::CHANGE | EventMask::RENAME,
-        path: b"/w/a".to_vec(),
+        path: rules.settings.root.join("a").into_os_string().into_encoded_bytes(),
         subject: Subject::File,
-        from: Some(b"/w/b".to_vec()),
+        from: Some(b"/b".to_vec()),
         cookie: 1,
         trigger: Trigger::Event,
     };
     let env = preview(&rules, RuleId(0), &event).env;
     let names = env.into_iter().map(|(name, _)| String::from_utf8(name).unwrap());
-    names.map(|name| name.replace("CAPTURE_NAME_", "CAPTURE_<NAME>")).collect()
+    names.map(|name| name.replace("_NAME_", "_<NAME>")).collect()
 }
 
 #[test]
