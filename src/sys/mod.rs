@@ -1,6 +1,6 @@
 //! Thin safe wrappers over system calls: one call a function, no policy, the only `unsafe` in the crate.
 //!
-//! Each descriptor is an `OwnedFd` from birth and close-on-exec. `EINTR` is handled in [`retry`] alone.
+//! Each descriptor is an `OwnedFd` from birth and close-on-exec. `EINTR` is handled in `retry` alone.
 #![allow(unsafe_code)]
 
 mod dir;
