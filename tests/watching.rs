@@ -10,7 +10,8 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use crate::support::proc::{settled_switches, switches};
-use crate::support::watching::{Seen, Watching};
+use crate::support::running::Running;
+use crate::support::watching::{Seen, Watching, watched_inodes};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
@@ -215,4 +216,30 @@ fn an_ancestor_of_the_root_that_is_renamed_and_replaced_is_followed() {
     fs::remove_dir_all(root.join("a")).unwrap();
     fs::rename(root.join("away"), root.join("a")).unwrap();
     watching.until(|seen| seen.path == watched.join("old"));
+}
+
+#[test]
+fn only_directories_that_the_rules_can_match_in_are_watched() {
+    let (_directory, root) = place();
+    for dir in ["src/a", "src/gen/a", "docs/a", "target/debug/deps"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    let rules = "[settings]\nignore = [\"target/\", \"gen/\"]\n\
+                 [rules.r]\nrun = [\"true\"]\npaths = [\"src/**/*.rs\", \"target/debug/server\"]\n";
+    let running = Running::with_rules(&root, rules);
+    running.until_ready();
+    // What is made later is judged as what was there.
+    for dir in ["src/b/c", "src/gen/b", "target/release", "docs/b"] {
+        fs::create_dir_all(root.join(dir)).unwrap();
+    }
+    fs::write(root.join("src/b/c/x.rs"), "content").unwrap();
+    running.until(|line| line == "r: ok");
+    let watched = watched_inodes(running.pid());
+    let is_watched = |dir: &str| watched.contains(&fs::metadata(root.join(dir)).unwrap().ino());
+    for dir in [".", "src", "src/a", "src/b/c", "target", "target/debug"] {
+        assert!(is_watched(dir), "{dir} should be watched");
+    }
+    for dir in ["docs", "docs/b", "src/gen", "src/gen/b", "target/debug/deps", "target/release"] {
+        assert!(!is_watched(dir), "{dir} should not be watched");
+    }
 }

@@ -113,17 +113,22 @@ impl Watching {
         all
     }
 
-    /// The inodes that are watched, from `/proc/PID/fdinfo`.
+    /// The inodes that are watched.
     pub(crate) fn watched_inodes(&self) -> HashSet<u64> {
-        let directory = format!("/proc/{}/fdinfo", self.pid());
-        let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-        let text: String = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
-        let inode = |line: &str| {
-            let field = line.split(' ').find_map(|field| field.strip_prefix("ino:"))?;
-            u64::from_str_radix(field, 16).ok()
-        };
-        text.lines().filter(|line| line.starts_with("inotify")).filter_map(inode).collect()
+        watched_inodes(self.pid())
     }
+}
+
+/// The inodes that a process watches, from `/proc/PID/fdinfo`.
+pub(crate) fn watched_inodes(pid: u32) -> HashSet<u64> {
+    let directory = format!("/proc/{pid}/fdinfo");
+    let files = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
+    let text: String = files.filter_map(|file| fs::read_to_string(file).ok()).collect();
+    let inode = |line: &str| {
+        let field = line.split(' ').find_map(|field| field.strip_prefix("ino:"))?;
+        u64::from_str_radix(field, 16).ok()
+    };
+    text.lines().filter(|line| line.starts_with("inotify")).filter_map(inode).collect()
 }
 
 impl Drop for Watching {
