@@ -179,3 +179,26 @@ fn an_idle_tripline_does_not_wake_up() {
     assert_eq!(switches(running.pid()), before);
     running.stop();
 }
+
+#[test]
+fn a_command_that_finds_no_room_in_the_system_is_run_later() {
+    let directory = tempdir().unwrap();
+    // A run takes five descriptors here: two pipes, both ends while it starts, and its list of paths.
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
+    fs::write(directory.path().join("tripline.toml"), format!("{rule}{OTHER}")).unwrap();
+    let line = format!("ulimit -n 20; exec {} run", env!("CARGO_BIN_EXE_tripline"));
+    let running =
+        Running::start(std::process::Command::new("sh").args(["-c", &line]).current_dir(directory.path()));
+    running.until_ready();
+    for n in 0..8 {
+        save(&directory, &format!("{n}.x"));
+    }
+    let mut lines = Vec::new();
+    for _ in 0..8 {
+        lines.extend(running.until(|line| line == "r: ok"));
+    }
+    assert!(lines.iter().any(|line| line.contains("trying again")), "there was room: this showed nothing");
+    for n in 0..8 {
+        assert!(lines.contains(&format!("r: {n}.x (close_write)")), "{n}.x did not run: {lines:#?}");
+    }
+}

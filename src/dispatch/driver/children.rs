@@ -39,6 +39,21 @@ struct Stream {
     polled: bool,
 }
 
+/// Why a job has no process, in words.
+#[derive(Debug)]
+pub(super) enum NotStarted {
+    /// It cannot have one.
+    Never(String),
+    /// The system has no room for one at the moment.
+    NotNow(String),
+}
+
+/// Whether the system lacked descriptors, processes or memory, which others give back.
+fn is_passing(error: &io::Error) -> bool {
+    let code = error.raw_os_error();
+    matches!(code, Some(libc::EAGAIN | libc::EMFILE | libc::ENFILE | libc::ENOMEM))
+}
+
 /// All runs that have a process.
 #[derive(Debug)]
 pub(super) struct Children {
@@ -59,18 +74,20 @@ impl Children {
     /// Starts a job's process.
     ///
     /// # Errors
-    /// Why it could not be, in words.
+    /// [`NotStarted`], which tells whether another try may do better.
     pub(super) fn start(
         &mut self,
         job: &Job,
         name: &str,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
-    ) -> Result<(), String> {
-        let program = self.environment.program(job, is_executable).ok_or("not found in PATH")?;
+    ) -> Result<(), NotStarted> {
+        let program = self.environment.program(job, is_executable);
+        let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
         let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
-            SpawnError::System(error) => explain(&error, &program, &job.cwd),
-            SpawnError::Nul => error.to_string(),
+            SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
+            SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
+            SpawnError::Nul => NotStarted::Never(error.to_string()),
         })?;
         self.by_pid.insert(child.pid, job.run);
         self.by_run.insert(job.run, child);

@@ -11,8 +11,9 @@ use std::fmt;
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
+use std::time::Duration;
 
-use self::children::{Children, of_token};
+use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
 use self::output::Sink;
 use super::{Core, Effect, Input, Job, Limits, Report, Status};
@@ -21,7 +22,7 @@ use crate::sys::{
     Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
     stderr, stdout,
 };
-use crate::time::Clock;
+use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
 
 /// What a person is told, as bytes for standard error.
@@ -61,6 +62,9 @@ impl From<io::Error> for RunError {
     }
 }
 
+/// Before a job is tried again for which the system had no descriptor, process or memory.
+const RETRY: Duration = Duration::from_millis(500);
+
 const STDOUT: u64 = u64::MAX;
 const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
@@ -94,6 +98,7 @@ pub fn run(rules: &Arc<Rules>, view: &mut dyn View) -> Result<(), RunError> {
         watcher,
         epoll,
         reading: true,
+        waiting: Vec::new(),
         halting: false,
         over: false,
     };
@@ -113,6 +118,8 @@ struct Driver<'a> {
     epoll: Epoll,
     /// Whether children's output is read, or left to wait for ours.
     reading: bool,
+    /// Jobs for which the system had no room, and when to try them again.
+    waiting: Vec<(MonoTime, Job)>,
     halting: bool,
     over: bool,
 }
@@ -121,7 +128,9 @@ impl Driver<'_> {
     fn run(mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
-            let timeout = self.core.deadline().map(|at| at.since(self.clock.now()));
+            let waiting = self.waiting.iter().map(|(at, _)| *at);
+            let deadline = self.core.deadline().into_iter().chain(waiting).min();
+            let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
             for Ready { token } in ready.drain(..) {
                 match token {
@@ -132,6 +141,7 @@ impl Driver<'_> {
                     stream => self.output(stream),
                 }
             }
+            self.spawn_waiting();
             self.step(Input::Due);
             self.balance();
         }
@@ -154,7 +164,7 @@ impl Driver<'_> {
 
     fn carry_out(&mut self, effect: Effect) -> Option<Input> {
         match effect {
-            Effect::Spawn(job) => return Some(self.spawn(&job)),
+            Effect::Spawn(job) => return self.spawn(job),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
             Effect::LookAgain { dir } => self.watcher.look_again(dir),
             Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
@@ -163,12 +173,34 @@ impl Driver<'_> {
         None
     }
 
-    fn spawn(&mut self, job: &Job) -> Input {
+    /// Starts a job; none if it has to wait for room.
+    fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
         let name = &self.rules.rules[job.rule.0].name;
-        match self.children.start(job, name, &self.sinks, &self.epoll) {
+        Some(match self.children.start(&job, name, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
-            Err(error) => Input::SpawnFailed { run, error },
+            Err(NotStarted::NotNow(error)) if !self.halting => {
+                tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
+                self.waiting.push((self.clock.now() + RETRY, job));
+                return None;
+            }
+            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => Input::SpawnFailed { run, error },
+        })
+    }
+
+    /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
+    fn spawn_waiting(&mut self) {
+        let (now, halting) = (self.clock.now(), self.halting);
+        let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
+        for (_, job) in due {
+            let answer = if halting {
+                Some(Input::SpawnFailed { run: job.run, error: "tripline ends".to_owned() })
+            } else {
+                self.spawn(job)
+            };
+            if let Some(answer) = answer {
+                self.step(answer);
+            }
         }
     }
 
