@@ -167,6 +167,8 @@ impl<K: Kernel> Observer<K> {
     fn lose_root(&mut self, root: RootId, error: &io::Error, purpose: Purpose, now: MonoTime) {
         if let Some(wd) = self.state.tree.root(root) {
             self.orphan(wd, purpose, now);
+            // A root that was removed has no watch any more: this one is where its path does not lead.
+            self.state.tree.set_moved(wd);
         }
         if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
             self.roots[root].retry = Some(now + RETRY);

@@ -113,10 +113,12 @@ impl State {
         if !raw.mask.intersects(itself) {
             return None;
         }
-        if raw.mask.intersects(EventMask::MOVE_SELF) {
-            self.tree.set_moved(raw.wd);
-        }
         self.note(raw, &Name::from(&b""[..]));
+        // The end of the watch follows a removal, and asks then.
+        if !raw.mask.intersects(EventMask::MOVE_SELF) {
+            return None;
+        }
+        self.tree.set_moved(raw.wd);
         self.tree.root_of(raw.wd).map(Question::Root)
     }
 
