@@ -240,12 +240,17 @@ pub struct Event {
 
 impl Event {
     /// Whether it is one of the events in `on`. What was found by looking may have come to be in any
-    /// way that leaves a file behind.
+    /// way that leaves a file behind; while it is being written, it has only come to be.
     #[must_use]
     pub fn is_one_of(&self, on: EventMask) -> bool {
         let there = !self.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
         let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
-        on.intersects(if found { self.mask | EventMask::FOUND } else { self.mask })
+        let ways = match found {
+            true if self.mask.intersects(EventMask::CHANGE) => EventMask::FOUND,
+            true => EventMask::CREATE | EventMask::MOVED_TO,
+            false => EventMask::default(),
+        };
+        on.intersects(self.mask | ways)
     }
 }
 

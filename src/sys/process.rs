@@ -1,4 +1,4 @@
-//! Children: posix_spawn(3), process groups, pidfds and waiting.
+//! Children: posix_spawn(3), process groups and waiting.
 
 use std::ffi::CString;
 use std::fmt;

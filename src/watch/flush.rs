@@ -95,7 +95,7 @@ impl<K: Kernel> Observer<K> {
         }
         // Found by a scan, which has judged it; or made and closed, which says all.
         if let Some(known) = known {
-            return (known, incident.trigger != Trigger::Event);
+            return (known, mask.intersects(EventMask::CHANGE));
         }
         let status = self.status(wd, name, opened);
         let subject = status.map_or(Subject::Gone, |status| subject(status.kind));

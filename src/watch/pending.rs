@@ -29,19 +29,26 @@ pub(super) struct Incident {
 
 impl Incident {
     /// Whether a later incident of the same name says all that this one does. A file that is made and
-    /// then closed after writing is a regular one, which saves asking.
+    /// then closed after writing is a regular one, which saves asking; one that was found, and then closed,
+    /// is complete by that.
     fn yields_to(&mut self, later: &Self) -> bool {
         if self.mask == EventMask::CREATE && later.mask.intersects(EventMask::CLOSE_WRITE) {
             self.subject = Some(Subject::File);
         }
         let found = self.trigger != Trigger::Event && later.trigger == Trigger::Event;
-        self.mask == later.mask || (found && later.mask.intersects(DECISIVE))
+        if found && later.mask.intersects(EventMask::CLOSE_WRITE) {
+            self.mask = self.mask.without(EventMask::CHANGE) | EventMask::CREATE;
+        }
+        self.mask == later.mask || (found && later.mask.intersects(ARRIVALS))
     }
 }
 
 const ENDS_OR_DIRECTORIES: EventMask = EventMask::DELETE.union(EventMask::MOVED_FROM).union(EventMask::ISDIR);
 
-/// What the kernel reports of a name's existence or content; finding the name by looking says no more.
+/// What the kernel reports of a name's arrival; finding the name by looking says no more.
+const ARRIVALS: EventMask = EventMask::CREATE.union(EventMask::MOVED_TO);
+
+/// What the kernel reports of a name's existence or content.
 const DECISIVE: EventMask =
     EventMask::CREATE.union(EventMask::CLOSE_WRITE).union(EventMask::MOVE).union(EventMask::DELETE);
 
@@ -88,7 +95,17 @@ impl Pending {
     /// Whether the kernel has reported the name's existence or content already, and nothing was lost
     /// since.
     pub(super) fn is_decided(&self, wd: Wd, name: &Name) -> bool {
-        let decides = |incident: &Incident| !incident.doubtful && incident.mask.intersects(DECISIVE);
+        self.has(wd, name, DECISIVE)
+    }
+
+    /// Whether all that the kernel has reported of the name is that its content is complete.
+    pub(super) fn is_only_closed(&self, wd: Wd, name: &Name) -> bool {
+        let others = DECISIVE.without(EventMask::CLOSE_WRITE);
+        self.has(wd, name, EventMask::CLOSE_WRITE) && !self.has(wd, name, others)
+    }
+
+    fn has(&self, wd: Wd, name: &Name, mask: EventMask) -> bool {
+        let decides = |incident: &Incident| !incident.doubtful && incident.mask.intersects(mask);
         let decisive = |at: &usize| self.incidents[*at].as_ref().is_some_and(decides);
         self.by_name.get(&(wd, Arc::clone(name))).is_some_and(|places| places.iter().any(decisive))
     }

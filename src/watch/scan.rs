@@ -221,12 +221,15 @@ impl<K: Kernel> Observer<K> {
             }
         };
         let wd = frame.wd;
-        if !self.state.interest.intersects(EventMask::FOUND) || self.state.pending.is_decided(wd, name) {
+        let closed = self.state.pending.is_only_closed(wd, name);
+        if !self.state.interest.intersects(EventMask::FOUND)
+            || (self.state.pending.is_decided(wd, name) && !closed)
+        {
             return;
         }
-        // Its CLOSE_WRITE will come: the directory is watched.
-        if kind == Kind::File && self.is_being_written(dir, name) == Some(true) {
-            return;
+        // A CLOSE_WRITE has come or, the directory being watched, will come, and tells the rest.
+        if kind == Kind::File && (closed || self.is_being_written(dir, name) == Some(true)) {
+            return self.note_found(wd, Arc::clone(name), EventMask::CREATE, Subject::File, trigger);
         }
         let isdir = if kind == Kind::Dir { EventMask::ISDIR } else { EventMask::default() };
         let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
