@@ -168,6 +168,25 @@ fn a_root_that_comes_and_goes_is_watched_again() {
 }
 
 #[test]
+fn a_root_whose_ancestors_go_while_it_is_looked_for_is_found_again() {
+    let (_directory, root) = place();
+    let late = root.join("not/yet/there");
+    let watching = Watching::start(&late, &[]);
+    for round in 0..200 {
+        // Removed from below while the watcher still follows the path of what was made.
+        for _ in 0..=round % 4 {
+            fs::create_dir_all(&late).unwrap();
+            fs::remove_dir_all(root.join("not")).unwrap();
+        }
+        fs::create_dir_all(&late).unwrap();
+        let file = late.join(round.to_string());
+        fs::write(&file, "content").unwrap();
+        watching.until(|seen| seen.path == file);
+        fs::remove_dir_all(root.join("not")).unwrap();
+    }
+}
+
+#[test]
 fn an_idle_watcher_does_not_wake_up() {
     let (_directory, root) = place();
     fs::create_dir_all(root.join("a/b")).unwrap();

@@ -64,24 +64,33 @@ impl<K: Kernel> Observer<K> {
     /// Follows a root's path to the directory that it names now, if any, and watches all on the way.
     pub(super) fn resolve(&mut self, root: RootId, purpose: Purpose, now: MonoTime) {
         let before = self.forget_above(root);
-        for _ in 0..ATTEMPTS {
-            let missing = self.watch_above(root);
-            match self.open_root(root) {
-                Ok(found) => {
-                    self.settle_root(root, found, purpose);
-                    break;
-                }
-                Err(error) => {
-                    self.lose_root(root, &error, purpose, now);
-                    if missing.is_none_or(|missing| self.await_name(root, missing)) {
-                        break;
-                    }
-                }
-            }
+        let settled = (0..ATTEMPTS).any(|_| self.follow(root, purpose, now));
+        if !settled {
+            self.roots[root].retry = Some(now + RETRY);
         }
         for wd in before {
             if !self.spine.contains_key(&wd) && !self.state.tree.contains(wd) {
                 self.kernel.unwatch(wd);
+            }
+        }
+    }
+
+    /// Follows the path once; answers false if it changed meanwhile. Afterwards an event or a moment to try
+    /// again will tell of the next change.
+    fn follow(&mut self, root: RootId, purpose: Purpose, now: MonoTime) -> bool {
+        let missing = self.watch_above(root, now);
+        match self.open_root(root) {
+            Ok(found) => {
+                self.settle_root(root, found, purpose);
+                true
+            }
+            Err(error) => {
+                self.lose_root(root, &error, purpose, now);
+                match missing {
+                    Some(missing) => self.await_name(root, missing, now),
+                    // It was there a moment ago; or it is there and cannot be watched, which is tried again.
+                    None => !is_absent(&error),
+                }
             }
         }
     }
@@ -110,7 +119,7 @@ impl<K: Kernel> Observer<K> {
 
     /// Watches each directory and symbolic link that the root's path leads through, links in the targets of
     /// links too. Answers where it ends before the root, and the name that is missing there.
-    fn watch_above(&mut self, root: RootId) -> Option<(Vec<u8>, Vec<u8>)> {
+    fn watch_above(&mut self, root: RootId, now: MonoTime) -> Option<(Vec<u8>, Vec<u8>)> {
         let mut rest: VecDeque<Vec<u8>> = components(&self.roots[root].path).collect();
         let (mut at, mut links) = (b"/".to_vec(), 0);
         while let Some(name) = rest.pop_front() {
@@ -118,15 +127,11 @@ impl<K: Kernel> Observer<K> {
                 at.truncate(at.iter().rposition(|&b| b == b'/').unwrap_or(0).max(1));
                 continue;
             }
-            if let Ok(wd) = self.kernel.watch_path(&at, ITSELF) {
-                self.add_above(root, wd);
-            }
+            self.watch_itself(root, &at, now);
             let next = join(&at, &name);
             match self.kernel.read_link(&next) {
                 Ok(target) if links < LINKS => {
-                    if let Ok(wd) = self.kernel.watch_path(&next, ITSELF) {
-                        self.add_above(root, wd);
-                    }
+                    self.watch_itself(root, &next, now);
                     links += 1;
                     if target.starts_with(b"/") {
                         at = b"/".to_vec();
@@ -138,6 +143,16 @@ impl<K: Kernel> Observer<K> {
             }
         }
         None
+    }
+
+    /// Watches one component of a root's path for its own end. A watch that is refused leaves a change
+    /// there unreported, so the path is followed again from time to time.
+    fn watch_itself(&mut self, root: RootId, path: &[u8], now: MonoTime) {
+        match self.kernel.watch_path(path, ITSELF) {
+            Ok(wd) => self.add_above(root, wd),
+            Err(error) if is_absent(&error) || is_forbidden(&error) => {}
+            Err(_) => self.roots[root].retry = Some(now + RETRY),
+        }
     }
 
     fn open_root(&self, root: RootId) -> io::Result<(Wd, K::Dir)> {
@@ -170,7 +185,7 @@ impl<K: Kernel> Observer<K> {
             // A root that was removed has no watch any more: this one is where its path does not lead.
             self.state.tree.set_moved(wd);
         }
-        if !matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR)) {
+        if !is_absent(error) {
             self.roots[root].retry = Some(now + RETRY);
         }
         if !std::mem::replace(&mut self.roots[root].missing, true) {
@@ -183,16 +198,24 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile.
-    fn await_name(&mut self, root: RootId, (at, name): (Vec<u8>, Vec<u8>)) -> bool {
+    /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile, or if the
+    /// directory where it is missing has gone too.
+    fn await_name(&mut self, root: RootId, (at, name): (Vec<u8>, Vec<u8>), now: MonoTime) -> bool {
         let opened = self.kernel.open(&at);
         let watched = opened.and_then(|dir| self.kernel.watch_dir(&dir, ITSELF | ARRIVALS));
-        let next = join(&at, &name);
-        if let Ok(wd) = watched {
-            self.add_above(root, wd);
-            self.roots[root].waiting = Some((wd, name));
+        match watched {
+            Ok(wd) => {
+                self.add_above(root, wd);
+                let next = join(&at, &name);
+                self.roots[root].waiting = Some((wd, name));
+                self.kernel.open(&next).is_err()
+            }
+            Err(error) if is_absent(&error) => false,
+            Err(_) => {
+                self.roots[root].retry = Some(now + RETRY);
+                true
+            }
         }
-        self.kernel.open(&next).is_err()
     }
 
     /// Follows the paths of roots again that failed for a reason no event will tell the end of.
@@ -209,6 +232,16 @@ impl<K: Kernel> Observer<K> {
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
     let named = |name: &&[u8]| !name.is_empty() && *name != b".";
     path.split(|&b| b == b'/').filter(named).map(<[u8]>::to_vec)
+}
+
+/// No such path.
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENOTDIR))
+}
+
+/// A directory that may be searched but not read, such as another user's home, cannot be watched.
+fn is_forbidden(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::EACCES)
 }
 
 /// readlink(2) on what is there and no symbolic link.
