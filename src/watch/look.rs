@@ -32,9 +32,7 @@ impl<K: Kernel> Observer<K> {
         if found == wd {
             return Some((dir, path));
         }
-        if !self.state.tree.contains(found) && !self.spine.contains_key(&found) {
-            self.kernel.unwatch(found);
-        }
+        self.unwatch_stranger(found);
         None
     }
 

@@ -7,7 +7,7 @@ mod queue;
 mod run;
 mod world;
 
-use kernel::Schedule;
+use kernel::{ROOT, Schedule};
 use queue::Queue;
 use run::{Start, run};
 use world::{Op, World};
@@ -95,5 +95,15 @@ fn a_tree_is_followed_whatever_falls_between_two_calls() {
 
 #[test]
 fn a_missing_root_is_found_whatever_falls_between_two_calls() {
-    exhaust(MISSING, 2);
+    exhaust(MISSING, 3);
+}
+
+#[test]
+fn a_root_that_is_renamed_between_its_opening_and_its_watch_is_let_go() {
+    interleave(MISSING, &[Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Rename(ROOT, "/o")]);
+}
+
+#[test]
+fn a_directory_that_is_renamed_before_a_name_is_awaited_in_it_is_let_go() {
+    interleave(MISSING, &[Op::Mkdir("/p"), Op::Rmdir("/p"), Op::Mkdir("/p"), Op::Rename("/p", "/o")]);
 }
