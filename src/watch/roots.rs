@@ -85,7 +85,8 @@ impl<K: Kernel> Observer<K> {
         match self.watch_proven(&self.roots[root].path, self.state.mask()) {
             Ok(Some(wd)) => {
                 self.settle_root(root, wd, purpose);
-                true
+                // It has come since, and nothing beyond that name is watched.
+                missing.is_none()
             }
             Ok(None) => false,
             Err(error) => {

@@ -107,3 +107,8 @@ fn a_root_that_is_renamed_between_its_opening_and_its_watch_is_let_go() {
 fn a_directory_that_is_renamed_before_a_name_is_awaited_in_it_is_let_go() {
     interleave(MISSING, &[Op::Mkdir("/p"), Op::Rmdir("/p"), Op::Mkdir("/p"), Op::Rename("/p", "/o")]);
 }
+
+#[test]
+fn what_lies_above_a_root_that_is_found_late_is_watched_too() {
+    interleave(THERE, &[Op::Rename("/p", "/o"), Op::Rename("/o", "/p"), Op::Rename("/p", "/o")]);
+}
