@@ -24,6 +24,10 @@ impl<K: Kernel> Observer<K> {
         let mut opened = None;
         for incident in self.state.pending.take() {
             match self.state.tree.route(incident.wd) {
+                // Found in a directory that has lost its name since: it was not there by that path.
+                Route::Path(..) if incident.was_found() && !self.state.tree.is_attached(incident.wd) => {
+                    self.state.pending.note(incident);
+                }
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
                     let event = self.render(&incident, &directory, &mut opened, now);

@@ -112,3 +112,8 @@ fn a_directory_that_is_renamed_before_a_name_is_awaited_in_it_is_let_go() {
 fn what_lies_above_a_root_that_is_found_late_is_watched_too() {
     interleave(THERE, &[Op::Rename("/p", "/o"), Op::Rename("/o", "/p"), Op::Rename("/p", "/o")]);
 }
+
+#[test]
+fn nothing_is_found_in_a_directory_that_had_left_when_its_watch_began() {
+    interleave(THERE, &[Op::Rename("/p/r/a", "/o"), Op::Rename("/o", "/p/r/a"), Op::Rename("/p/r/a", "/o")]);
+}
