@@ -90,7 +90,7 @@ fn exhaust(start: Start, default: usize) {
 
 #[test]
 fn a_tree_is_followed_whatever_falls_between_two_calls() {
-    exhaust(THERE, 1);
+    exhaust(THERE, 2);
 }
 
 #[test]
@@ -116,4 +116,9 @@ fn what_lies_above_a_root_that_is_found_late_is_watched_too() {
 #[test]
 fn nothing_is_found_in_a_directory_that_had_left_when_its_watch_began() {
     interleave(THERE, &[Op::Rename("/p/r/a", "/o"), Op::Rename("/o", "/p/r/a"), Op::Rename("/p/r/a", "/o")]);
+}
+
+#[test]
+fn a_file_is_not_taken_for_gone_because_its_directory_cannot_be_opened_now() {
+    interleave(THERE, &[Op::Rename("/p/r/a/f", "/p/r/f"), Op::Rename("/p", "/o"), Op::Rename("/o", "/p")]);
 }
