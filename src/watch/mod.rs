@@ -19,6 +19,7 @@ mod kernel;
 mod look;
 #[cfg(test)]
 mod model;
+mod mounts;
 mod observer;
 mod pair;
 mod pending;
