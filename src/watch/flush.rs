@@ -1,6 +1,7 @@
 //! Handing over: what is pending becomes events, under the paths of today's tree.
 
 use std::collections::HashSet;
+use std::io;
 
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
@@ -18,7 +19,7 @@ const UNCHANGED: i128 = 1_000_000_000;
 const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
 /// The directory that was opened last: events of one directory come together.
-type Opened<D> = Option<(Wd, Option<D>)>;
+type Opened<D> = Option<(Wd, io::Result<D>)>;
 
 impl<K: Kernel> Observer<K> {
     /// Appends an event for everything pending whose directory is settled.
@@ -151,14 +152,17 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// What a name is, if it is there. None if that cannot be told now: its directory, which events have
-    /// not reported gone, cannot be opened.
+    /// What a name is, if it is there. None if that can be told later: its directory, which events have not
+    /// reported gone, cannot be opened now. One that may not be read any more is not waited for.
     fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Option<Status>> {
         if opened.as_ref().is_none_or(|(last, _)| *last != wd) {
-            *opened = Some((wd, self.open_verified(wd).map(|(dir, _)| dir)));
+            *opened = Some((wd, self.try_open_verified(wd).map(|(dir, _)| dir)));
         }
         match opened {
-            Some((_, Some(dir))) => Some(self.kernel.status(dir, name).ok()),
+            Some((_, Ok(dir))) => Some(self.kernel.status(dir, name).ok()),
+            Some((_, Err(error))) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
+                Some(None)
+            }
             _ if self.state.tree.is_attached(wd) => None,
             _ => Some(None),
         }
