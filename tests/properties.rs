@@ -52,7 +52,7 @@ impl Settings {
             "[settings]\njobs = {jobs}\n\
              [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\n\
+             on_busy = \"restart\"\ntimeout = \"4s\"\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{}\n",
             parallel(batch),
             parallel(event)
@@ -232,7 +232,10 @@ impl World {
                     self.told.remove(path);
                 }
             }
-            Report::Started { .. } | Report::Stopping { .. } | Report::Killing { .. } => {}
+            Report::Started { .. }
+            | Report::Stopping { .. }
+            | Report::TimedOut { .. }
+            | Report::Killing { .. } => {}
         }
     }
 

@@ -66,7 +66,9 @@ impl View for Lines {
             return log(report);
         }
         match report {
-            Report::Ended { outcome: outcome @ Outcome::Ended(_), elapsed, .. } => {
+            Report::Ended {
+                outcome: outcome @ (Outcome::Ended(_) | Outcome::TimedOut(_)), elapsed, ..
+            } => {
                 let good = *outcome == Outcome::Ended(Status::Exited(0));
                 let style = if good { Style::Good } else { Style::Bad };
                 self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);

@@ -34,6 +34,9 @@ pub(crate) struct Run {
     batch: Batch,
     started: MonoTime,
     outcome: Option<(Outcome, MonoTime)>,
+    /// When it has taken as long as it may: to end by itself, or by SIGTERM once that was sent.
+    limit: Option<MonoTime>,
+    timed_out: bool,
 }
 
 /// What the actions of a lane work on.
@@ -71,7 +74,6 @@ pub(crate) struct Lane {
     collecting: Option<(Queue, Debounce)>,
     due: Queue,
     run: Option<Run>,
-    grace: Option<MonoTime>,
 }
 
 impl Lane {
@@ -79,22 +81,13 @@ impl Lane {
     pub(crate) fn collecting_for(id: LaneId, key: Key) -> Self {
         let rule = key.rule;
         let state = State::Settling;
-        Self {
-            id,
-            rule,
-            key: Some(key),
-            state,
-            collecting: None,
-            due: Queue::default(),
-            run: None,
-            grace: None,
-        }
+        Self { id, rule, key: Some(key), state, collecting: None, due: Queue::default(), run: None }
     }
 
     /// A lane that collects nothing and ends with `run`.
     pub(crate) fn beside(id: LaneId, rule: RuleId, run: Run) -> Self {
         let (due, run) = (Queue::default(), Some(run));
-        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, grace: None }
+        Self { id, rule, key: None, state: State::Running, collecting: None, due, run }
     }
 
     pub(crate) fn id(&self) -> LaneId {
@@ -114,6 +107,7 @@ impl Lane {
     pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
         let Some(run) = &mut self.run else { return };
         let outcome = match how {
+            Ok(status) if run.timed_out => Outcome::TimedOut(status),
             Ok(status) => Outcome::Ended(status),
             Err(error) => Outcome::NotStarted { program: run.program.clone(), error },
         };
@@ -135,17 +129,22 @@ impl Lane {
         let debounce = self.collecting.as_ref().map(|(_, debounce)| debounce.due());
         match self.state {
             State::Starting => None,
-            State::Stopping => [self.grace, debounce].into_iter().flatten().min(),
-            State::Settling | State::Ready | State::Running | State::Killing => debounce,
+            State::Running | State::Stopping => [self.limit(), debounce].into_iter().flatten().min(),
+            State::Settling | State::Ready | State::Killing => debounce,
         }
     }
 
     /// What its deadline means, now that it has passed. Takes it away, so that the next can be asked for.
     pub(crate) fn expire(&mut self, now: MonoTime) -> Option<(Input, Queue)> {
-        if self.grace.take_if(|end| *end <= now).is_some() {
-            return Some((Input::Grace, Queue::default()));
+        if self.limit().is_some_and(|limit| limit <= now) {
+            let input = if self.state == State::Running { Input::Timeout } else { Input::Grace };
+            return Some((input, Queue::default()));
         }
         self.collecting.take_if(|(_, debounce)| debounce.due() <= now).map(|(due, _)| (Input::Quiet, due))
+    }
+
+    fn limit(&self) -> Option<MonoTime> {
+        self.run.as_ref().and_then(|run| run.limit)
     }
 
     /// Takes the table's next step. `fresh` is what came with the input: the change of a match, or what
@@ -169,6 +168,7 @@ impl Lane {
             Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
             Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
             Action::Term => self.term(rule, cx),
+            Action::TimeOut => self.time_out(rule, cx),
             Action::Refuse => cx.refused = self.refuse(),
             Action::Stop => {
                 cx.refused = self.refuse();
@@ -206,7 +206,8 @@ impl Lane {
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
         let program = job.argv.first().cloned().unwrap_or_default();
-        self.run = Some(Run { id, program, batch, started: cx.now, outcome: None });
+        self.run =
+            Some(Run { id, program, batch, started: cx.now, outcome: None, limit: None, timed_out: false });
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
@@ -214,6 +215,7 @@ impl Lane {
     fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.started = cx.now;
+        run.limit = rule.timeout.map(|timeout| cx.now + timeout);
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
@@ -242,15 +244,22 @@ impl Lane {
         self.term(rule, cx);
     }
 
+    fn time_out(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(run) = &mut self.run else { return };
+        run.timed_out = true;
+        cx.report(Report::TimedOut { rule: rule.name.clone(), run: run.id });
+        self.term(rule, cx);
+    }
+
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        let Some(run) = &self.run else { return };
-        self.grace = Some(cx.now + rule.stop_timeout);
+        let Some(run) = &mut self.run else { return };
+        run.limit = Some(cx.now + rule.stop_timeout);
         cx.signal(run.id, libc::SIGTERM);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        let Some(run) = &self.run else { return };
-        self.grace = None;
+        let Some(run) = &mut self.run else { return };
+        run.limit = None;
         cx.report(Report::Killing { rule: rule.name.clone(), run: run.id });
         cx.signal(run.id, libc::SIGKILL);
     }
@@ -261,7 +270,6 @@ impl Lane {
     }
 
     fn finish(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        self.grace = None;
         cx.slots.release(self.rule);
         if let Some(Run { id, started, outcome: Some((outcome, at)), .. }) = self.run.take() {
             cx.runs.remove(&id);

@@ -23,6 +23,8 @@ pub enum Status {
 pub enum Outcome {
     /// Its leader ended like this, and the whole process group is gone.
     Ended(Status),
+    /// It was stopped because it took longer than its rule's `timeout`, and then ended like this.
+    TimedOut(Status),
     /// It could not be started.
     NotStarted {
         /// What was to be executed.
@@ -118,6 +120,13 @@ pub enum Report {
         /// The change that it is started again for; none if tripline ends.
         cause: Option<Cause>,
     },
+    /// A run took longer than its rule's `timeout` and was sent SIGTERM.
+    TimedOut {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+    },
     /// A run was sent SIGKILL.
     Killing {
         /// The rule.
@@ -147,6 +156,7 @@ impl fmt::Display for Report {
             }
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
+            Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
@@ -157,9 +167,18 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ended(Status::Exited(0)) => f.write_str("ok"),
-            Self::Ended(Status::Exited(code)) => write!(f, "exit code {code}"),
-            Self::Ended(Status::Signaled(signal)) => write!(f, "killed by {}", SignalName(*signal)),
+            Self::Ended(status) => status.fmt(f),
+            Self::TimedOut(status) => write!(f, "timed out, {status}"),
             Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signaled(signal) => write!(f, "killed by {}", SignalName(*signal)),
         }
     }
 }
@@ -186,6 +205,7 @@ mod tests {
         assert_eq!(ended(Outcome::Ended(Status::Exited(0))), "test: ok");
         assert_eq!(ended(Outcome::Ended(Status::Exited(101))), "test: exit code 101");
         assert_eq!(ended(Outcome::Ended(Status::Signaled(9))), "test: killed by SIGKILL");
+        assert_eq!(ended(Outcome::TimedOut(Status::Exited(0))), "test: timed out, exit code 0");
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };
         assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");

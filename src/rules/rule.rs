@@ -43,6 +43,8 @@ pub struct Rule {
     pub max_parallel: usize,
     /// Whether it runs once when tripline is ready.
     pub on_start: bool,
+    /// How long a run may take; then it is stopped.
+    pub timeout: Option<Duration>,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
 }
