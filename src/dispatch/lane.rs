@@ -1,6 +1,7 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::batch::{Batch, Queue};
 use super::core::Effect;
@@ -282,10 +283,11 @@ impl Lane {
     }
 }
 
-/// How many runs of the rule may go on at once.
-pub(crate) fn limit(rule: &Rule) -> usize {
-    match (rule.per, rule.on_busy) {
+/// How many runs of the rule may go on at once, and how long after one start the next may follow.
+pub(crate) fn limits(rule: &Rule) -> (usize, Duration) {
+    let runs = match (rule.per, rule.on_busy) {
         (Per::File, _) | (_, OnBusy::Parallel) => rule.max_parallel,
         (Per::Batch | Per::Event, _) => 1,
-    }
+    };
+    (runs, rule.throttle.unwrap_or_default())
 }

@@ -47,7 +47,7 @@ impl Turn<'_> {
 
     /// Gives every free slot to a lane that stands in line.
     pub(super) fn fill_slots(&mut self) {
-        while let Some(id) = self.core.slots.take() {
+        while let Some(id) = self.core.slots.take(self.now) {
             if let Some(lane) = self.core.lanes.take(id) {
                 self.apply(lane, schedule::Input::Slot, Queue::default());
             }

@@ -26,7 +26,7 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 20] = [
+const RULE_KEYS: [&str; 21] = [
     "extends",
     "paths",
     "ignore",
@@ -45,11 +45,12 @@ const RULE_KEYS: [&str; 20] = [
     "env",
     "max_parallel",
     "on_start",
+    "throttle",
     "timeout",
     "stop_timeout",
 ];
 
-const DURATION_KEYS: [&str; 4] = ["debounce", "max_wait", "timeout", "stop_timeout"];
+const DURATION_KEYS: [&str; 5] = ["debounce", "max_wait", "throttle", "timeout", "stop_timeout"];
 
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
@@ -231,6 +232,7 @@ impl Reader<'_> {
                 "env" => rule.env = self.env(key, value),
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
+                "throttle" => rule.throttle = self.string(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),

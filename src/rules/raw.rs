@@ -65,6 +65,7 @@ pub struct RawRule {
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
+    pub throttle: Option<Spanned<String>>,
     pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
@@ -104,6 +105,7 @@ impl RawRule {
             env: Vec::new(),
             max_parallel: None,
             on_start: None,
+            throttle: None,
             timeout: None,
             stop_timeout: None,
             misread: false,
@@ -134,6 +136,7 @@ impl RawRule {
             env: env_over(self.env, base.env),
             max_parallel: self.max_parallel.or(base.max_parallel),
             on_start: self.on_start.or(base.on_start),
+            throttle: self.throttle.or(base.throttle),
             timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
             misread: self.misread || base.misread,
@@ -143,7 +146,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 18] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 19] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -161,6 +164,7 @@ impl RawRule {
             ("cwd", place(self.cwd.as_ref())),
             ("max_parallel", place(self.max_parallel.as_ref())),
             ("on_start", place(self.on_start.as_ref())),
+            ("throttle", place(self.throttle.as_ref())),
             ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
         ]

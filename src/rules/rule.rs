@@ -43,6 +43,8 @@ pub struct Rule {
     pub max_parallel: usize,
     /// Whether it runs once when tripline is ready.
     pub on_start: bool,
+    /// The least time from the start of one run to the start of the next.
+    pub throttle: Option<Duration>,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.

@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// What other tools and people call things, and what it is called here.
-const SYNONYMS: [(&str, &str); 28] = [
+const SYNONYMS: [(&str, &str); 30] = [
     ("command", "run"),
     ("cmd", "run"),
     ("exec", "run"),
@@ -22,6 +22,8 @@ const SYNONYMS: [(&str, &str); 28] = [
     ("environment", "env"),
     ("kill_timeout", "stop_timeout"),
     ("time_limit", "timeout"),
+    ("rate_limit", "throttle"),
+    ("interval", "throttle"),
     ("directory", "dir"),
     ("folder", "dir"),
     ("link", "symlink"),

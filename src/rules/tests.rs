@@ -209,6 +209,7 @@ fn each_nonsense_value_is_refused() {
         ("on_busy = \"signal\"\nsignal = \"HUPP\"", "no signal is called `HUPP`"),
         ("debounce = \"5\"", "`5` is not a duration"),
         ("stop_timeout = \"-1s\"", "`-1s` is not a duration"),
+        ("throttle = \"0s\"", "`throttle` cannot be `0s`"),
         ("timeout = \"0s\"", "`timeout` cannot be `0s`"),
         ("debounce = \"5s\"", "max_wait (2s) is shorter than debounce (5s)"),
         ("max_wait = \"1ms\"", "max_wait (1ms) is shorter than debounce (50ms)"),
