@@ -53,10 +53,10 @@ impl Settings {
         };
         let text = format!(
             "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n{}\n\
+             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\n\
-             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{}\n",
+             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
+             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
         );
@@ -170,7 +170,7 @@ impl World {
     fn exit(&mut self, which: usize) {
         let Some(run) = self.pick(which, Stage::Running) else { return };
         self.enter(run, Stage::Exited);
-        self.step(Input::Exited { run, status: Status::Exited(0) });
+        self.step(Input::Exited { run, status: Status::Exited((which % 2) as i32) });
     }
 
     fn gone(&mut self, which: usize) {
@@ -242,6 +242,7 @@ impl World {
             Report::Started { .. }
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
+            | Report::Retry { .. }
             | Report::Killing { .. } => {}
         }
     }

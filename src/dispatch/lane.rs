@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::batch::{Batch, Queue};
+use super::batch::Queue;
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::job::{self, Limits, RunId};
-use super::report::{Cause, Outcome, Report, Status};
+use super::report::{Cause, Report, Status};
+use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
 use crate::rules::{OnBusy, Per, Rule, RuleId, Rules};
@@ -24,20 +25,6 @@ pub(crate) struct Key {
     pub(crate) rule: RuleId,
     /// The path, with `per = "file"`.
     pub(crate) path: Option<Vec<u8>>,
-}
-
-/// One run of a command.
-#[derive(Debug)]
-pub(crate) struct Run {
-    /// Its id.
-    pub(crate) id: RunId,
-    program: Vec<u8>,
-    batch: Batch,
-    started: MonoTime,
-    outcome: Option<(Outcome, MonoTime)>,
-    /// When it has taken as long as it may: to end by itself, or by SIGTERM once that was sent.
-    limit: Option<MonoTime>,
-    timed_out: bool,
 }
 
 /// What the actions of a lane work on.
@@ -75,6 +62,8 @@ pub(crate) struct Lane {
     collecting: Option<(Queue, Debounce)>,
     due: Queue,
     run: Option<Run>,
+    /// Whether what collects has failed and waits to be tried again.
+    backing_off: bool,
 }
 
 impl Lane {
@@ -82,13 +71,22 @@ impl Lane {
     pub(crate) fn collecting_for(id: LaneId, key: Key) -> Self {
         let rule = key.rule;
         let state = State::Settling;
-        Self { id, rule, key: Some(key), state, collecting: None, due: Queue::default(), run: None }
+        Self {
+            id,
+            rule,
+            key: Some(key),
+            state,
+            collecting: None,
+            due: Queue::default(),
+            run: None,
+            backing_off: false,
+        }
     }
 
     /// A lane that collects nothing and ends with `run`.
     pub(crate) fn beside(id: LaneId, rule: RuleId, run: Run) -> Self {
         let (due, run) = (Queue::default(), Some(run));
-        Self { id, rule, key: None, state: State::Running, collecting: None, due, run }
+        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, backing_off: false }
     }
 
     pub(crate) fn id(&self) -> LaneId {
@@ -104,15 +102,11 @@ impl Lane {
         self.key.as_ref()
     }
 
-    /// Notes how its run ended: by itself, or before it began. The first note counts.
+    /// Notes how its run ended.
     pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
-        let Some(run) = &mut self.run else { return };
-        let outcome = match how {
-            Ok(status) if run.timed_out => Outcome::TimedOut(status),
-            Ok(status) => Outcome::Ended(status),
-            Err(error) => Outcome::NotStarted { program: run.program.clone(), error },
-        };
-        run.outcome.get_or_insert((outcome, now));
+        if let Some(run) = &mut self.run {
+            run.note_end(how, now);
+        }
     }
 
     /// Whether it is known how its run ended.
@@ -141,7 +135,9 @@ impl Lane {
             let input = if self.state == State::Running { Input::Timeout } else { Input::Grace };
             return Some((input, Queue::default()));
         }
-        self.collecting.take_if(|(_, debounce)| debounce.due() <= now).map(|(due, _)| (Input::Quiet, due))
+        let (due, _) = self.collecting.take_if(|(_, debounce)| debounce.due() <= now)?;
+        self.backing_off = false;
+        Some((Input::Quiet, due))
     }
 
     fn limit(&self) -> Option<MonoTime> {
@@ -157,7 +153,7 @@ impl Lane {
         match action {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
-            Action::Keep => self.due.append(fresh, rule.per),
+            Action::Keep => self.keep(fresh, rule.per),
             Action::LineUp => self.line_up(fresh, rule.per, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
@@ -184,7 +180,20 @@ impl Lane {
         let start = || (Queue::default(), Debounce::start(rule.debounce, rule.max_wait, now));
         let (queue, debounce) = self.collecting.get_or_insert_with(start);
         queue.append(fresh, rule.per);
+        // Whoever saves a correction does not wait. Of single events each has its own attempts.
+        if self.backing_off && rule.per != Per::Event {
+            self.backing_off = false;
+            queue.renew(rule.per);
+            *debounce = Debounce::start(rule.debounce, rule.max_wait, now);
+        }
         debounce.note(now);
+    }
+
+    fn keep(&mut self, fresh: Queue, per: Per) {
+        if let Some(run) = &mut self.run {
+            run.overtaken |= !fresh.is_empty();
+        }
+        self.due.append(fresh, per);
     }
 
     fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
@@ -195,6 +204,7 @@ impl Lane {
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         if let Some((collecting, _)) = self.collecting.take() {
+            self.backing_off = false;
             self.due.append(collecting, rule.per);
         }
         let Some(mut batch) = self.due.take() else { return };
@@ -207,8 +217,7 @@ impl Lane {
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
         let program = job.argv.first().cloned().unwrap_or_default();
-        self.run =
-            Some(Run { id, program, batch, started: cx.now, outcome: None, limit: None, timed_out: false });
+        self.run = Some(Run::new(id, program, batch, cx.now));
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
@@ -225,8 +234,10 @@ impl Lane {
     fn restart(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
         let cause = fresh.first().map(|batch| Cause::of(batch, cx.rules));
         self.due.append(fresh, rule.per);
-        if let Some(run) = &self.run {
+        if let Some(run) = &mut self.run {
+            run.stopped = true;
             self.due.put_back(run.batch.clone(), rule.per);
+            self.due.renew(rule.per);
         }
         self.stop(cause, rule, cx);
     }
@@ -266,16 +277,49 @@ impl Lane {
     }
 
     fn refuse(&mut self) -> usize {
+        if let Some(run) = &mut self.run {
+            run.stopped = true;
+        }
         let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
         collecting + std::mem::take(&mut self.due).changes()
     }
 
+    /// Has what a failed run was told wait for its next attempt, in front of what is due. A change that came
+    /// during the run ends the wait.
+    fn retry(&mut self, failed: Run, rule: &Rule, cx: &mut Context<'_>) {
+        let attempt = failed.batch.attempt();
+        let Some(retry) = rule.retry.filter(|retry| attempt <= retry.max) else { return };
+        let merges = rule.per != Per::Event;
+        self.due.put_back(failed.batch.again(), rule.per);
+        if failed.overtaken && merges {
+            return self.due.renew(rule.per);
+        }
+        let mut queue = std::mem::take(&mut self.due);
+        let later = self.collecting.take();
+        let debounce = later.as_ref().map(|(_, debounce)| *debounce).filter(|_| merges);
+        queue.append(later.map(|(later, _)| later).unwrap_or_default(), rule.per);
+        if let Some(debounce) = debounce {
+            queue.renew(rule.per);
+            self.collecting = Some((queue, debounce));
+            return;
+        }
+        let delay = retry.delay(attempt);
+        cx.report(Report::Retry { rule: rule.name.clone(), attempt: attempt + 1, delay });
+        self.collecting = Some((queue, Debounce::start(delay, delay, cx.now)));
+        self.backing_off = true;
+    }
+
     fn finish(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         cx.slots.release(self.rule);
-        if let Some(Run { id, started, outcome: Some((outcome, at)), .. }) = self.run.take() {
-            cx.runs.remove(&id);
-            let elapsed = at.since(started);
-            cx.report(Report::Ended { rule: rule.name.clone(), run: id, outcome, elapsed });
+        if let Some(run) = self.run.take() {
+            cx.runs.remove(&run.id);
+            if let Some((outcome, at)) = run.outcome.clone() {
+                let elapsed = at.since(run.started);
+                cx.report(Report::Ended { rule: rule.name.clone(), run: run.id, outcome, elapsed });
+            }
+            if run.has_failed() {
+                self.retry(run, rule, cx);
+            }
         }
         if !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);

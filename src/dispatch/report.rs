@@ -127,6 +127,15 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
+    /// A run failed, and what it was told is told to a run again.
+    Retry {
+        /// The rule.
+        rule: String,
+        /// Which attempt it will be, from 2.
+        attempt: usize,
+        /// After how long, unless a change comes first.
+        delay: Duration,
+    },
     /// A run was sent SIGKILL.
     Killing {
         /// The rule.
@@ -157,6 +166,7 @@ impl fmt::Display for Report {
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
+            Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }

@@ -7,7 +7,7 @@ use toml::Spanned as Typed;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned, quote};
-use super::raw::{Raw, RawCommand, RawRule};
+use super::raw::{Raw, RawCommand, RawRetry, RawRule};
 use super::suggest;
 
 const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", "rules", "profile"];
@@ -26,7 +26,7 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 21] = [
+const RULE_KEYS: [&str; 22] = [
     "extends",
     "paths",
     "ignore",
@@ -46,11 +46,15 @@ const RULE_KEYS: [&str; 21] = [
     "max_parallel",
     "on_start",
     "throttle",
+    "retry",
     "timeout",
     "stop_timeout",
 ];
 
-const DURATION_KEYS: [&str; 5] = ["debounce", "max_wait", "throttle", "timeout", "stop_timeout"];
+const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
+
+const DURATION_KEYS: [&str; 7] =
+    ["debounce", "max_wait", "throttle", "timeout", "stop_timeout", "initial", "max_delay"];
 
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
@@ -233,6 +237,7 @@ impl Reader<'_> {
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
                 "throttle" => rule.throttle = self.string(key, value),
+                "retry" => rule.retry = self.retry(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
@@ -240,6 +245,19 @@ impl Reader<'_> {
         }
         rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
+    }
+
+    fn retry(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawRetry>> {
+        let mut retry = RawRetry::default();
+        for (name, value) in self.table(key, value) {
+            match &**name.get_ref() {
+                "max" => retry.max = self.count(name, value),
+                "initial" => retry.initial = self.string(name, value),
+                "max_delay" => retry.max_delay = self.string(name, value),
+                _ => self.unknown(name, "in `retry`", &RETRY_KEYS),
+            }
+        }
+        Some(Spanned::new(retry, self.place(&value.span())))
     }
 
     fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {

@@ -45,10 +45,32 @@ pub struct Rule {
     pub on_start: bool,
     /// The least time from the start of one run to the start of the next.
     pub throttle: Option<Duration>,
+    /// Whether and when a run that failed is done again.
+    pub retry: Option<Retry>,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
+}
+
+/// How often a run that failed is done again, and after which waits: each twice as long as the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How many times, after the first.
+    pub max: usize,
+    /// The first wait.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+}
+
+impl Retry {
+    /// The wait after attempt number `attempt`, from 1, has failed.
+    #[must_use]
+    pub fn delay(&self, attempt: usize) -> Duration {
+        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.initial.saturating_mul(2_u32.saturating_pow(doublings)).min(self.max_delay)
+    }
 }
 
 /// A pattern and where it was typed.
@@ -161,5 +183,18 @@ impl Types {
             Subject::Other => 0b1000,
             Subject::Gone => Self::DEFAULT.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let seconds = Duration::from_secs;
+        let retry = Retry { max: 5, initial: seconds(1), max_delay: seconds(10) };
+        let waits = [1, 2, 3, 4, 5, usize::MAX].map(|attempt| retry.delay(attempt));
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10].map(seconds));
     }
 }

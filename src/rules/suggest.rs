@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// What other tools and people call things, and what it is called here.
-const SYNONYMS: [(&str, &str); 30] = [
+const SYNONYMS: [(&str, &str); 31] = [
     ("command", "run"),
     ("cmd", "run"),
     ("exec", "run"),
@@ -24,6 +24,7 @@ const SYNONYMS: [(&str, &str); 30] = [
     ("time_limit", "timeout"),
     ("rate_limit", "throttle"),
     ("interval", "throttle"),
+    ("retries", "retry"),
     ("directory", "dir"),
     ("folder", "dir"),
     ("link", "symlink"),
