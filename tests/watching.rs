@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
+use std::process::Command;
 
 use tempfile::TempDir;
 
@@ -183,6 +184,47 @@ fn a_root_whose_ancestors_go_while_it_is_looked_for_is_found_again() {
         fs::write(&file, "content").unwrap();
         watching.until(|seen| seen.path == file);
         fs::remove_dir_all(root.join("not")).unwrap();
+    }
+}
+
+/// A tmpfs; unmounted at the end.
+struct Mount(PathBuf);
+
+impl Mount {
+    /// None where this user may not mount.
+    fn over(path: &std::path::Path) -> Option<Self> {
+        let done = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(path).status();
+        done.is_ok_and(|status| status.success()).then(|| Self(path.to_owned()))
+    }
+}
+
+impl Drop for Mount {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_mount_over_a_watched_directory_is_followed_and_so_is_its_end() {
+    let (_directory, root) = place();
+    let point = root.join("point");
+    fs::create_dir(&point).unwrap();
+    let watching = Watching::start(&root, &[]);
+    for round in ["first", "second"] {
+        let Some(mount) = Mount::over(&point) else {
+            eprintln!("skipped: only root may mount");
+            return;
+        };
+        fs::create_dir(point.join("mounted")).unwrap();
+        let inside = point.join("mounted").join(round);
+        fs::write(&inside, "content").unwrap();
+        watching.until(|seen| seen.path == inside);
+        fs::write(&inside, "more").unwrap();
+        watching.until(|seen| seen.path == inside && has(seen, "close_write"));
+        drop(mount);
+        let beneath = point.join(round);
+        fs::write(&beneath, "content").unwrap();
+        watching.until(|seen| seen.path == beneath);
     }
 }
 

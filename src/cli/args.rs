@@ -44,6 +44,9 @@ pub(super) enum Command {
     /// Print the rules that are in effect, each value with the file and line it comes from
     #[command(after_help = "Example: tripline config --profile ci")]
     Config(RulesArgs),
+    /// Show the rules in a table: their paths, events and commands
+    #[command(after_help = "Example: tripline rules rules/node.toml")]
+    Rules(RulesArgs),
 }
 
 #[derive(Args, Debug)]

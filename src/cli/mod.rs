@@ -10,6 +10,7 @@ mod notify;
 mod on;
 mod quote;
 mod report;
+mod rules;
 mod run;
 mod watch;
 mod watching;
@@ -42,6 +43,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Watch(args)) => watch::watch(&args),
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Config(args)) => config::config(&args),
+        Some(Command::Rules(args)) => rules::rules(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
     }
 }

@@ -105,6 +105,12 @@ impl Rules {
         compile::compile(raw, sources, around)
     }
 
+    /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).
+    #[must_use]
+    pub fn typed(&self) -> &[RawRule] {
+        &self.raw.rules
+    }
+
     /// Which directories the rules can need: what the watcher asks.
     #[must_use]
     pub fn plan(&self) -> Arc<Plan> {

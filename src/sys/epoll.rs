@@ -49,6 +49,14 @@ impl Epoll {
         self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLOUT as u32, token)
     }
 
+    /// Waits for `fd` to have what its poll(2) calls priority data: of `/proc/self/mountinfo`, a change.
+    ///
+    /// # Errors
+    /// As [`add_readable`](Self::add_readable).
+    pub fn add_priority(&self, fd: BorrowedFd<'_>, token: u64) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLPRI as u32, token)
+    }
+
     /// Forgets `fd`.
     ///
     /// # Errors

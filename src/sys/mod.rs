@@ -6,6 +6,7 @@
 mod dir;
 mod epoll;
 mod inotify;
+mod mounts;
 mod pipe;
 mod process;
 mod signal;
@@ -18,6 +19,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 pub use dir::{Dir, Entry, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
+pub use mounts::MountInfo;
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, write};
 pub use process::{
     Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,

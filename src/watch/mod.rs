@@ -17,6 +17,7 @@ mod handoff;
 mod kept;
 mod kernel;
 mod look;
+mod mounts;
 mod observer;
 mod pair;
 mod pending;

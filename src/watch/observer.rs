@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::roots::Root;
 use super::scan::{Frame, Purpose, Retry};
 use super::translate::{LIMBO, Question, State};
 use super::tree::{Name, RootId, Route};
-use crate::event::{Event, EventMask, Scope, Subject, Trigger};
+use crate::event::{Event, EventMask, Scope, Subject, Trigger, as_path};
 use crate::sys::Wd;
 use crate::time::MonoTime;
 
@@ -110,6 +110,22 @@ impl<K: Kernel> Observer<K> {
             };
             self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial)));
         }
+    }
+
+    /// Follows every root's path and looks through its tree again, because mounts have changed: what was not
+    /// known there before has arrived.
+    pub(super) fn remounted(&mut self, now: MonoTime) {
+        for root in 0..self.roots.len() {
+            self.resolve(root, Purpose::arrived(), now);
+            self.crawl.extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished)));
+        }
+    }
+
+    /// The roots' paths, as they were given and as they lead through symbolic links now.
+    pub(super) fn root_paths(&self) -> Vec<Vec<u8>> {
+        let given = self.roots.iter().map(|root| root.path.clone());
+        let led = self.roots.iter().filter_map(|root| std::fs::canonicalize(as_path(&root.path)).ok());
+        given.chain(led.map(|path| path.into_os_string().into_vec())).collect()
     }
 
     /// Reads, looks, and appends the events that are ready to `out`. With `room` false nothing is

@@ -11,10 +11,15 @@ use std::time::Duration;
 use super::Notice;
 use super::handoff::{Handoff, Message};
 use super::kernel::Linux;
+use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
 use crate::event::Scope;
-use crate::sys::{Epoll, Inotify, block_all};
-use crate::time::Clock;
+use crate::sys::{Epoll, Inotify, MountInfo, Ready, block_all};
+use crate::time::{Clock, MonoTime};
+
+const INOTIFY: u64 = 0;
+const HANDOFF: u64 = 1;
+const MOUNTS: u64 = 2;
 
 /// Why nothing can be watched.
 #[derive(Debug)]
@@ -55,8 +60,8 @@ impl Watcher {
         let inotify = Inotify::new().map_err(WatchError::Instances)?;
         let handoff = Arc::new(Handoff::new().map_err(WatchError::Start)?);
         let epoll = Epoll::new().map_err(WatchError::Start)?;
-        epoll.add_readable(inotify.as_fd(), 0).map_err(WatchError::Start)?;
-        epoll.add_readable(handoff.drained(), 1).map_err(WatchError::Start)?;
+        epoll.add_readable(inotify.as_fd(), INOTIFY).map_err(WatchError::Start)?;
+        epoll.add_readable(handoff.drained(), HANDOFF).map_err(WatchError::Start)?;
         let observer = Observer::new(Linux { inotify }, scope);
         let theirs = Arc::clone(&handoff);
         let run = move || {
@@ -108,6 +113,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     block_all();
     let clock = Clock::start();
     let (mut events, mut ready) = (Vec::new(), Vec::new());
+    let mut mounts = MountTable::open(&observer, epoll);
     observer.start(clock.now());
     while let Some(asked) = handoff.asked() {
         asked.iter().for_each(|dir| observer.look_again(dir));
@@ -121,6 +127,38 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             let reason = error.to_string();
             handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
             return;
+        }
+        if ready.contains(&Ready { token: MOUNTS }) {
+            mounts.follow(&mut observer, clock.now());
+        }
+    }
+}
+
+/// The mounts that concern the roots, as they were last seen. Without `/proc` none are known, and a mount over
+/// a watched directory goes unseen.
+struct MountTable {
+    info: Option<MountInfo>,
+    known: Mounts,
+}
+
+impl MountTable {
+    fn open(observer: &Observer<Linux>, epoll: &Epoll) -> Self {
+        let info = MountInfo::open().ok().filter(|info| epoll.add_priority(info.as_fd(), MOUNTS).is_ok());
+        let mut table = Self { info, known: Mounts::new() };
+        table.known = table.read(observer).unwrap_or_default();
+        table
+    }
+
+    fn read(&mut self, observer: &Observer<Linux>) -> Option<Mounts> {
+        Some(concerning(&self.info.as_mut()?.read().ok()?, &observer.root_paths()))
+    }
+
+    /// Has the observer look again if what changed concerns it.
+    fn follow(&mut self, observer: &mut Observer<Linux>, now: MonoTime) {
+        let Some(mounts) = self.read(observer) else { return };
+        if mounts != self.known {
+            self.known = mounts;
+            observer.remounted(now);
         }
     }
 }

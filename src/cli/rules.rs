@@ -1,0 +1,75 @@
+//! `tripline rules`.
+
+use std::io::Write;
+use std::iter::once;
+
+use super::args::RulesArgs;
+use super::quote::quoted;
+use super::{Exit, location, refuse};
+use crate::dispatch::Escaped;
+use crate::rules::{RawCommand, RawRule, Spanned, load_profile};
+
+/// A rule in the table: for each column its lines.
+type Row = [Vec<String>; 4];
+
+pub(super) fn rules(args: &RulesArgs) -> Exit {
+    match load_profile(&location(args.file.as_ref()), args.profile.as_deref()) {
+        Ok(loaded) => {
+            let _ = std::io::stdout().write_all(table(loaded.rules.typed()).as_bytes());
+            Exit::Ok
+        }
+        Err(diagnostics) => refuse(&diagnostics),
+    }
+}
+
+fn table(rules: &[RawRule]) -> String {
+    let head = ["rule", "paths", "on", "command"].map(|title| vec![title.to_owned()]);
+    let rows: Vec<Row> = once(head).chain(rules.iter().map(row)).collect();
+    let width = |column: usize| {
+        let lines = rows.iter().flat_map(|row| &row[column]);
+        lines.map(|line| line.chars().count()).max().unwrap_or(0)
+    };
+    let widths = [0, 1, 2, 3].map(width);
+    let mut out = String::new();
+    for row in &rows {
+        for number in 0..row.iter().map(Vec::len).max().unwrap_or(0) {
+            let text = |column: &Vec<String>| column.get(number).cloned().unwrap_or_default();
+            let cells = row.iter().zip(widths).map(|(column, width)| format!("{:<width$}", text(column)));
+            out += cells.collect::<Vec<_>>().join("  ").trim_end();
+            out.push('\n');
+        }
+    }
+    out
+}
+
+fn row(rule: &RawRule) -> Row {
+    let on = rule.on.as_ref().map_or_else(|| vec!["change".to_owned()], |on| each(&on.value));
+    let paths = rule.paths.as_ref().map_or_else(Vec::new, |paths| each(&paths.value));
+    let command = rule.run.as_ref().map_or_else(Vec::new, |run| command(&run.value));
+    [vec![shown(&rule.name.value)], paths, on, command]
+}
+
+fn each(typed: &[Spanned<String>]) -> Vec<String> {
+    typed.iter().map(|typed| shown(&typed.value)).collect()
+}
+
+fn command(run: &RawCommand) -> Vec<String> {
+    match run {
+        RawCommand::Argv(words) => {
+            vec![words.iter().map(|typed| word(&typed.value)).collect::<Vec<_>>().join(" ")]
+        }
+        RawCommand::Shell(text) => text.trim().lines().map(shown).collect(),
+    }
+}
+
+/// A word in quotes if it needs any; the braces of a placeholder need none.
+fn word(text: &str) -> String {
+    let bare = text.replace(['{', '}'], "");
+    if quoted(bare.as_bytes()) == bare { text.to_owned() } else { quoted(text.as_bytes()) }
+}
+
+/// As it was typed, unless a terminal cannot bear that.
+fn shown(text: &str) -> String {
+    let escaped = Escaped(text.as_bytes()).to_string();
+    if escaped.replace(r"\\", r"\") == text { text.to_owned() } else { escaped }
+}
