@@ -103,9 +103,9 @@ impl Lane {
     }
 
     /// Notes how its run ended.
-    pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rules: &Rules, now: MonoTime) {
         if let Some(run) = &mut self.run {
-            run.note_end(how, now);
+            run.note_end(how, &rules.rules[self.rule.0].exit_codes, now);
         }
     }
 
@@ -317,7 +317,7 @@ impl Lane {
                 let elapsed = at.since(run.started);
                 cx.report(Report::Ended { rule: rule.name.clone(), run: run.id, outcome, elapsed });
             }
-            if run.has_failed() {
+            if run.is_worth_retrying(&rule.exit_codes) {
                 self.retry(run, rule, cx);
             }
         }

@@ -21,8 +21,12 @@ pub enum Status {
 /// What became of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its leader ended like this, and the whole process group is gone.
-    Ended(Status),
+    /// Its leader exited with this code, which is success, and the whole process group is gone.
+    Ok(i32),
+    /// The same, with a code that says that there was nothing to do.
+    Skipped(i32),
+    /// It failed: its leader ended like this.
+    Failed(Status),
     /// It was stopped because it took longer than its rule's `timeout`, and then ended like this.
     TimedOut(Status),
     /// It could not be started.
@@ -176,8 +180,10 @@ impl fmt::Display for Report {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(Status::Exited(0)) => f.write_str("ok"),
-            Self::Ended(status) => status.fmt(f),
+            Self::Ok(0) => f.write_str("ok"),
+            Self::Ok(code) => write!(f, "ok, exit code {code}"),
+            Self::Skipped(code) => write!(f, "nothing to do, exit code {code}"),
+            Self::Failed(status) => status.fmt(f),
             Self::TimedOut(status) => write!(f, "timed out, {status}"),
             Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
         }
@@ -212,9 +218,10 @@ mod tests {
 
     #[test]
     fn an_outcome_reads_like_a_sentence() {
-        assert_eq!(ended(Outcome::Ended(Status::Exited(0))), "test: ok");
-        assert_eq!(ended(Outcome::Ended(Status::Exited(101))), "test: exit code 101");
-        assert_eq!(ended(Outcome::Ended(Status::Signaled(9))), "test: killed by SIGKILL");
+        assert_eq!(ended(Outcome::Ok(0)), "test: ok");
+        assert_eq!(ended(Outcome::Ok(1)), "test: ok, exit code 1");
+        assert_eq!(ended(Outcome::Failed(Status::Exited(101))), "test: exit code 101");
+        assert_eq!(ended(Outcome::Failed(Status::Signaled(9))), "test: killed by SIGKILL");
         assert_eq!(ended(Outcome::TimedOut(Status::Exited(0))), "test: timed out, exit code 0");
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };

@@ -3,6 +3,7 @@
 use super::batch::Batch;
 use super::job::RunId;
 use super::report::{Outcome, Status};
+use crate::rules::ExitCodes;
 use crate::time::MonoTime;
 
 /// See the [module](self).
@@ -45,18 +46,30 @@ impl Run {
     }
 
     /// Notes how it ended: by itself, or before it began. The first note counts.
-    pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, codes: &ExitCodes, now: MonoTime) {
         let outcome = match how {
             Ok(status) if self.timed_out => Outcome::TimedOut(status),
-            Ok(status) => Outcome::Ended(status),
+            Ok(Status::Exited(code)) if lists(&codes.ok, code) => Outcome::Ok(code),
+            Ok(Status::Exited(code)) if lists(&codes.skip, code) => Outcome::Skipped(code),
+            Ok(status) => Outcome::Failed(status),
             Err(error) => Outcome::NotStarted { program: self.program.clone(), error },
         };
         self.outcome.get_or_insert((outcome, now));
     }
 
-    /// Whether it ended by itself, and not well.
-    pub(crate) fn has_failed(&self) -> bool {
-        let ended = self.outcome.as_ref().filter(|_| !self.stopped);
-        matches!(ended, Some((Outcome::Ended(status), _)) if *status != Status::Exited(0))
+    /// Whether it failed by itself, and so that another attempt may do better.
+    pub(crate) fn is_worth_retrying(&self, codes: &ExitCodes) -> bool {
+        match &self.outcome {
+            Some((Outcome::Failed(status), _)) if !self.stopped => match (&codes.retry, *status) {
+                (None, _) => true,
+                (Some(codes), Status::Exited(code)) => lists(codes, code),
+                (Some(_), Status::Signaled(_)) => false,
+            },
+            _ => false,
+        }
     }
+}
+
+fn lists(codes: &[u8], code: i32) -> bool {
+    codes.iter().any(|&listed| i32::from(listed) == code)
 }

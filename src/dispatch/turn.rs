@@ -105,7 +105,7 @@ impl Turn<'_> {
 
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
         let Some(mut lane) = self.lane_of(run) else { return };
-        lane.note_end(how, self.now);
+        lane.note_end(how, &self.core.rules, self.now);
         self.apply(lane, input, Queue::default());
     }
 

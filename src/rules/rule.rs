@@ -45,6 +45,8 @@ pub struct Rule {
     pub on_start: bool,
     /// The least time from the start of one run to the start of the next.
     pub throttle: Option<Duration>,
+    /// What the exit codes of the command mean.
+    pub exit_codes: ExitCodes,
     /// Whether and when a run that failed is done again.
     pub retry: Option<Retry>,
     /// How long a run may take; then it is stopped.
@@ -70,6 +72,23 @@ impl Retry {
     pub fn delay(&self, attempt: usize) -> Duration {
         let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
         self.initial.saturating_mul(2_u32.saturating_pow(doublings)).min(self.max_delay)
+    }
+}
+
+/// What the exit codes of a command mean. One that is nowhere is a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitCodes {
+    /// Success.
+    pub ok: Vec<u8>,
+    /// There was nothing to do: neither success nor failure.
+    pub skip: Vec<u8>,
+    /// The only failures after which `retry` runs it again; none: after every failure, signals included.
+    pub retry: Option<Vec<u8>>,
+}
+
+impl Default for ExitCodes {
+    fn default() -> Self {
+        Self { ok: vec![0], skip: Vec::new(), retry: None }
     }
 }
 

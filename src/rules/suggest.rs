@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// What other tools and people call things, and what it is called here.
-const SYNONYMS: [(&str, &str); 31] = [
+const SYNONYMS: [(&str, &str); 32] = [
     ("command", "run"),
     ("cmd", "run"),
     ("exec", "run"),
@@ -25,6 +25,7 @@ const SYNONYMS: [(&str, &str); 31] = [
     ("rate_limit", "throttle"),
     ("interval", "throttle"),
     ("retries", "retry"),
+    ("success", "ok"),
     ("directory", "dir"),
     ("folder", "dir"),
     ("link", "symlink"),

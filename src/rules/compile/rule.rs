@@ -10,18 +10,13 @@ use crate::event::{EventMask, Subject, as_path};
 use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
-use crate::rules::raw::{RawRetry, RawRule};
-use crate::rules::rule::{OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+use crate::rules::raw::RawRule;
+use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
 /// The grace between SIGTERM and SIGKILL: long enough to flush, short enough to wait for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Enough to get over a short outage; waits that double reach half a minute.
-const RETRIES: usize = 5;
-const FIRST_DELAY: Duration = Duration::from_secs(1);
-const LONGEST_DELAY: Duration = Duration::from_secs(10 * 60);
 
 /// The components of the globs of all rules together: each takes some hundred bytes.
 const MOST_PARTS: usize = 500_000;
@@ -78,6 +73,7 @@ impl Compiler {
             max_parallel: self.max_parallel(raw, per, on_busy),
             on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
             throttle: self.limit("throttle", raw.throttle.as_ref()),
+            exit_codes: self.exit_codes(raw),
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
@@ -263,14 +259,6 @@ impl Compiler {
         let place = raw.max_wait.as_ref().or(raw.debounce.as_ref()).map(|typed| &typed.place);
         self.check_waits(place, debounce, max_wait);
         (debounce, max_wait)
-    }
-
-    fn retry(&mut self, raw: &RawRetry) -> Retry {
-        Retry {
-            max: raw.max.as_ref().map_or(RETRIES, |typed| typed.value),
-            initial: self.limit("initial", raw.initial.as_ref()).unwrap_or(FIRST_DELAY),
-            max_delay: self.limit("max_delay", raw.max_delay.as_ref()).unwrap_or(LONGEST_DELAY),
-        }
     }
 
     fn cwd(&mut self, raw: &RawRule) -> PathBuf {

@@ -29,7 +29,7 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 22] = [
+const RULE_KEYS: [&str; 23] = [
     "extends",
     "paths",
     "ignore",
@@ -49,6 +49,7 @@ const RULE_KEYS: [&str; 22] = [
     "max_parallel",
     "on_start",
     "throttle",
+    "exit_codes",
     "retry",
     "timeout",
     "stop_timeout",
@@ -235,6 +236,7 @@ impl Reader<'_> {
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
                 "throttle" => rule.throttle = self.string(key, value),
+                "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
                 "retry" => rule.retry = self.retry(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),

@@ -4,9 +4,11 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{RawCommand, RawRetry};
+use crate::rules::raw::{RawCommand, RawExitCodes, RawRetry};
 
 const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
+
+const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
 
 const DURATION_KEYS: [&str; 7] =
     ["debounce", "max_wait", "throttle", "timeout", "stop_timeout", "initial", "max_delay"];
@@ -95,6 +97,35 @@ impl Reader<'_> {
                 Vec::new()
             }
         }
+    }
+
+    pub(super) fn exit_codes(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawExitCodes>> {
+        let mut codes = RawExitCodes::default();
+        for (name, value) in self.table(key, value) {
+            match &**name.get_ref() {
+                "ok" => codes.ok = self.codes(name, value),
+                "skip" => codes.skip = self.codes(name, value),
+                "retry" => codes.retry = self.codes(name, value),
+                _ => self.unknown(name, "in `exit_codes`", &EXIT_CODE_KEYS),
+            }
+        }
+        Some(Spanned::new(codes, self.place(&value.span())))
+    }
+
+    /// An array of exit codes: wait(2) gives the parent 8 bits.
+    fn codes(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<Vec<Spanned<u8>>>> {
+        let code = |element: &Value<'_>| {
+            let integer = element.get_ref().as_integer();
+            let found = integer.and_then(|int| u8::from_str_radix(int.as_str(), int.radix()).ok());
+            if integer.is_some() && found.is_none() {
+                self.push(&element.span(), "no exit code is less than 0 or more than 255".to_owned(), None);
+                return None;
+            }
+            self.typed(key, element, "hold whole numbers", None, found)
+        };
+        let found = value.get_ref().as_array().map(|array| array.iter().filter_map(code).collect());
+        let help = value.get_ref().as_integer().map(|_| "put it in brackets: [0]");
+        self.typed(key, value, "be an array of whole numbers", help, found)
     }
 
     pub(super) fn retry(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawRetry>> {
