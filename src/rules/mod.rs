@@ -45,8 +45,8 @@ pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawRule, RawSettings};
-pub use rule::{Command, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
+pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
+pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
