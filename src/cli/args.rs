@@ -47,6 +47,16 @@ pub(super) enum Command {
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
+    /// Write a first tripline.toml for what is found in a directory
+    #[command(after_help = "Example: tripline init && tripline")]
+    Init(InitArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The directory it is for
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Args, Debug)]
