@@ -95,6 +95,12 @@ pub(super) struct RunArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Run nothing: print what would run, on real events
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Show the rules in a table, as `tripline rules` does, and end
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) list: bool,
     #[command(flatten)]
     pub(super) log: LogArgs,
 }
