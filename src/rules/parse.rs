@@ -26,7 +26,7 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 19] = [
+const RULE_KEYS: [&str; 20] = [
     "extends",
     "paths",
     "ignore",
@@ -34,6 +34,7 @@ const RULE_KEYS: [&str; 19] = [
     "on",
     "types",
     "match",
+    "size",
     "run",
     "per",
     "stdin",
@@ -47,6 +48,8 @@ const RULE_KEYS: [&str; 19] = [
     "on_start",
     "stop_timeout",
 ];
+
+const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 const DURATION_KEYS: [&str; 3] = ["debounce", "max_wait", "stop_timeout"];
 
@@ -219,6 +222,7 @@ impl Reader<'_> {
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
+                "size" => self.size(key, value, &mut rule),
                 "run" => rule.run = self.command(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
@@ -236,6 +240,19 @@ impl Reader<'_> {
         }
         rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
+    }
+
+    fn size(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) {
+        let example = "for instance: size = { min = \"1K\", max = \"10M\" }";
+        let table = value.get_ref().as_table();
+        self.typed(key, value, "be a table", Some(example), table);
+        for (key, value) in table.into_iter().flat_map(in_order) {
+            match &**key.get_ref() {
+                "min" => rule.size_min = self.string(key, value),
+                "max" => rule.size_max = self.string(key, value),
+                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
+            }
+        }
     }
 
     fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {
