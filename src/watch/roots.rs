@@ -155,12 +155,13 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn open_root(&self, root: RootId) -> io::Result<(Wd, K::Dir)> {
-        let dir = self.kernel.open(&self.roots[root].path)?;
-        Ok((self.kernel.watch_dir(&dir, self.state.mask())?, dir))
+    fn open_root(&mut self, root: RootId) -> io::Result<Wd> {
+        let path = self.roots[root].path.clone();
+        let dir = self.kernel.open(&path)?;
+        self.watch(&dir, &path)
     }
 
-    fn settle_root(&mut self, root: RootId, (wd, _): (Wd, K::Dir), purpose: Purpose) {
+    fn settle_root(&mut self, root: RootId, wd: Wd, purpose: Purpose) {
         let before = self.state.tree.root(root);
         if before == Some(wd) {
             return;
@@ -192,7 +193,6 @@ impl<K: Kernel> Observer<K> {
             let path = self.roots[root].path.clone();
             self.notices.push(match error.raw_os_error() {
                 Some(libc::EACCES | libc::EPERM) => Notice::Unreadable { path },
-                Some(libc::ENOSPC) => Notice::WatchLimit { used: self.state.tree.len() },
                 _ => Notice::RootMissing { path },
             });
         }
