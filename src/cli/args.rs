@@ -47,6 +47,16 @@ pub(super) enum Command {
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
+    /// Write a first tripline.toml for what is found in a directory
+    #[command(after_help = "Example: tripline init && tripline")]
+    Init(InitArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The directory it is for
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -85,6 +95,12 @@ pub(super) struct RunArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Run nothing: print what would run, on real events
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Show the rules in a table, as `tripline rules` does, and end
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) list: bool,
     #[command(flatten)]
     pub(super) log: LogArgs,
 }

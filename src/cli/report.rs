@@ -3,11 +3,13 @@
 use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::LogFormat;
 use super::notify;
-use crate::dispatch::{Escaped, Outcome, Report, View};
+use super::quote::quoted;
+use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, View};
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -21,13 +23,14 @@ pub(super) fn stderr_is_styled() -> bool {
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
+    mode: Mode,
     format: LogFormat,
     styled: bool,
 }
 
 impl Lines {
-    pub(super) fn new(rules: usize, format: LogFormat) -> Self {
-        Self { rules, format, styled: stderr_is_styled() }
+    pub(super) fn new(rules: usize, mode: Mode, format: LogFormat) -> Self {
+        Self { rules, mode, format, styled: stderr_is_styled() }
     }
 
     fn line(&self, style: Style, text: impl Display, out: &mut Vec<u8>) {
@@ -62,6 +65,9 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
+        if self.mode == Mode::Dry && matches!(report, Report::Ended { .. }) {
+            return;
+        }
         if self.format == LogFormat::Json {
             return log(report);
         }
@@ -77,6 +83,16 @@ impl View for Lines {
             }
             Report::Started { .. } => self.line(Style::Start, report, out),
             _ => self.line(Style::Plain, report, out),
+        }
+    }
+
+    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>) {
+        let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        let cwd = quoted(job.cwd.as_os_str().as_bytes());
+        if self.format == LogFormat::Json {
+            tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
+        } else {
+            self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  load -> parse -> Raw -> compile -> Rules    the file's bytes to rules, every mistake collected
-//!  Event -> Rules::matches -> Match            globs, events, types, `match`, ignore layers
+//!  Event -> Rules::matches -> Match            globs, events, types, `match`, `size`, ignore layers
 //!  Event -> Rules::explain -> Reason           the same, and which pattern or line decided
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
@@ -29,6 +29,7 @@ mod plan;
 mod raw;
 mod rule;
 mod signal;
+mod size;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -60,6 +61,7 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,
 }

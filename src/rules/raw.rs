@@ -44,7 +44,7 @@ pub struct RawSettings {
 
 /// `[rules.NAME]`.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
+#[allow(missing_docs, reason = "each field is the key of its name, `size_min` that of `min` in `size`")]
 pub struct RawRule {
     pub name: Spanned<String>,
     pub extends: Option<Spanned<String>>,
@@ -54,6 +54,8 @@ pub struct RawRule {
     pub on: Option<Spanned<Vec<Spanned<String>>>>,
     pub types: Option<Spanned<Vec<Spanned<String>>>>,
     pub pattern: Option<Spanned<String>>,
+    pub size_min: Option<Spanned<String>>,
+    pub size_max: Option<Spanned<String>>,
     pub run: Option<Spanned<RawCommand>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
@@ -114,6 +116,8 @@ impl RawRule {
             on: None,
             types: None,
             pattern: None,
+            size_min: None,
+            size_max: None,
             run: None,
             per: None,
             stdin: None,
@@ -147,6 +151,8 @@ impl RawRule {
             on: self.on.or(base.on),
             types: self.types.or(base.types),
             pattern: self.pattern.or(base.pattern),
+            size_min: self.size_min.or(base.size_min),
+            size_max: self.size_max.or(base.size_max),
             run: self.run.or(base.run),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
@@ -170,7 +176,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 21] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 23] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -178,6 +184,8 @@ impl RawRule {
             ("on", place(self.on.as_ref())),
             ("types", place(self.types.as_ref())),
             ("match", place(self.pattern.as_ref())),
+            ("size.min", place(self.size_min.as_ref())),
+            ("size.max", place(self.size_max.as_ref())),
             ("run", place(self.run.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),

@@ -1,5 +1,6 @@
 //! A rule as everything after loading sees it: each string parsed, each default filled in.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Rule {
     pub types: Types,
     /// `match`: what the relative path must match; its named groups become captures.
     pub pattern: Option<regex::bytes::Regex>,
+    /// `size`: how many bytes a file must have. What is no file has no size.
+    pub size: Option<RangeInclusive<u64>>,
     /// What runs.
     pub command: Command,
     /// What one run is given.

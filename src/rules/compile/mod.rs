@@ -216,11 +216,11 @@ impl Compiler {
     fn finish(mut self, raw: Raw, rules: Vec<Rule>) -> Rules {
         let on = rules.iter().map(|rule| rule.on).collect();
         let root = self.lists.root.clone();
-        let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, on);
+        let plan = Plan::new(&self.globs, Ignores::new(self.lists, Arc::clone(&self.files)), &root, on);
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), raw }
+        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

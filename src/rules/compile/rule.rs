@@ -63,6 +63,7 @@ impl Compiler {
             types: self.types(raw.types.as_ref()),
             command: self.command(raw, per, pattern.as_ref()),
             pattern,
+            size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
             on_busy,

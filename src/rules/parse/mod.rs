@@ -29,7 +29,7 @@ const SETTINGS_KEYS: [&str; 9] = [
     "jobs",
 ];
 
-const RULE_KEYS: [&str; 23] = [
+const RULE_KEYS: [&str; 24] = [
     "extends",
     "paths",
     "ignore",
@@ -37,6 +37,7 @@ const RULE_KEYS: [&str; 23] = [
     "on",
     "types",
     "match",
+    "size",
     "run",
     "per",
     "stdin",
@@ -54,6 +55,8 @@ const RULE_KEYS: [&str; 23] = [
     "timeout",
     "stop_timeout",
 ];
+
+const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
@@ -224,6 +227,7 @@ impl Reader<'_> {
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
+                "size" => self.size(key, value, &mut rule),
                 "run" => rule.run = self.command(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
@@ -245,6 +249,19 @@ impl Reader<'_> {
         }
         rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
+    }
+
+    fn size(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) {
+        let example = "for instance: size = { min = \"1K\", max = \"10M\" }";
+        let table = value.get_ref().as_table();
+        self.typed(key, value, "be a table", Some(example), table);
+        for (key, value) in table.into_iter().flat_map(in_order) {
+            match &**key.get_ref() {
+                "min" => rule.size_min = self.string(key, value),
+                "max" => rule.size_max = self.string(key, value),
+                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
+            }
+        }
     }
 
     fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {
