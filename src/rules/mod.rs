@@ -41,6 +41,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use compile::Surroundings;
+pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
@@ -50,6 +51,8 @@ pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
 pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
+
+use crate::event::Polling;
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -105,6 +108,14 @@ impl Rules {
     /// Every mistake in them.
     pub fn from_raw(raw: &Raw, sources: Diagnostics, around: &Surroundings) -> Result<Self, Diagnostics> {
         compile::compile(raw, sources, around)
+    }
+
+    /// Overrules how directories are looked through that inotify does not watch. Without effect once the rules
+    /// are watched for.
+    pub fn set_polling(&mut self, polling: Polling) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.polling = polling;
+        }
     }
 
     /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).

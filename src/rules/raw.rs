@@ -40,6 +40,8 @@ pub struct RawSettings {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub jobs: Option<Spanned<usize>>,
+    pub poll: Option<Spanned<String>>,
+    pub poll_interval: Option<Spanned<String>>,
 }
 
 /// `[rules.NAME]`.
@@ -211,7 +213,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 9] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 11] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -222,6 +224,8 @@ impl RawSettings {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("jobs", place(self.jobs.as_ref())),
+            ("poll", place(self.poll.as_ref())),
+            ("poll_interval", place(self.poll_interval.as_ref())),
         ]
     }
 
@@ -236,6 +240,8 @@ impl RawSettings {
             debounce: self.debounce.or(base.debounce),
             max_wait: self.max_wait.or(base.max_wait),
             jobs: self.jobs.or(base.jobs),
+            poll: self.poll.or(base.poll),
+            poll_interval: self.poll_interval.or(base.poll_interval),
         }
     }
 }

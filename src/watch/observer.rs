@@ -154,7 +154,7 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Idle(self.deadline()));
         }
         self.resyncing = false;
-        self.polls.rest(now);
+        self.polls.rest(now, self.scope.polling().interval);
         self.announce_ready();
         self.report_limit();
         self.expire(now);

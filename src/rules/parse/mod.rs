@@ -17,7 +17,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 9] = [
+const SETTINGS_KEYS: [&str; 11] = [
     "root",
     "ignore",
     "gitignore",
@@ -27,6 +27,8 @@ const SETTINGS_KEYS: [&str; 9] = [
     "debounce",
     "max_wait",
     "jobs",
+    "poll",
+    "poll_interval",
 ];
 
 const RULE_KEYS: [&str; 24] = [
@@ -188,6 +190,8 @@ impl Reader<'_> {
                 "debounce" => self.once(&mut settings.debounce, key, |r| r.string(key, value)),
                 "max_wait" => self.once(&mut settings.max_wait, key, |r| r.string(key, value)),
                 "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
+                "poll" => self.once(&mut settings.poll, key, |r| r.string(key, value)),
+                "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }

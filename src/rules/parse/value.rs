@@ -10,8 +10,17 @@ const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
 
 const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
 
-const DURATION_KEYS: [&str; 7] =
-    ["debounce", "max_wait", "throttle", "timeout", "stop_timeout", "initial", "max_delay"];
+const DURATION_KEYS: [&str; 9] = [
+    "debounce",
+    "max_wait",
+    "throttle",
+    "timeout",
+    "stop_timeout",
+    "initial",
+    "max_delay",
+    "poll",
+    "poll_interval",
+];
 
 impl Reader<'_> {
     pub(super) fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
