@@ -21,9 +21,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The components of the globs of all rules together: each takes some hundred bytes.
 const MOST_PARTS: usize = 500_000;
 
-const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
+pub(crate) const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
 
-const STDIN: [(&str, Stdin); 5] = [
+pub(crate) const STDIN: [(&str, Stdin); 5] = [
     ("null", Stdin::Null),
     ("lines", Stdin::Lines),
     ("nul", Stdin::Nul),
@@ -31,7 +31,7 @@ const STDIN: [(&str, Stdin); 5] = [
     ("inherit", Stdin::Inherit),
 ];
 
-const ON_BUSY: [(&str, OnBusy); 5] = [
+pub(crate) const ON_BUSY: [(&str, OnBusy); 5] = [
     ("queue", OnBusy::Queue),
     ("restart", OnBusy::Restart),
     ("signal", OnBusy::Signal(libc::SIGHUP)),
@@ -39,7 +39,7 @@ const ON_BUSY: [(&str, OnBusy); 5] = [
     ("skip", OnBusy::Skip),
 ];
 
-const TYPES: [(&str, Subject); 4] = [
+pub(crate) const TYPES: [(&str, Subject); 4] = [
     ("file", Subject::File),
     ("dir", Subject::Dir),
     ("symlink", Subject::Symlink),
