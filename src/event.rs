@@ -206,6 +206,8 @@ pub enum Trigger {
     Overflow,
     /// The rule asked to run at the start.
     Start,
+    /// The run that was told of it before has failed.
+    Retry,
 }
 
 impl Trigger {
@@ -217,6 +219,7 @@ impl Trigger {
             Self::Scan => "scan",
             Self::Overflow => "overflow",
             Self::Start => "start",
+            Self::Retry => "retry",
         }
     }
 }

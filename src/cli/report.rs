@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::LogFormat;
 use super::notify;
 use super::quote::quoted;
-use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, Status, View};
+use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, View};
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -72,12 +72,15 @@ impl View for Lines {
             return log(report);
         }
         match report {
-            Report::Ended { outcome: outcome @ Outcome::Ended(_), elapsed, .. } => {
-                let good = *outcome == Outcome::Ended(Status::Exited(0));
-                let style = if good { Style::Good } else { Style::Bad };
+            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } => self.line(Style::Bad, report, out),
+            Report::Ended { outcome, elapsed, .. } => {
+                let style = match outcome {
+                    Outcome::Ok(_) => Style::Good,
+                    Outcome::Skipped(_) => Style::Plain,
+                    _ => Style::Bad,
+                };
                 self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
             }
-            Report::Ended { .. } => self.line(Style::Bad, report, out),
             Report::Started { .. } => self.line(Style::Start, report, out),
             _ => self.line(Style::Plain, report, out),
         }

@@ -19,6 +19,7 @@ mod job;
 mod lane;
 mod lanes;
 mod report;
+mod run;
 mod schedule;
 mod slots;
 mod stdin;

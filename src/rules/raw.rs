@@ -67,6 +67,10 @@ pub struct RawRule {
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
+    pub throttle: Option<Spanned<String>>,
+    pub exit_codes: Option<Spanned<RawExitCodes>>,
+    pub retry: Option<Spanned<RawRetry>>,
+    pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
     pub misread: bool,
@@ -79,6 +83,24 @@ pub enum RawCommand {
     Argv(Vec<Spanned<String>>),
     /// A string, for the shell.
     Shell(String),
+}
+
+/// `exit_codes`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawExitCodes {
+    pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
+    pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
+    pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
+}
+
+/// `retry`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawRetry {
+    pub max: Option<Spanned<usize>>,
+    pub initial: Option<Spanned<String>>,
+    pub max_delay: Option<Spanned<String>>,
 }
 
 impl RawRule {
@@ -107,6 +129,10 @@ impl RawRule {
             env: Vec::new(),
             max_parallel: None,
             on_start: None,
+            throttle: None,
+            exit_codes: None,
+            retry: None,
+            timeout: None,
             stop_timeout: None,
             misread: false,
         }
@@ -138,6 +164,10 @@ impl RawRule {
             env: env_over(self.env, base.env),
             max_parallel: self.max_parallel.or(base.max_parallel),
             on_start: self.on_start.or(base.on_start),
+            throttle: self.throttle.or(base.throttle),
+            exit_codes: self.exit_codes.or(base.exit_codes),
+            retry: self.retry.or(base.retry),
+            timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
             misread: self.misread || base.misread,
         }
@@ -146,7 +176,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 19] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 23] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -166,6 +196,10 @@ impl RawRule {
             ("cwd", place(self.cwd.as_ref())),
             ("max_parallel", place(self.max_parallel.as_ref())),
             ("on_start", place(self.on_start.as_ref())),
+            ("throttle", place(self.throttle.as_ref())),
+            ("exit_codes", place(self.exit_codes.as_ref())),
+            ("retry", place(self.retry.as_ref())),
+            ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
         ]
     }

@@ -18,6 +18,8 @@ enum Kind {
     Duration,
     /// A number of bytes.
     Bytes,
+    /// Exit codes.
+    Codes,
     /// An array, or a string for the shell.
     Command,
     /// One of these.
@@ -31,7 +33,7 @@ enum Kind {
     Named(&'static [Key]),
 }
 
-use Kind::{Bytes, Command, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words};
+use Kind::{Bytes, Codes, Command, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words};
 
 /// What a file and a profile both may have.
 const PART: &[Key] = &[
@@ -108,10 +110,38 @@ const RULE: &[Key] = &[
     Key("debounce", Duration, "how long all must be quiet before a run"),
     Key("max_wait", Duration, "the longest wait after the first event"),
     Key("on_start", Flag, "run once when everything is watched"),
+    Key(
+        "throttle",
+        Duration,
+        "the least time from the start of one run to the start of the next; what comes meanwhile waits and merges",
+    ),
+    Key(
+        "exit_codes",
+        Table(EXIT_CODES),
+        "what the command's exit codes mean: `ok` success, `skip` that there was nothing to do, `retry` a failure that another attempt may mend",
+    ),
+    Key(
+        "retry",
+        Table(RETRY),
+        "run again what failed: `max` times more, after `initial`, then after twice as long each time up to `max_delay`",
+    ),
+    Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
     Key("stop_timeout", Duration, "from SIGTERM to SIGKILL when a run is stopped"),
 ];
 
 const SIZE: &[Key] = &[Key("min", Bytes, "the least that counts"), Key("max", Bytes, "the most that counts")];
+
+const EXIT_CODES: &[Key] = &[
+    Key("ok", Codes, "success"),
+    Key("skip", Codes, "there was nothing to do"),
+    Key("retry", Codes, "a failure that another attempt may mend"),
+];
+
+const RETRY: &[Key] = &[
+    Key("max", Count, "how many times more"),
+    Key("initial", Duration, "the first wait"),
+    Key("max_delay", Duration, "the longest wait"),
+];
 
 /// The schema, in the dialect of 2020-12.
 #[must_use]
@@ -143,6 +173,7 @@ fn value(kind: &Kind) -> Value {
         Count => json!({ "type": "integer", "minimum": 1 }),
         Duration => json!({ "type": "string", "examples": ["50ms", "2s", "1m 30s"] }),
         Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
+        Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
         Command => json!({ "anyOf": [array(text.clone()), text] }),
         Word(words) => json!({ "enum": words() }),
         Words(words) => array(json!({ "enum": words() })),

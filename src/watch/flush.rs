@@ -1,9 +1,12 @@
 //! Handing over: what is pending becomes events, under the paths of today's tree.
 
+use std::collections::HashSet;
+use std::io;
+
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::pending::Incident;
-use super::scan::subject;
+use super::scan::{Purpose, subject};
 use super::tree::{Name, Route};
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::sys::{Kind, Status, Wd};
@@ -16,19 +19,31 @@ pub(super) const UNCHANGED: i128 = 1_000_000_000;
 const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
 /// The directory that was opened last: events of one directory come together.
-type Opened<D> = Option<(Wd, Option<D>)>;
+type Opened<D> = Option<(Wd, io::Result<D>)>;
 
 impl<K: Kernel> Observer<K> {
     /// Appends an event for everything pending whose directory is settled.
     pub(super) fn flush(&mut self, now: MonoTime, out: &mut Vec<Event>) {
-        let mut opened = None;
+        let (mut opened, mut held) = (None, HashSet::new());
         for incident in self.state.pending.take() {
+            if held.contains(&incident.wd) {
+                self.state.pending.note(incident);
+                continue;
+            }
             match self.state.tree.route(incident.wd) {
+                // Found in a directory that has lost its name since: it was not there by that path.
+                Route::Path(..) if incident.was_found() && !self.state.tree.is_attached(incident.wd) => {
+                    self.state.pending.note(incident);
+                }
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
-                    let event = self.render(&incident, &directory, &mut opened, now);
-                    self.remember(&incident, &event);
-                    out.push(event);
+                    if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
+                        self.remember(&incident, &event);
+                        out.push(event);
+                    } else {
+                        held.insert(incident.wd);
+                        self.hold(incident, now);
+                    }
                 }
                 Route::Unsettled => self.state.pending.note(incident),
                 // What has left the tree is silent.
@@ -38,6 +53,14 @@ impl<K: Kernel> Observer<K> {
         for dead in self.state.tree.purge() {
             self.state.kept.release_all(dead);
         }
+    }
+
+    /// Keeps an incident whose directory cannot be asked about it now, for when it can.
+    fn hold(&mut self, incident: Incident, now: MonoTime) {
+        if !self.retries.contains_key(&incident.wd) {
+            self.retry_later(incident.wd, Purpose::Unfinished, now);
+        }
+        self.state.pending.note(incident);
     }
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.
@@ -52,14 +75,15 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
+    /// None if the directory must be asked, and cannot be now.
     fn render(
         &mut self,
         incident: &Incident,
         dir: &[u8],
         opened: &mut Opened<K::Dir>,
         now: MonoTime,
-    ) -> Event {
-        let (subject, complete) = self.judge(incident, opened, now);
+    ) -> Option<Event> {
+        let (subject, complete) = self.judge(incident, opened, now)?;
         let mut mask = incident.mask;
         if complete {
             mask |= EventMask::CHANGE;
@@ -72,37 +96,42 @@ impl<K: Kernel> Observer<K> {
             mask |= EventMask::RENAME;
         }
         let (path, cookie, trigger) = (join(dir, &incident.name), incident.cookie, incident.trigger);
-        Event { mask, path, subject, from, cookie, trigger }
+        Some(Event { mask, path, subject, from, cookie, trigger })
     }
 
     /// What the name is, and whether its content is complete or its existence changed.
-    fn judge(&mut self, incident: &Incident, opened: &mut Opened<K::Dir>, now: MonoTime) -> (Subject, bool) {
+    fn judge(
+        &mut self,
+        incident: &Incident,
+        opened: &mut Opened<K::Dir>,
+        now: MonoTime,
+    ) -> Option<(Subject, bool)> {
         let Incident { wd, ref name, mask, subject: known, .. } = *incident;
         if mask.intersects(EventMask::ISDIR) || name.is_empty() {
-            return (Subject::Dir, mask.intersects(COMES_OR_GOES));
+            return Some((Subject::Dir, mask.intersects(COMES_OR_GOES)));
         }
         if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.settle.forget(wd, name);
-            return (Subject::Gone, true);
+            return Some((Subject::Gone, true));
         }
         if mask.intersects(EventMask::CLOSE_WRITE) {
             self.state.settle.forget(wd, name);
-            return (Subject::File, true);
+            return Some((Subject::File, true));
         }
         if mask.intersects(EventMask::MODIFY) {
             self.ask_later(wd, name, now);
-            return (Subject::File, false);
+            return Some((Subject::File, false));
         }
         // Found by a scan, which has judged it; or made and closed, which says all.
         if let Some(known) = known {
-            return (known, mask.intersects(EventMask::CHANGE));
+            return Some((known, mask.intersects(EventMask::CHANGE)));
         }
-        let status = self.status(wd, name, opened);
+        let status = self.status(wd, name, opened)?;
         let subject = status.map_or(Subject::Gone, |status| subject(status.kind));
         if mask.intersects(EventMask::CREATE) {
-            return (subject, self.is_complete_when_made(wd, name, status, now));
+            return Some((subject, self.is_complete_when_made(wd, name, status, now)));
         }
-        (subject, mask.intersects(EventMask::MOVED_TO))
+        Some((subject, mask.intersects(EventMask::MOVED_TO)))
     }
 
     /// A regular file with one name may be about to be written. Anything else is what it will be.
@@ -123,12 +152,20 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Status> {
+    /// What a name is, if it is there. None if that can be told later: its directory, which events have not
+    /// reported gone, cannot be opened now. One that may not be read any more is not waited for.
+    fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Option<Status>> {
         if opened.as_ref().is_none_or(|(last, _)| *last != wd) {
-            *opened = Some((wd, self.open_verified(wd).map(|(dir, _)| dir)));
+            *opened = Some((wd, self.try_open_verified(wd).map(|(dir, _)| dir)));
         }
-        let dir = opened.as_ref()?.1.as_ref()?;
-        self.kernel.status(dir, name).ok()
+        match opened {
+            Some((_, Ok(dir))) => Some(self.kernel.status(dir, name).ok()),
+            Some((_, Err(error))) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
+                Some(None)
+            }
+            _ if self.state.tree.is_attached(wd) => None,
+            _ => Some(None),
+        }
     }
 
     /// Appends an event for each file that turned out to be complete without a `CLOSE_WRITE`.

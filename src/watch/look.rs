@@ -24,20 +24,26 @@ impl<K: Kernel> Observer<K> {
     /// Opens a node's directory and proves that it is the inode its watch is on. None if the tree is
     /// stale there, which an event on its way will mend.
     pub(super) fn open_verified(&self, wd: Wd) -> Option<(K::Dir, Vec<u8>)> {
-        let Route::Path(root, relative) = self.state.tree.route(wd) else { return None };
+        self.try_open_verified(wd).ok()
+    }
+
+    /// As [`open_verified`](Self::open_verified), with `ESTALE` where another inode is in its place.
+    pub(super) fn try_open_verified(&self, wd: Wd) -> io::Result<(K::Dir, Vec<u8>)> {
+        let stale = || io::Error::from_raw_os_error(libc::ESTALE);
+        let Route::Path(root, relative) = self.state.tree.route(wd) else { return Err(stale()) };
         let path = self.absolute(root, &relative);
-        let dir = self.kernel.open(&path).ok()?;
+        let dir = self.kernel.open(&path)?;
         if let Some(identity) = self.polls.identity(wd) {
-            return (self.kernel.identity(&dir).ok()? == identity).then_some((dir, path));
+            return if self.kernel.identity(&dir)? == identity { Ok((dir, path)) } else { Err(stale()) };
         }
-        let found = self.kernel.watch_dir(&dir, self.state.mask() | self.state.tree.extra(wd)).ok()?;
+        let found = self.kernel.watch_dir(&dir, self.state.mask() | self.state.tree.extra(wd))?;
         if found == wd {
-            return Some((dir, path));
+            return Ok((dir, path));
         }
-        if !self.state.tree.contains(found) && !self.spine.contains_key(&found) {
+        if !self.spine.contains_key(&found) && !self.state.tree.contains(found) {
             self.kernel.unwatch(found);
         }
-        None
+        Err(stale())
     }
 
     /// Asks which directory a name is now; `deep` to look through it even if it is the one known.

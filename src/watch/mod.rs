@@ -17,6 +17,8 @@ mod handoff;
 mod kept;
 mod kernel;
 mod look;
+#[cfg(test)]
+mod model;
 mod mounts;
 mod observer;
 mod pair;

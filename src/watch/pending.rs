@@ -28,6 +28,12 @@ pub(super) struct Incident {
 }
 
 impl Incident {
+    /// Whether looking has told of it, and that something is there.
+    pub(super) fn was_found(&self) -> bool {
+        let ends = EventMask::DELETE | EventMask::MOVED_FROM;
+        self.trigger != Trigger::Event && !self.mask.intersects(ends)
+    }
+
     /// Whether a later incident of the same name says all that this one does. A file that is made and
     /// then closed after writing is a regular one, which saves asking; one that was found, and then closed,
     /// is complete by that.

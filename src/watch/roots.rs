@@ -68,10 +68,14 @@ impl<K: Kernel> Observer<K> {
         if !settled {
             self.roots[root].retry = Some(now + RETRY);
         }
-        for wd in before {
-            if !self.spine.contains_key(&wd) && !self.state.tree.contains(wd) {
-                self.kernel.unwatch(wd);
-            }
+        before.into_iter().for_each(|wd| self.unwatch_stranger(wd));
+    }
+
+    /// Ends a watch that stands for nothing.
+    pub(super) fn unwatch_stranger(&mut self, wd: Wd) {
+        if !self.spine.contains_key(&wd) && !self.state.tree.contains(wd) {
+            self.polls.forget(wd);
+            self.kernel.unwatch(wd);
         }
     }
 
@@ -79,11 +83,14 @@ impl<K: Kernel> Observer<K> {
     /// again will tell of the next change.
     fn follow(&mut self, root: RootId, purpose: Purpose, now: MonoTime) -> bool {
         let missing = self.watch_above(root, now);
-        match self.open_root(root) {
-            Ok(found) => {
-                self.settle_root(root, found, purpose);
-                true
+        let path = self.roots[root].path.clone();
+        match self.watch_proven(&path, |own, dir| own.watch(dir, &path)) {
+            Ok(Some(wd)) => {
+                self.settle_root(root, wd, purpose);
+                // It has come since, and nothing beyond that name is watched.
+                missing.is_none()
             }
+            Ok(None) => false,
             Err(error) => {
                 self.lose_root(root, &error, purpose, now);
                 match missing {
@@ -155,10 +162,26 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn open_root(&mut self, root: RootId) -> io::Result<Wd> {
-        let path = self.roots[root].path.clone();
-        let dir = self.kernel.open(&path)?;
-        self.watch(&dir, &path)
+    /// Watches the directory that a path leads to, and proves that it led there once the watch was active:
+    /// from then on the watch tells of its end. None if the path has changed meanwhile.
+    fn watch_proven(
+        &mut self,
+        path: &[u8],
+        mut watch: impl FnMut(&mut Self, &K::Dir) -> io::Result<Wd>,
+    ) -> io::Result<Option<Wd>> {
+        let mut once = |own: &mut Self| own.kernel.open(path).and_then(|dir| watch(own, &dir));
+        let wd = once(self)?;
+        let again = once(self);
+        if again.as_ref().is_ok_and(|again| *again == wd) {
+            return Ok(Some(wd));
+        }
+        self.unwatch_stranger(wd);
+        match again {
+            Ok(other) => self.unwatch_stranger(other),
+            Err(error) if is_absent(&error) => {}
+            Err(error) => return Err(error),
+        }
+        Ok(None)
     }
 
     fn settle_root(&mut self, root: RootId, wd: Wd, purpose: Purpose) {
@@ -201,15 +224,14 @@ impl<K: Kernel> Observer<K> {
     /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile, or if the
     /// directory where it is missing has gone too.
     fn await_name(&mut self, root: RootId, (at, name): (Vec<u8>, Vec<u8>), now: MonoTime) -> bool {
-        let opened = self.kernel.open(&at);
-        let watched = opened.and_then(|dir| self.kernel.watch_dir(&dir, ITSELF | ARRIVALS));
-        match watched {
-            Ok(wd) => {
+        match self.watch_proven(&at, |own, dir| own.kernel.watch_dir(dir, ITSELF | ARRIVALS)) {
+            Ok(Some(wd)) => {
                 self.add_above(root, wd);
                 let next = join(&at, &name);
                 self.roots[root].waiting = Some((wd, name));
                 self.kernel.open(&next).is_err()
             }
+            Ok(None) => false,
             Err(error) if is_absent(&error) => false,
             Err(_) => {
                 self.roots[root].retry = Some(now + RETRY);

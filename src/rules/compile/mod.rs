@@ -2,6 +2,7 @@
 
 mod command;
 mod extend;
+mod outcome;
 mod rule;
 mod value;
 mod warn;

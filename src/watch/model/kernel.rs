@@ -1,0 +1,189 @@
+//! The model as the watcher's kernel: before each call, others may have done something.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::rc::Rc;
+
+use super::super::kernel::Kernel;
+use super::queue::{Ino, Queue};
+use super::world::{Op, World};
+use crate::event::EventMask;
+use crate::sys::{Entry, Identity, Kind, Status, Wd};
+
+/// The root of the scope in every run.
+pub(super) const ROOT: &str = "/p/r";
+
+/// What others do, each so many calls of the watcher after the one before.
+pub(super) type Schedule = VecDeque<(usize, Op)>;
+
+/// The world with what happens to it.
+#[derive(Debug)]
+pub(super) struct Machine {
+    pub(super) world: World,
+    pub(super) schedule: Schedule,
+    /// Operations done.
+    pub(super) done: usize,
+    /// Of each path below the root's that ever led to a file: the last one, its time, and the operation that
+    /// brought it there or changed it.
+    pub(super) files: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
+    /// Whether the root's path has come to lead elsewhere.
+    pub(super) root_changed: bool,
+    /// Events that one read(2) answers.
+    batch: usize,
+}
+
+impl Machine {
+    pub(super) fn new(limit: usize, batch: usize) -> Self {
+        let world = World::new(Queue::new(limit));
+        let files = BTreeMap::new();
+        Self { world, schedule: Schedule::new(), done: 0, files, root_changed: false, batch }
+    }
+
+    /// Does an operation now; answers whether the kernel let it be.
+    pub(super) fn apply(&mut self, op: Op) -> bool {
+        let root = self.world.find(ROOT.as_bytes());
+        let applied = self.world.apply(op);
+        self.done += 1;
+        self.root_changed |= root != self.world.find(ROOT.as_bytes());
+        for (path, ino) in self.world.all(ROOT) {
+            let inode = &self.world.inodes[ino];
+            if inode.kind() == Kind::File {
+                let known = self.files.get(&path).filter(|known| (known.0, known.1) == (ino, inode.ctime));
+                let changed = known.map_or(self.done, |known| known.2);
+                self.files.insert(path, (ino, inode.ctime, changed));
+            }
+        }
+        applied
+    }
+
+    /// Does the next scheduled operation, due or not.
+    pub(super) fn hurry(&mut self) -> bool {
+        let next = self.schedule.pop_front();
+        next.map(|(_, op)| self.apply(op)).is_some()
+    }
+}
+
+/// The machine as the watcher sees it.
+#[derive(Clone, Debug)]
+pub(super) struct Model(pub(super) Rc<RefCell<Machine>>);
+
+impl Model {
+    fn call<T>(&self, answer: impl FnOnce(&mut World) -> T) -> T {
+        let mut machine = self.0.borrow_mut();
+        while let Some((0, op)) = machine.schedule.front().copied() {
+            machine.schedule.pop_front();
+            machine.apply(op);
+        }
+        if let Some((wait, _)) = machine.schedule.front_mut() {
+            *wait -= 1;
+        }
+        answer(&mut machine.world)
+    }
+
+    fn opened(&self, find: impl FnOnce(&World) -> Option<Ino>) -> io::Result<Handle> {
+        let ino = self.call(|world| {
+            let ino = find(world).ok_or_else(|| errno(libc::ENOENT))?;
+            if world.inodes[ino].kind() != Kind::Dir {
+                return Err(errno(libc::ENOTDIR));
+            }
+            world.inodes[ino].opened += 1;
+            Ok(ino)
+        })?;
+        Ok(Handle { machine: Rc::clone(&self.0), ino })
+    }
+}
+
+/// An open directory.
+#[derive(Debug)]
+pub(super) struct Handle {
+    machine: Rc<RefCell<Machine>>,
+    ino: Ino,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.machine.borrow_mut().world.close(self.ino);
+    }
+}
+
+fn errno(code: i32) -> io::Error {
+    io::Error::from_raw_os_error(code)
+}
+
+impl Kernel for Model {
+    type Dir = Handle;
+
+    fn open(&self, path: &[u8]) -> io::Result<Handle> {
+        self.opened(|world| world.find(path))
+    }
+
+    fn open_below(&self, dir: &Handle, relative: &[u8]) -> io::Result<Handle> {
+        self.opened(|world| world.find_below(dir.ino, relative))
+    }
+
+    fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
+        self.call(|world| Err(errno(if world.find(path).is_some() { libc::EINVAL } else { libc::ENOENT })))
+    }
+
+    fn watch_dir(&self, dir: &Handle, mask: EventMask) -> io::Result<Wd> {
+        self.call(|world| Ok(world.queue.watch(dir.ino, mask)))
+    }
+
+    fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
+        self.call(|world| {
+            let ino = world.find(path).ok_or_else(|| errno(libc::ENOENT))?;
+            Ok(world.queue.watch(ino, mask))
+        })
+    }
+
+    fn identity(&self, dir: &Handle) -> io::Result<Identity> {
+        Ok(Identity(1, dir.ino as u64))
+    }
+
+    fn notifies(&self, _: &Handle) -> bool {
+        true
+    }
+
+    fn unwatch(&self, wd: Wd) {
+        self.call(|world| world.queue.unwatch(wd));
+    }
+
+    fn list(&self, dir: &Handle) -> io::Result<Vec<Entry>> {
+        self.call(|world| {
+            let inode = &world.inodes[dir.ino];
+            if !inode.linked {
+                return Err(errno(libc::ENOENT));
+            }
+            let entry = |(name, ino): (&Vec<u8>, &Ino)| Entry {
+                name: name.clone(),
+                kind: Some(world.inodes[*ino].kind()),
+            };
+            Ok(inode.entries.iter().flatten().map(entry).collect())
+        })
+    }
+
+    fn status(&self, dir: &Handle, name: &[u8]) -> io::Result<Status> {
+        self.call(|world| {
+            let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
+            let inode = &world.inodes[ino];
+            let (kind, ctime) = (inode.kind(), inode.ctime);
+            Ok(Status { kind, links: 1, inode: ino as u64, size: 0, mtime: ctime, ctime })
+        })
+    }
+
+    fn is_being_written(&self, dir: &Handle, name: &[u8]) -> io::Result<bool> {
+        self.call(|world| world.find_below(dir.ino, name).map(|_| false).ok_or_else(|| errno(libc::ENOENT)))
+    }
+
+    fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+        let batch = self.0.borrow().batch;
+        let bytes = self.call(|world| world.queue.read(batch));
+        buffer[..bytes.len()].copy_from_slice(&bytes);
+        Ok(&buffer[..bytes.len()])
+    }
+
+    fn file_clock(&self) -> i128 {
+        self.call(|world| world.clock)
+    }
+}

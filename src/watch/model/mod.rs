@@ -1,0 +1,124 @@
+//! A model of the kernel for the watcher: a file system in memory with inotify's rules, where others act
+//! before any call that the watcher makes. Every interleaving of short sequences is tried, and longer
+//! ones at random; then the watcher must know exactly what is there.
+
+mod kernel;
+mod queue;
+mod run;
+mod world;
+
+use kernel::{ROOT, Schedule};
+use queue::Queue;
+use run::{Start, run};
+use world::{Op, World};
+
+const DIRS: [&str; 6] = ["/p", "/p/r", "/p/r/a", "/p/r/b", "/p/r/a/b", "/o"];
+const FILES: [&str; 2] = ["/p/r/f", "/p/r/a/f"];
+
+/// Events that the kernel's queue holds where nothing is to be lost.
+const AMPLE: usize = 10_000;
+
+/// A root with a directory and a file in it.
+const THERE: Start = Start {
+    made: &[Op::Mkdir("/p"), Op::Mkdir("/p/r"), Op::Mkdir("/p/r/a"), Op::Write("/p/r/a/f")],
+    limit: AMPLE,
+    batch: AMPLE,
+    during_first_crawl: false,
+};
+/// Nothing of the root's path.
+const MISSING: Start = Start { made: &[], ..THERE };
+
+/// Every operation on the names.
+fn operations() -> Vec<Op> {
+    let mut all = Vec::new();
+    for dir in DIRS {
+        all.extend([Op::Mkdir(dir), Op::Rmdir(dir)]);
+        all.extend(DIRS.into_iter().filter(|to| *to != dir).map(|to| Op::Rename(dir, to)));
+    }
+    for file in FILES {
+        all.extend([Op::Write(file), Op::Unlink(file)]);
+        all.extend(FILES.into_iter().filter(|to| *to != file).map(|to| Op::Rename(file, to)));
+    }
+    all
+}
+
+/// The sequences of operations of a length that the kernel lets be.
+fn sequences(start: Start, length: usize) -> Vec<Vec<Op>> {
+    let mut sequences: Vec<Vec<Op>> = vec![Vec::new()];
+    for _ in 0..length {
+        let longer = sequences
+            .iter()
+            .flat_map(|sequence| operations().into_iter().map(|op| [sequence.as_slice(), &[op]].concat()));
+        sequences = longer.filter(|sequence| is_possible(start, sequence)).collect();
+    }
+    sequences
+}
+
+fn is_possible(start: Start, sequence: &[Op]) -> bool {
+    let mut world = World::new(Queue::new(AMPLE));
+    start.made.iter().chain(sequence).all(|&op| world.apply(op))
+}
+
+/// Tries every way in which the operations can fall between the watcher's calls; answers how many.
+fn interleave(start: Start, sequence: &[Op]) -> usize {
+    interleave_after(start, sequence, &mut Vec::new())
+}
+
+fn interleave_after(start: Start, sequence: &[Op], before: &mut Vec<(usize, Op)>) -> usize {
+    let Some((&op, rest)) = sequence.split_first() else { return 0 };
+    let mut tried = 0;
+    for wait in 0.. {
+        before.push((wait, op));
+        let schedule = Schedule::from_iter(before.iter().copied());
+        let due = run(start, schedule).unwrap_or_else(|error| panic!("{error}: {before:?} from {start:?}"));
+        tried += 1 + interleave_after(start, rest, before);
+        before.pop();
+        if !due {
+            break;
+        }
+    }
+    tried
+}
+
+/// Tries all sequences of a length, `TRIPLINE_DEPTH` instead where it is set.
+fn exhaust(start: Start, default: usize) {
+    let asked = std::env::var("TRIPLINE_DEPTH").ok().and_then(|depth| depth.parse().ok());
+    let sequences = sequences(start, asked.unwrap_or(default));
+    let tried: usize = sequences.iter().map(|sequence| interleave(start, sequence)).sum();
+    eprintln!("{} sequences, {tried} interleavings", sequences.len());
+}
+
+#[test]
+fn a_tree_is_followed_whatever_falls_between_two_calls() {
+    exhaust(THERE, 2);
+}
+
+#[test]
+fn a_missing_root_is_found_whatever_falls_between_two_calls() {
+    exhaust(MISSING, 3);
+}
+
+#[test]
+fn a_root_that_is_renamed_between_its_opening_and_its_watch_is_let_go() {
+    interleave(MISSING, &[Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Rename(ROOT, "/o")]);
+}
+
+#[test]
+fn a_directory_that_is_renamed_before_a_name_is_awaited_in_it_is_let_go() {
+    interleave(MISSING, &[Op::Mkdir("/p"), Op::Rmdir("/p"), Op::Mkdir("/p"), Op::Rename("/p", "/o")]);
+}
+
+#[test]
+fn what_lies_above_a_root_that_is_found_late_is_watched_too() {
+    interleave(THERE, &[Op::Rename("/p", "/o"), Op::Rename("/o", "/p"), Op::Rename("/p", "/o")]);
+}
+
+#[test]
+fn nothing_is_found_in_a_directory_that_had_left_when_its_watch_began() {
+    interleave(THERE, &[Op::Rename("/p/r/a", "/o"), Op::Rename("/o", "/p/r/a"), Op::Rename("/p/r/a", "/o")]);
+}
+
+#[test]
+fn a_file_is_not_taken_for_gone_because_its_directory_cannot_be_opened_now() {
+    interleave(THERE, &[Op::Rename("/p/r/a/f", "/p/r/f"), Op::Rename("/p", "/o"), Op::Rename("/o", "/p")]);
+}

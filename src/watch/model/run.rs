@@ -1,0 +1,210 @@
+//! One run of the watcher on the model, and what must hold of it once all is quiet.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::super::observer::{Next, Observer};
+use super::super::tree::Route;
+use super::kernel::{Machine, Model, ROOT, Schedule};
+use super::world::Op;
+use crate::event::{Event, EventMask, Scope, Subject};
+use crate::sys::Kind;
+use crate::time::MonoTime;
+
+/// Turns after which a run counts as one that never ends.
+const TURNS: usize = 500;
+
+struct Everything([PathBuf; 1]);
+
+impl Scope for Everything {
+    fn roots(&self) -> &[PathBuf] {
+        &self.0
+    }
+    fn wants(&self, _: &[u8]) -> bool {
+        true
+    }
+    fn keeps(&self, _: &[u8]) -> bool {
+        true
+    }
+    fn mask(&self) -> EventMask {
+        EventMask::CHANGE | EventMask::RENAME
+    }
+}
+
+/// What a run starts from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Start {
+    pub(super) made: &'static [Op],
+    /// Events that the kernel's queue holds.
+    pub(super) limit: usize,
+    /// Events that one read(2) answers.
+    pub(super) batch: usize,
+    /// Whether the schedule begins with the first crawl, of which no file is reported.
+    pub(super) during_first_crawl: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Report {
+    subject: Subject,
+    done: usize,
+    /// Whether a directory above has been reported to have left since.
+    left: bool,
+}
+
+pub(super) struct Run {
+    machine: Rc<RefCell<Machine>>,
+    observer: Observer<Model>,
+    now: MonoTime,
+    /// What was last reported of a path, and how many operations were done by then.
+    reported: BTreeMap<Vec<u8>, Report>,
+    /// Whether all scheduled operations came before the watcher was quiet.
+    pub(super) all_due: bool,
+}
+
+impl Run {
+    /// The watcher at the start, with what is scheduled to happen.
+    fn new(start: Start, schedule: Schedule) -> Result<Self, String> {
+        let mut machine = Machine::new(start.limit, start.batch);
+        for &op in start.made {
+            assert!(machine.apply(op), "{op:?}");
+        }
+        machine.root_changed = false;
+        let machine = Rc::new(RefCell::new(machine));
+        let scope = Arc::new(Everything([PathBuf::from(ROOT)]));
+        let observer = Observer::new(Model(Rc::clone(&machine)), scope);
+        let (now, reported) = (MonoTime::default(), BTreeMap::new());
+        let mut run = Self { machine, observer, now, reported, all_due: true };
+        if start.during_first_crawl {
+            run.machine.borrow_mut().schedule = schedule;
+            run.observer.start(run.now);
+        } else {
+            run.observer.start(run.now);
+            run.rest()?;
+            run.reported.clear();
+            run.machine.borrow_mut().schedule = schedule;
+        }
+        Ok(run)
+    }
+
+    /// Turns until nothing is left to do but to wait for the kernel.
+    fn rest(&mut self) -> Result<(), String> {
+        for _ in 0..TURNS {
+            let mut out = Vec::new();
+            let next = self.observer.turn(self.now, true, &mut out).map_err(|error| error.to_string())?;
+            self.absorb(out);
+            let queued = !self.machine.borrow().world.queue.is_empty();
+            self.now = match next {
+                Next::Idle(None) if !queued => return Ok(()),
+                Next::Idle(Some(at)) if !queued => at.max(self.now),
+                _ => self.now + Duration::from_millis(1),
+            };
+        }
+        Err("never quiet".to_owned())
+    }
+
+    fn absorb(&mut self, events: Vec<Event>) {
+        let done = self.machine.borrow().done;
+        for event in events {
+            if event.mask.intersects(EventMask::ISDIR) {
+                if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
+                    let below = [&event.path, &b"/"[..]].concat();
+                    let below = self.reported.iter_mut().filter(|(path, _)| path.starts_with(&below));
+                    below.for_each(|(_, report)| report.left = true);
+                }
+            } else {
+                let report = Report { subject: event.subject, done, left: false };
+                self.reported.insert(event.path, report);
+            }
+        }
+    }
+
+    /// Everything that must hold when all is quiet.
+    fn check(&self, start: Start) -> Result<(), String> {
+        self.check_tree()?;
+        self.check_leaks()?;
+        if start.during_first_crawl { Ok(()) } else { self.check_files(start.made.len()) }
+    }
+
+    fn check_tree(&self) -> Result<(), String> {
+        let machine = self.machine.borrow();
+        let (world, tree) = (&machine.world, &self.observer.state.tree);
+        let all = world.all(ROOT);
+        let dirs = || all.iter().filter(|(_, ino)| world.inodes[**ino].kind() == Kind::Dir);
+        for (path, &ino) in dirs() {
+            let shown = path.escape_ascii();
+            let Some(wd) = world.queue.wd(ino) else { return Err(format!("{shown} is not watched")) };
+            let relative = path[ROOT.len()..].strip_prefix(b"/").unwrap_or_default().to_vec();
+            if !tree.is_attached(wd) || tree.route(wd) != Route::Path(0, relative) {
+                return Err(format!("{shown} is known as {:?}", tree.route(wd)));
+            }
+        }
+        let (known, there) = (tree.len(), dirs().count());
+        if known != there {
+            return Err(format!("{known} directories are known, {there} are there"));
+        }
+        Ok(())
+    }
+
+    fn check_leaks(&self) -> Result<(), String> {
+        let machine = self.machine.borrow();
+        let observer = &self.observer;
+        for (wd, _) in machine.world.queue.watches() {
+            if !observer.state.tree.contains(wd) && !observer.spine.contains_key(&wd) {
+                return Err(format!("{wd:?} is nobody's"));
+            }
+        }
+        for wd in observer.spine.keys() {
+            if machine.world.queue.watches().all(|(at, _)| at != *wd) {
+                return Err(format!("{wd:?} above the root has ended"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_files(&self, made: usize) -> Result<(), String> {
+        let machine = self.machine.borrow();
+        for (path, &(_, _, changed)) in &machine.files {
+            if machine.world.find(path).is_none() {
+                continue;
+            }
+            let told = self
+                .reported
+                .get(path)
+                .is_some_and(|report| report.subject == Subject::File && report.done >= changed);
+            if !told && changed > made {
+                let last = self.reported.get(path);
+                return Err(format!("{} changed at {changed}, last: {last:?}", path.escape_ascii()));
+            }
+        }
+        let phantom = self.reported.iter().find(|(path, report)| {
+            let gone = report.left || report.subject == Subject::Gone;
+            !gone && machine.world.find(path).is_none()
+        });
+        match phantom {
+            Some((path, _)) if !machine.root_changed => Err(format!("{} is a phantom", path.escape_ascii())),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Does all that is scheduled, and then makes the root anew and writes a file in it. Answers whether all
+/// came before the watcher was quiet.
+pub(super) fn run(start: Start, schedule: Schedule) -> Result<bool, String> {
+    let mut run = Run::new(start, schedule)?;
+    run.rest()?;
+    while run.machine.borrow_mut().hurry() {
+        run.all_due = false;
+        run.rest()?;
+    }
+    run.check(start)?;
+    for op in [Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Write("/p/r/probe")] {
+        run.machine.borrow_mut().apply(op);
+    }
+    run.rest()?;
+    run.check(start).map_err(|error| format!("once the root is made again: {error}"))?;
+    Ok(run.all_due)
+}
