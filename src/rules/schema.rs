@@ -83,7 +83,7 @@ const RULE: &[Key] = &[
     Key(
         "match",
         Text,
-        "a regular expression that the path relative to the root must match, or the whole path of what lies outside it; its named groups become variables and placeholders",
+        "a regular expression that the path relative to the root must match, or the whole path of what lies outside it; its named groups become variables and placeholders. At most 2 MiB when compiled",
     ),
     Key(
         "size",
