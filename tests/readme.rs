@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use regex::Regex;
+use serde_json::Value;
 use tripline::cli::Exit;
 use tripline::dispatch::preview;
 use tripline::event::{Event, EventMask, Subject, Trigger};
@@ -103,6 +105,35 @@ fn the_reference_has_every_key_with_an_example_that_loads() {
     });
     check_keys("`[settings]`", |keys| format!("[settings]\n{keys}\n{rest}"));
     check_keys("`[rules.NAME]`", |keys| format!("{}{rest}", rule(keys)));
+}
+
+#[test]
+fn the_schema_says_of_every_key_what_the_reference_says() {
+    let output = Command::new(env!("CARGO_BIN_EXE_tripline")).arg("schema").output().unwrap();
+    let schema: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let reference = read("docs/rules.md");
+    for (heading, table, keys) in [
+        ("The whole file", "", 7),
+        ("`[settings]`", "/properties/settings", 9),
+        ("`[rules.NAME]`", "/properties/rules/additionalProperties", 20),
+        ("`[rules.NAME]`", "/properties/templates/additionalProperties", 20),
+        ("`[settings]`", "/properties/profile/additionalProperties/properties/settings", 9),
+    ] {
+        let said = schema.pointer(&format!("{table}/properties")).unwrap().as_object().unwrap();
+        let said: BTreeSet<_> =
+            said.iter().map(|(key, of)| (key.as_str(), of["description"].as_str())).collect();
+        let meanings: Vec<_> = rows(section(&reference, heading))
+            .map(|cells| (code(cells[0]).next().unwrap(), without_links(cells[cells.len() - 2])))
+            .collect();
+        let meanings: BTreeSet<_> = meanings.iter().map(|(key, text)| (*key, Some(text.as_str()))).collect();
+        assert_eq!(said, meanings, "{table}");
+        assert!(said.len() >= keys, "{table}");
+    }
+}
+
+/// Markdown with the links' texts in place of the links.
+fn without_links(text: &str) -> String {
+    Regex::new(r"\[([^\]]*)\]\([^)]*\)").unwrap().replace_all(text, "$1").into_owned()
 }
 
 /// Compares a table of keys with what is known there. `whole` makes a rules file of an example.

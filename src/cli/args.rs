@@ -54,6 +54,9 @@ pub(super) enum Command {
     /// Write a first tripline.toml for what is found in a directory
     #[command(after_help = "Example: tripline init && tripline")]
     Init(InitArgs),
+    /// Print a JSON Schema of the rules file, for an editor's completion
+    #[command(after_help = "Example: tripline schema > tripline.schema.json")]
+    Schema,
 }
 
 #[derive(Args, Debug)]

@@ -13,6 +13,7 @@ mod quote;
 mod report;
 mod rules;
 mod run;
+mod schema;
 mod watch;
 mod watching;
 
@@ -47,6 +48,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Rules(args)) => rules::rules(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Schema) => schema::schema(),
     }
 }
 

@@ -28,6 +28,7 @@ mod path;
 mod plan;
 mod raw;
 mod rule;
+mod schema;
 mod signal;
 mod size;
 mod suggest;
@@ -49,6 +50,7 @@ pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
 pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use regex::bytes::Regex;
+use regex::Error;
+use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Compiler, Words, case};
 use crate::event::{EventMask, Subject, as_path};
@@ -21,9 +22,13 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 /// The components of the globs of all rules together: each takes some hundred bytes.
 const MOST_PARTS: usize = 500_000;
 
-const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
+/// A compiled regular expression, in bytes: hundreds of names fit, and a hundred times `\w` for each script
+/// of the world does not.
+const LARGEST_PATTERN: usize = 2 << 20;
 
-const STDIN: [(&str, Stdin); 5] = [
+pub(crate) const PER: [(&str, Per); 3] = [("batch", Per::Batch), ("file", Per::File), ("event", Per::Event)];
+
+pub(crate) const STDIN: [(&str, Stdin); 5] = [
     ("null", Stdin::Null),
     ("lines", Stdin::Lines),
     ("nul", Stdin::Nul),
@@ -31,7 +36,7 @@ const STDIN: [(&str, Stdin); 5] = [
     ("inherit", Stdin::Inherit),
 ];
 
-const ON_BUSY: [(&str, OnBusy); 5] = [
+pub(crate) const ON_BUSY: [(&str, OnBusy); 5] = [
     ("queue", OnBusy::Queue),
     ("restart", OnBusy::Restart),
     ("signal", OnBusy::Signal(libc::SIGHUP)),
@@ -39,7 +44,7 @@ const ON_BUSY: [(&str, OnBusy); 5] = [
     ("skip", OnBusy::Skip),
 ];
 
-const TYPES: [(&str, Subject); 4] = [
+pub(crate) const TYPES: [(&str, Subject); 4] = [
     ("file", Subject::File),
     ("dir", Subject::Dir),
     ("symlink", Subject::Symlink),
@@ -191,10 +196,17 @@ impl Compiler {
 
     fn pattern(&mut self, typed: Option<&Spanned<String>>) -> Option<Regex> {
         let typed = typed?;
-        match Regex::new(&typed.value) {
+        match RegexBuilder::new(&typed.value).size_limit(LARGEST_PATTERN).build() {
             Ok(regex) => {
                 self.check_captures(typed, &regex);
                 Some(regex)
+            }
+            Err(Error::CompiledTooBig(limit)) => {
+                let message = format!("`match` takes more than {} MiB when compiled", limit >> 20);
+                let help =
+                    "count less in `{...}`; `(?-u)` in front makes `\\w`, `\\d` and others ASCII, and small";
+                self.error(&typed.place, message, help);
+                None
             }
             Err(error) => {
                 // Its last line is the reason; those before draw the pattern, which we do ourselves.

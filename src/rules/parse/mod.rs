@@ -58,8 +58,6 @@ const RULE_KEYS: [&str; 24] = [
     "stop_timeout",
 ];
 
-const SIZE_KEYS: [&str; 2] = ["min", "max"];
-
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
 type Words = Vec<Spanned<String>>;
@@ -253,19 +251,6 @@ impl Reader<'_> {
         }
         rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
-    }
-
-    fn size(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) {
-        let example = "for instance: size = { min = \"1K\", max = \"10M\" }";
-        let table = value.get_ref().as_table();
-        self.typed(key, value, "be a table", Some(example), table);
-        for (key, value) in table.into_iter().flat_map(in_order) {
-            match &**key.get_ref() {
-                "min" => rule.size_min = self.string(key, value),
-                "max" => rule.size_max = self.string(key, value),
-                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
-            }
-        }
     }
 
     fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {

@@ -4,7 +4,9 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{RawCommand, RawExitCodes, RawRetry};
+use crate::rules::raw::{RawCommand, RawExitCodes, RawRetry, RawRule};
+
+const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
 
@@ -104,6 +106,19 @@ impl Reader<'_> {
                 let message = format!("{} must be a table, not {what}", quote(key.get_ref()));
                 self.push(&value.span(), message, Some(format!("begin it with [{}]", key.get_ref())));
                 Vec::new()
+            }
+        }
+    }
+
+    pub(super) fn size(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) {
+        let example = "for instance: size = { min = \"1K\", max = \"10M\" }";
+        let table = value.get_ref().as_table();
+        self.typed(key, value, "be a table", Some(example), table);
+        for (key, value) in table.into_iter().flat_map(in_order) {
+            match &**key.get_ref() {
+                "min" => rule.size_min = self.string(key, value),
+                "max" => rule.size_max = self.string(key, value),
+                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
             }
         }
     }

@@ -1,0 +1,194 @@
+//! The JSON Schema of a rules file, for editors: every key with its type and meaning.
+
+use serde_json::{Map, Value, json};
+
+use super::compile::{ON_BUSY, PER, STDIN, TYPES};
+use crate::event::EventMask;
+
+/// A key of a table, and what docs/rules.md says it means.
+struct Key(&'static str, Kind, &'static str);
+
+/// What a key's value is.
+enum Kind {
+    Text,
+    Texts,
+    Flag,
+    /// From 1 up.
+    Count,
+    Duration,
+    /// A number of bytes.
+    Bytes,
+    /// Exit codes.
+    Codes,
+    /// An array, or a string for the shell.
+    Command,
+    /// One of these.
+    Word(fn() -> Vec<&'static str>),
+    /// Some of these.
+    Words(fn() -> Vec<&'static str>),
+    /// Texts by name.
+    Variables,
+    Table(&'static [Key]),
+    /// Such tables by name.
+    Named(&'static [Key]),
+}
+
+use Kind::{Bytes, Codes, Command, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words};
+
+/// What a file and a profile both may have.
+const PART: &[Key] = &[
+    Key("settings", Table(SETTINGS), "for all rules"),
+    Key(
+        "env",
+        Variables,
+        "variables for every command; a rule's own `env` wins over them, and they over what tripline inherited. Names that begin with `TRIPLINE_` are taken",
+    ),
+    Key("vars", Variables, "texts for commands, as `{vars.NAME}` and `TRIPLINE_VAR_NAME`"),
+    Key("rules", Named(RULE), "the rules"),
+    Key("templates", Named(RULE), "keys that a rule takes over with `extends`"),
+];
+
+/// What only a file may have.
+const FILE: &[Key] = &[
+    Key(
+        "profile",
+        Named(PART),
+        "what counts with `--profile NAME`: `settings`, `env`, `vars`, `templates`, `rules`",
+    ),
+    Key("include", Texts, "more files, relative to this one"),
+];
+
+const SETTINGS: &[Key] = &[
+    Key("root", Text, "what globs and `cwd` are relative to"),
+    Key("ignore", Texts, "what wildcards do not reach, in gitignore's syntax"),
+    Key("gitignore", Flag, "honour `.gitignore`, `.git/info/exclude` and git's own global file"),
+    Key("default_ignore", Flag, "ignore version control's folders and editors' temporary files"),
+    Key("case_insensitive", Flag, "globs match either case"),
+    Key("shell", Texts, "what a command that is a string is given to"),
+    Key("debounce", Duration, "how long all must be quiet before a run"),
+    Key(
+        "max_wait",
+        Duration,
+        "the longest wait after the first event, however many follow; not shorter than `debounce`",
+    ),
+    Key("jobs", Count, "commands running at once, all rules together"),
+    Key("poll", Duration, "look through all directories so often, instead of having inotify watch them"),
+    Key(
+        "poll_interval",
+        Duration,
+        "between two looks at directories that inotify cannot watch: beyond the limit of watches, and on network file systems",
+    ),
+];
+
+const RULE: &[Key] = &[
+    Key("extends", Text, "the template from `[templates]` whose keys it takes over"),
+    Key("paths", Texts, "globs: which paths"),
+    Key("ignore", Texts, "as in `[settings]`, for this rule and before those"),
+    Key("on", Words(|| names(&EventMask::NAMES)), "which events"),
+    Key("types", Words(|| names(&TYPES)), "about which of `file`, `dir`, `symlink`, `other`"),
+    Key(
+        "match",
+        Text,
+        "a regular expression that the path relative to the root must match, or the whole path of what lies outside it; its named groups become variables and placeholders. At most 2 MiB when compiled",
+    ),
+    Key(
+        "size",
+        Table(SIZE),
+        "how many bytes a file must have, from `min` to `max`, in bytes or with `K`, `M`, `G`, `T` (of 1024). What is gone, or no file, has no size and does not count",
+    ),
+    Key("case_insensitive", Flag, "globs match either case"),
+    Key("run", Command, "the command"),
+    Key("cwd", Text, "where it runs, relative to `root`"),
+    Key("env", Variables, "variables for this command"),
+    Key(
+        "stdin",
+        Word(|| names(&STDIN)),
+        "what it reads: `null` nothing, `lines` a path a line, `nul` a path and a NUL, `json` an object a line, `inherit` tripline's own input",
+    ),
+    Key(
+        "per",
+        Word(|| names(&PER)),
+        "what one run is given: `batch` every path, `file` one path, `event` one event",
+    ),
+    Key("on_busy", Word(|| names(&ON_BUSY)), "what becomes of what comes during a run"),
+    Key("signal", Text, r#"which, with `on_busy = "signal"`"#),
+    Key("max_parallel", Count, r#"runs of this rule at once, with `per = "file"` or `on_busy = "parallel"`"#),
+    Key("debounce", Duration, "how long all must be quiet before a run"),
+    Key("max_wait", Duration, "the longest wait after the first event"),
+    Key("on_start", Flag, "run once when everything is watched"),
+    Key(
+        "throttle",
+        Duration,
+        "the least time from the start of one run to the start of the next; what comes meanwhile waits and merges",
+    ),
+    Key(
+        "exit_codes",
+        Table(EXIT_CODES),
+        "what the command's exit codes mean: `ok` success, `skip` that there was nothing to do, `retry` a failure that another attempt may mend",
+    ),
+    Key(
+        "retry",
+        Table(RETRY),
+        "run again what failed: `max` times more, after `initial`, then after twice as long each time up to `max_delay`",
+    ),
+    Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
+    Key("stop_timeout", Duration, "from SIGTERM to SIGKILL when a run is stopped"),
+];
+
+const SIZE: &[Key] = &[Key("min", Bytes, "the least that counts"), Key("max", Bytes, "the most that counts")];
+
+const EXIT_CODES: &[Key] = &[
+    Key("ok", Codes, "success"),
+    Key("skip", Codes, "there was nothing to do"),
+    Key("retry", Codes, "a failure that another attempt may mend"),
+];
+
+const RETRY: &[Key] = &[
+    Key("max", Count, "how many times more"),
+    Key("initial", Duration, "the first wait"),
+    Key("max_delay", Duration, "the longest wait"),
+];
+
+/// The schema, in the dialect of 2020-12.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = table(PART.iter().chain(FILE));
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!("tripline's rules file");
+    schema
+}
+
+fn table<'k>(keys: impl IntoIterator<Item = &'k Key>) -> Value {
+    let property = |Key(name, kind, meaning): &Key| {
+        let mut schema = value(kind);
+        schema["description"] = json!(meaning);
+        ((*name).to_owned(), schema)
+    };
+    let properties: Map<_, _> = keys.into_iter().map(property).collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+fn value(kind: &Kind) -> Value {
+    let named = |schema: Value| json!({ "type": "object", "additionalProperties": schema });
+    let array = |schema: Value| json!({ "type": "array", "items": schema });
+    let text = json!({ "type": "string" });
+    match kind {
+        Text => text,
+        Texts => array(text),
+        Flag => json!({ "type": "boolean" }),
+        Count => json!({ "type": "integer", "minimum": 1 }),
+        Duration => json!({ "type": "string", "examples": ["50ms", "2s", "1m 30s"] }),
+        Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
+        Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
+        Command => json!({ "anyOf": [array(text.clone()), text] }),
+        Word(words) => json!({ "enum": words() }),
+        Words(words) => array(json!({ "enum": words() })),
+        Variables => named(text),
+        Table(keys) => table(*keys),
+        Named(keys) => named(table(*keys)),
+    }
+}
+
+fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
+    choices.iter().map(|(name, _)| *name).collect()
+}
