@@ -69,7 +69,7 @@ impl Reader<'_> {
     }
 
     /// What was found, or the complaint that it was not what the key needs.
-    fn typed<T>(
+    pub(super) fn typed<T>(
         &mut self,
         key: &Key<'_>,
         value: &Value<'_>,
