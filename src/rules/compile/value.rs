@@ -19,6 +19,17 @@ impl Compiler {
         })
     }
 
+    /// A duration that must not be nothing, of a key that may be left out.
+    pub(super) fn limit(&mut self, key: &str, typed: Option<&Spanned<String>>) -> Option<Duration> {
+        let typed = typed?;
+        let limit = self.duration(Some(typed), Duration::MAX);
+        if limit.is_zero() {
+            let message = format!("`{key}` cannot be {}", quote(&typed.value));
+            self.error(&typed.place, message, format!("leave `{key}` out for none"));
+        }
+        Some(limit)
+    }
+
     /// Which sizes `size` asks for.
     pub(super) fn size(&mut self, raw: &RawRule) -> Option<RangeInclusive<u64>> {
         let place = &raw.size_min.as_ref().or(raw.size_max.as_ref())?.place;
@@ -41,17 +52,6 @@ impl Compiler {
             );
             default
         })
-    }
-
-    /// A duration that must not be nothing, of a key that may be left out.
-    pub(super) fn limit(&mut self, key: &str, typed: Option<&Spanned<String>>) -> Option<Duration> {
-        let typed = typed?;
-        let limit = self.duration(Some(typed), Duration::MAX);
-        if limit.is_zero() {
-            let message = format!("`{key}` cannot be {}", quote(&typed.value));
-            self.error(&typed.place, message, format!("leave `{key}` out for none"));
-        }
-        Some(limit)
     }
 
     pub(super) fn check_waits(&mut self, place: Option<&Place>, debounce: Duration, max_wait: Duration) {
