@@ -146,13 +146,13 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Busy);
         }
         if self.state.lost {
-            return Ok(Next::Idle(self.deadline()));
+            return Ok(Next::Idle(self.deadline(room)));
         }
         self.resyncing = false;
         self.announce_ready();
         self.expire(now);
         self.flush_all(now, room, out);
-        Ok(Next::Idle(self.deadline()))
+        Ok(Next::Idle(self.deadline(room)))
     }
 
     /// Takes in what is queued; answers whether that was all.
@@ -307,12 +307,16 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn deadline(&self) -> Option<MonoTime> {
-        let resync = self.state.lost.then_some(self.resync_after);
+    /// The next moment at which a turn has something to do by itself. What only a hand-over does needs `room`,
+    /// and nothing is handed over before the tree is right again.
+    fn deadline(&self, room: bool) -> Option<MonoTime> {
+        let lost = self.state.lost;
+        let resync = lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
         let roots = self.roots.iter().filter_map(|root| root.retry).min();
-        let tree = [self.state.tree.deadline(), self.state.settle.deadline()];
-        tree.into_iter().chain([retry, resync, roots]).flatten().min()
+        let limbo = self.state.tree.deadline().filter(|_| !lost);
+        let settle = self.state.settle.deadline().filter(|_| !lost && room);
+        [resync, retry, roots, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.

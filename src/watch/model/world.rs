@@ -13,6 +13,8 @@ pub(super) enum Op {
     Rmdir(&'static str),
     /// Opens for writing, making the file where there is none; writes; closes.
     Write(&'static str),
+    /// truncate(2): no descriptor is closed.
+    Truncate(&'static str),
     Unlink(&'static str),
     Rename(&'static str, &'static str),
 }
@@ -93,6 +95,7 @@ impl World {
             Op::Mkdir(path) => self.mkdir(path),
             Op::Rmdir(path) => self.remove(path, Kind::Dir),
             Op::Write(path) => self.write(path),
+            Op::Truncate(path) => self.truncate(path),
             Op::Unlink(path) => self.remove(path, Kind::File),
             Op::Rename(from, to) => self.rename(from, to),
         };
@@ -126,6 +129,14 @@ impl World {
         self.inodes[ino].ctime = self.clock;
         self.queue.notify(dir, EventMask::MODIFY, name, 0);
         self.queue.notify(dir, EventMask::CLOSE_WRITE, name, 0);
+        Some(())
+    }
+
+    fn truncate(&mut self, path: &str) -> Option<()> {
+        let (dir, name) = self.parent(path)?;
+        let ino = self.find_below(dir, name).filter(|ino| self.inodes[*ino].kind() == Kind::File)?;
+        self.inodes[ino].ctime = self.clock;
+        self.queue.notify(dir, EventMask::MODIFY, name, 0);
         Some(())
     }
 
