@@ -6,11 +6,10 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::support::proc::{settled_switches, switches};
+use crate::support::proc::{eventually, settled_switches, switches};
 use crate::support::running::Running;
 use crate::support::watching::{Seen, Watching, watched_inodes};
 
@@ -187,21 +186,51 @@ fn a_root_whose_ancestors_go_while_it_is_looked_for_is_found_again() {
     }
 }
 
-/// A tmpfs; unmounted at the end.
-struct Mount(PathBuf);
-
-impl Mount {
-    /// None where this user may not mount.
-    fn over(path: &std::path::Path) -> Option<Self> {
-        let done = Command::new("mount").args(["-t", "tmpfs", "none"]).arg(path).status();
-        done.is_ok_and(|status| status.success()).then(|| Self(path.to_owned()))
+#[test]
+fn what_the_watch_limit_leaves_out_is_looked_through_and_watched_once_the_limit_is_raised() {
+    let (_directory, root) = place();
+    for number in 0..40 {
+        fs::create_dir_all(root.join(format!("d{number}/sub"))).unwrap();
+        fs::write(root.join(format!("d{number}/sub/old")), "content").unwrap();
     }
+    let limit = |watches: u32| format!("echo {watches} > /proc/sys/user/max_inotify_watches");
+    let Some(watching) = Watching::start_unshared(&root, &limit(20)) else { return };
+    // Whichever are watched, each file is changed, made and removed.
+    for (name, event) in [("old", "close_write"), ("new", "create"), ("old", "delete")] {
+        let mut left: BTreeSet<_> =
+            (0..40).map(|number| root.join(format!("d{number}/sub/{name}"))).collect();
+        for path in &left {
+            if event == "delete" { fs::remove_file(path).unwrap() } else { fs::write(path, "more").unwrap() }
+        }
+        watching.until(|seen| {
+            if has(seen, event) {
+                left.remove(&seen.path);
+            }
+            left.is_empty()
+        });
+    }
+    fs::create_dir_all(root.join("late/deep")).unwrap();
+    fs::write(root.join("late/deep/file"), "content").unwrap();
+    watching.until(|seen| seen.path == root.join("late/deep/file"));
+    assert!(watching.warnings().contains("watch limit reached: 20 in use here, "), "{}", watching.warnings());
+    watching.inside(&limit(1_000));
+    let expected = directories_below(&root);
+    eventually(|| expected.iter().all(|inode| watching.watched_inodes().contains(inode)).then_some(()));
+    let last = root.join("d17/sub/last");
+    fs::write(&last, "content").unwrap();
+    let all = watching.until(|seen| seen.path == last);
+    assert!(!all.iter().any(|seen| seen.path.ends_with("new")), "reported again: {all:?}");
 }
 
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+/// The inodes of a directory and of all in it.
+fn directories_below(dir: &std::path::Path) -> BTreeSet<u64> {
+    let mut inodes = BTreeSet::from([fs::metadata(dir).unwrap().ino()]);
+    for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {
+        if entry.file_type().unwrap().is_dir() {
+            inodes.extend(directories_below(&entry.path()));
+        }
     }
+    inodes
 }
 
 #[test]
@@ -209,19 +238,16 @@ fn a_mount_over_a_watched_directory_is_followed_and_so_is_its_end() {
     let (_directory, root) = place();
     let point = root.join("point");
     fs::create_dir(&point).unwrap();
-    let watching = Watching::start(&root, &[]);
+    let Some(watching) = Watching::start_unshared(&root, "") else { return };
+    let shown = point.display();
     for round in ["first", "second"] {
-        let Some(mount) = Mount::over(&point) else {
-            eprintln!("skipped: only root may mount");
-            return;
-        };
-        fs::create_dir(point.join("mounted")).unwrap();
-        let inside = point.join("mounted").join(round);
-        fs::write(&inside, "content").unwrap();
+        watching
+            .inside(&format!("mount -t tmpfs none {shown}; mkdir {shown}/dir; echo > {shown}/dir/{round}"));
+        let inside = point.join("dir").join(round);
         watching.until(|seen| seen.path == inside);
-        fs::write(&inside, "more").unwrap();
+        watching.inside(&format!("echo more > {}", inside.display()));
         watching.until(|seen| seen.path == inside && has(seen, "close_write"));
-        drop(mount);
+        watching.inside(&format!("umount {shown}"));
         let beneath = point.join(round);
         fs::write(&beneath, "content").unwrap();
         watching.until(|seen| seen.path == beneath);

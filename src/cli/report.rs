@@ -122,9 +122,15 @@ pub(super) fn words(notice: &Notice) -> String {
         Notice::Unreadable { path } => {
             format!("{} may not be read, so it is not watched until it may", Escaped(path))
         }
-        Notice::WatchLimit { used } => format!(
-            "watch limit reached: {used} in use here; some directories are not watched; \
-             raise it with: sysctl fs.inotify.max_user_watches=1048576"
+        Notice::WatchLimit { used, needed } => format!(
+            "watch limit reached: {used} in use here, {needed} needed; the rest is looked through every 2 s; \
+             raise the limit with: sysctl fs.inotify.max_user_watches={}",
+            (2 * needed).next_power_of_two().max(1_048_576)
+        ),
+        Notice::WatchLimitOver => "the watch limit is no longer in the way".to_owned(),
+        Notice::Polled { path } => format!(
+            "{} is on a file system that does not report every change; it is looked through every 2 s",
+            Escaped(path)
         ),
         Notice::Failed { reason } => format!("the watcher has failed: {reason}"),
     }

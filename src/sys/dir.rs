@@ -41,9 +41,32 @@ pub struct Status {
     pub kind: Kind,
     /// How many names it has.
     pub links: u64,
+    /// Its number in its file system.
+    pub inode: u64,
+    /// How many bytes it holds.
+    pub size: u64,
+    /// When its content last changed, in nanoseconds since the epoch.
+    pub mtime: i128,
     /// When its content or attributes last changed, in nanoseconds since the epoch.
     pub ctime: i128,
 }
+
+/// Which file something is: the numbers of its file system and in it (inode(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity(pub u64, pub u64);
+
+/// File systems that change without this kernel's doing, or have no inodes of their own to watch (statfs(2)).
+const SILENT: [u64; 9] = [
+    0x6969,      // NFS
+    0x517b,      // SMB
+    0xff53_4d42, // CIFS
+    0xfe53_4d42, // SMB2
+    0x0102_1997, // 9p
+    0x00c3_6400, // Ceph
+    0x5346_414f, // AFS
+    0x9fa0,      // proc
+    0x6265_6572, // sysfs
+];
 
 /// openat(2) refuses longer paths; a chain of opens takes their place.
 const SEGMENT: usize = libc::PATH_MAX as usize - 1;
@@ -110,21 +133,57 @@ impl Dir {
     /// # Errors
     /// `ENOENT` if nothing has that name.
     pub fn status(&self, name: &[u8]) -> io::Result<Status> {
-        let name = CString::new(name)?;
-        let mut stat = MaybeUninit::<libc::stat>::uninit();
-        let (fd, flags) = (self.0.as_raw_fd(), libc::AT_SYMLINK_NOFOLLOW);
-        // SAFETY: `name` is NUL-terminated and `stat` is writable.
-        retry(|| cvt(unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) }))?;
-        // SAFETY: the call succeeded, so it filled the structure.
-        let stat = unsafe { stat.assume_init() };
+        let stat = self.stat(name, libc::AT_SYMLINK_NOFOLLOW)?;
         // 32 bits wide on some architectures.
         #[allow(clippy::unnecessary_cast)]
-        let links = stat.st_nlink as u64;
+        let (links, inode) = (stat.st_nlink as u64, stat.st_ino as u64);
+        let time = |seconds, nanoseconds| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
         Ok(Status {
             kind: kind_of_mode(stat.st_mode),
             links,
-            ctime: i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec),
+            inode,
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+            mtime: time(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: time(stat.st_ctime, stat.st_ctime_nsec),
         })
+    }
+
+    /// Which directory this is.
+    ///
+    /// # Errors
+    /// Those of fstatat(2).
+    pub fn identity(&self) -> io::Result<Identity> {
+        let stat = self.stat(b"", libc::AT_EMPTY_PATH)?;
+        // 32 bits wide on some architectures.
+        #[allow(clippy::unnecessary_cast)]
+        Ok(Identity(stat.st_dev as u64, stat.st_ino as u64))
+    }
+
+    fn stat(&self, name: &[u8], flags: libc::c_int) -> io::Result<libc::stat> {
+        let name = CString::new(name)?;
+        let mut stat = MaybeUninit::<libc::stat>::uninit();
+        let fd = self.0.as_raw_fd();
+        // SAFETY: `name` is NUL-terminated and `stat` is writable.
+        retry(|| cvt(unsafe { libc::fstatat(fd, name.as_ptr(), stat.as_mut_ptr(), flags) }))?;
+        // SAFETY: the call succeeded, so it filled the structure.
+        Ok(unsafe { stat.assume_init() })
+    }
+
+    /// Whether inotify hears of every change in this directory. Not on a network file system, where others
+    /// make changes, nor on proc and sysfs, whose files change by themselves.
+    #[must_use]
+    pub fn notifies(&self) -> bool {
+        let mut statfs = MaybeUninit::<libc::statfs>::uninit();
+        let fd = self.0.as_raw_fd();
+        // SAFETY: `statfs` is writable.
+        if retry(|| cvt(unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) })).is_err() {
+            return true;
+        }
+        // SAFETY: the call succeeded, so it filled the structure.
+        let statfs = unsafe { statfs.assume_init() };
+        // Signed, and 32 bits wide, on some architectures: only the low 32 bits count.
+        #[allow(clippy::unnecessary_cast)]
+        !SILENT.contains(&(statfs.f_type as u64 & 0xffff_ffff))
     }
 
     /// Whether any process has this regular file open for writing: the kernel grants a read lease only

@@ -16,7 +16,7 @@ mod wake;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-pub use dir::{Dir, Entry, Kind, Status};
+pub use dir::{Dir, Entry, Identity, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use mounts::MountInfo;

@@ -14,7 +14,7 @@ use crate::time::MonoTime;
 
 /// Where nobody can tell whether a file is still being written, it counts as complete when it has not
 /// changed for this long, in nanoseconds.
-const UNCHANGED: i128 = 1_000_000_000;
+pub(super) const UNCHANGED: i128 = 1_000_000_000;
 
 const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 

@@ -35,6 +35,13 @@ impl Kept {
         names.extract_if(|name| !there.contains(&**name)).map(Name::from).collect()
     }
 
+    /// The directory goes by another watch now.
+    pub(super) fn replace(&mut self, old: Wd, new: Wd) {
+        if let Some(names) = self.names.remove(&old) {
+            self.names.insert(new, names);
+        }
+    }
+
     /// Forgets a directory.
     pub(super) fn release_all(&mut self, wd: Wd) {
         self.names.remove(&wd);

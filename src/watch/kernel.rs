@@ -4,7 +4,7 @@ use std::io;
 use std::os::unix::ffi::OsStringExt;
 
 use crate::event::{EventMask, as_path};
-use crate::sys::{Dir, Entry, Inotify, Status, Wd};
+use crate::sys::{Dir, Entry, Identity, Inotify, Status, Wd};
 
 /// inotify and the directory reads.
 pub(super) trait Kernel {
@@ -21,6 +21,10 @@ pub(super) trait Kernel {
     fn watch_dir(&self, dir: &Self::Dir, mask: EventMask) -> io::Result<Wd>;
     /// Watches what an absolute path names, the link itself where it is one.
     fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd>;
+    /// Which directory an open one is.
+    fn identity(&self, dir: &Self::Dir) -> io::Result<Identity>;
+    /// Whether inotify hears of every change in it.
+    fn notifies(&self, dir: &Self::Dir) -> bool;
     /// Ends a watch, if it has not ended.
     fn unwatch(&self, wd: Wd);
     /// The names in an open directory.
@@ -62,6 +66,14 @@ impl Kernel for Linux {
 
     fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
         self.inotify.watch_path(path, mask.kernel_bits())
+    }
+
+    fn identity(&self, dir: &Dir) -> io::Result<Identity> {
+        dir.identity()
+    }
+
+    fn notifies(&self, dir: &Dir) -> bool {
+        dir.notifies()
     }
 
     fn unwatch(&self, wd: Wd) {

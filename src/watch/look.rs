@@ -3,7 +3,6 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Notice;
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::scan::{Frame, Purpose};
@@ -34,11 +33,16 @@ impl<K: Kernel> Observer<K> {
         let Route::Path(root, relative) = self.state.tree.route(wd) else { return Err(stale()) };
         let path = self.absolute(root, &relative);
         let dir = self.kernel.open(&path)?;
+        if let Some(identity) = self.polls.identity(wd) {
+            return if self.kernel.identity(&dir)? == identity { Ok((dir, path)) } else { Err(stale()) };
+        }
         let found = self.kernel.watch_dir(&dir, self.state.mask() | self.state.tree.extra(wd))?;
         if found == wd {
             return Ok((dir, path));
         }
-        self.unwatch_stranger(found);
+        if !self.spine.contains_key(&found) && !self.state.tree.contains(found) {
+            self.kernel.unwatch(found);
+        }
         Err(stale())
     }
 
@@ -71,7 +75,7 @@ impl<K: Kernel> Observer<K> {
             return true;
         }
         let opened = self.kernel.open_below(at.dir, name);
-        let watched = opened.and_then(|dir| Ok((self.kernel.watch_dir(&dir, self.state.mask())?, dir)));
+        let watched = opened.and_then(|dir| Ok((self.watch(&dir, &path)?, dir)));
         match watched {
             Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
             Err(error) => self.look_failed(at, name, path, &error, now),
@@ -140,12 +144,6 @@ impl<K: Kernel> Observer<K> {
                 self.state.tree.set_extra(at.parent, extra);
                 let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
                 return true;
-            }
-            Some(libc::ENOSPC) => {
-                if !std::mem::replace(&mut self.limit_reported, true) {
-                    self.notices.push(Notice::WatchLimit { used: self.state.tree.len() });
-                }
-                self.retry_later(at.parent, Purpose::Unfinished, now);
             }
             _ => self.retry_later(at.parent, Purpose::Unfinished, now),
         }

@@ -23,6 +23,8 @@ mod mounts;
 mod observer;
 mod pair;
 mod pending;
+mod poll;
+mod polls;
 mod roots;
 mod scan;
 mod settle;
@@ -63,10 +65,20 @@ pub enum Notice {
         path: Vec<u8>,
     },
     /// The kernel grants no more watches to this user (`fs.inotify.max_user_watches`); the rest of the
-    /// tree is tried again from time to time.
+    /// tree is looked through from time to time, and watched as soon as the limit allows.
     WatchLimit {
         /// Watches that this watcher has.
         used: usize,
+        /// Watches that it needs.
+        needed: usize,
+    },
+    /// The kernel grants every watch again.
+    WatchLimitOver,
+    /// inotify does not hear of all changes on this file system; what is wanted of it is looked through from
+    /// time to time.
+    Polled {
+        /// The first directory of it.
+        path: Vec<u8>,
     },
     /// The watcher has ended.
     Failed {

@@ -11,6 +11,7 @@ use super::Notice;
 use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
 use super::pending::Pending;
+use super::polls::Polls;
 use super::roots::Root;
 use super::scan::{Frame, Purpose, Retry};
 use super::translate::{LIMBO, Question, State};
@@ -49,6 +50,8 @@ pub(super) struct Observer<K: Kernel> {
     /// Directories to look through again, because looking failed.
     pub(super) retries: HashMap<Wd, Retry>,
     pub(super) notices: Vec<Notice>,
+    /// Directories that inotify does not watch.
+    pub(super) polls: Polls,
     pub(super) limit_reported: bool,
     buffer: Vec<u8>,
     ready: bool,
@@ -78,6 +81,7 @@ impl<K: Kernel> Observer<K> {
             crawl: Vec::new(),
             retries: HashMap::new(),
             notices: Vec::new(),
+            polls: Polls::default(),
             limit_reported: false,
             buffer: vec![0; BUFFER],
             ready: false,
@@ -139,6 +143,7 @@ impl<K: Kernel> Observer<K> {
             self.resync(now);
             self.retry(now);
             self.retry_roots(now);
+            self.poll(now);
         }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
         if self.crawl(now) || !drained {
@@ -149,7 +154,9 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Idle(self.deadline(room)));
         }
         self.resyncing = false;
+        self.polls.rest(now);
         self.announce_ready();
+        self.report_limit();
         self.expire(now);
         self.flush_all(now, room, out);
         Ok(Next::Idle(self.deadline(room)))
@@ -278,6 +285,7 @@ impl<K: Kernel> Observer<K> {
         for gone in self.state.tree.remove_subtree(wd) {
             self.retries.remove(&gone);
             self.state.kept.release_all(gone);
+            self.polls.forget(gone);
             if !self.spine.contains_key(&gone) {
                 self.kernel.unwatch(gone);
             }
@@ -316,7 +324,7 @@ impl<K: Kernel> Observer<K> {
         let roots = self.roots.iter().filter_map(|root| root.retry).min();
         let limbo = self.state.tree.deadline().filter(|_| !lost);
         let settle = self.state.settle.deadline().filter(|_| !lost && room);
-        [resync, retry, roots, limbo, settle].into_iter().flatten().min()
+        [resync, retry, roots, self.polls.due, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.

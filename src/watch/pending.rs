@@ -76,6 +76,10 @@ impl Pending {
         self.by_name.len() >= CAPACITY
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_name.is_empty()
+    }
+
     /// Adds an incident, in place of an earlier one of its kind.
     pub(super) fn note(&mut self, incident: Incident) {
         let places = self.by_name.entry((incident.wd, Arc::clone(&incident.name))).or_default();

@@ -72,8 +72,9 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Ends a watch that stands for nothing.
-    pub(super) fn unwatch_stranger(&self, wd: Wd) {
+    pub(super) fn unwatch_stranger(&mut self, wd: Wd) {
         if !self.spine.contains_key(&wd) && !self.state.tree.contains(wd) {
+            self.polls.forget(wd);
             self.kernel.unwatch(wd);
         }
     }
@@ -82,7 +83,8 @@ impl<K: Kernel> Observer<K> {
     /// again will tell of the next change.
     fn follow(&mut self, root: RootId, purpose: Purpose, now: MonoTime) -> bool {
         let missing = self.watch_above(root, now);
-        match self.watch_proven(&self.roots[root].path, self.state.mask()) {
+        let path = self.roots[root].path.clone();
+        match self.watch_proven(&path, |own, dir| own.watch(dir, &path)) {
             Ok(Some(wd)) => {
                 self.settle_root(root, wd, purpose);
                 // It has come since, and nothing beyond that name is watched.
@@ -162,10 +164,14 @@ impl<K: Kernel> Observer<K> {
 
     /// Watches the directory that a path leads to, and proves that it led there once the watch was active:
     /// from then on the watch tells of its end. None if the path has changed meanwhile.
-    fn watch_proven(&self, path: &[u8], mask: EventMask) -> io::Result<Option<Wd>> {
-        let watch = || self.kernel.open(path).and_then(|dir| self.kernel.watch_dir(&dir, mask));
-        let wd = watch()?;
-        let again = watch();
+    fn watch_proven(
+        &mut self,
+        path: &[u8],
+        mut watch: impl FnMut(&mut Self, &K::Dir) -> io::Result<Wd>,
+    ) -> io::Result<Option<Wd>> {
+        let mut once = |own: &mut Self| own.kernel.open(path).and_then(|dir| watch(own, &dir));
+        let wd = once(self)?;
+        let again = once(self);
         if again.as_ref().is_ok_and(|again| *again == wd) {
             return Ok(Some(wd));
         }
@@ -210,7 +216,6 @@ impl<K: Kernel> Observer<K> {
             let path = self.roots[root].path.clone();
             self.notices.push(match error.raw_os_error() {
                 Some(libc::EACCES | libc::EPERM) => Notice::Unreadable { path },
-                Some(libc::ENOSPC) => Notice::WatchLimit { used: self.state.tree.len() },
                 _ => Notice::RootMissing { path },
             });
         }
@@ -219,7 +224,7 @@ impl<K: Kernel> Observer<K> {
     /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile, or if the
     /// directory where it is missing has gone too.
     fn await_name(&mut self, root: RootId, (at, name): (Vec<u8>, Vec<u8>), now: MonoTime) -> bool {
-        match self.watch_proven(&at, ITSELF | ARRIVALS) {
+        match self.watch_proven(&at, |own, dir| own.kernel.watch_dir(dir, ITSELF | ARRIVALS)) {
             Ok(Some(wd)) => {
                 self.add_above(root, wd);
                 let next = join(&at, &name);

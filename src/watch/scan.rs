@@ -69,8 +69,8 @@ impl Purpose {
 /// A directory being looked through.
 #[derive(Debug)]
 pub(super) struct Frame<D> {
-    wd: Wd,
-    purpose: Purpose,
+    pub(super) wd: Wd,
+    pub(super) purpose: Purpose,
     /// Whether directories below that were known before are looked through too.
     deep: bool,
     dir: Option<D>,
@@ -163,6 +163,7 @@ impl<K: Kernel> Observer<K> {
         let mut names = HashSet::new();
         let entries = self.kernel.list(dir)?;
         self.report_missing(frame, &entries);
+        self.compare_missing(frame, &entries);
         for Entry { name, kind } in entries {
             let kind = match kind {
                 Some(kind) => kind,
@@ -172,13 +173,18 @@ impl<K: Kernel> Observer<K> {
                 },
             };
             let name = Name::from(name);
-            self.found(frame, dir, &name, kind);
+            if self.polls.contains(frame.wd) {
+                self.compare(frame, dir, &name, kind);
+            } else {
+                self.found(frame, dir, &name, kind);
+            }
             if kind == Kind::Dir {
                 names.insert(name);
             } else if self.scope.keeps(&join(path, &name)) {
                 self.state.kept.keep(frame.wd, &name);
             }
         }
+        self.polls.looked_through(frame.wd);
         names.extend(self.state.tree.children(frame.wd).into_iter().map(|(name, _)| name));
         Ok(names.into_iter().collect())
     }
@@ -208,7 +214,7 @@ impl<K: Kernel> Observer<K> {
         self.state.pending.note(Incident { wd, name, mask, cookie, from, trigger, subject, doubtful });
     }
 
-    fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
+    pub(super) fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let trigger = match frame.purpose {
             Purpose::Initial | Purpose::Unfinished => return,
             Purpose::Arrived(trigger) => trigger,

@@ -134,12 +134,9 @@ impl Tree {
                 }
             }
         }
-        let node = self.nodes.entry(wd).or_insert_with(|| Node {
-            place: place.clone(),
-            standing: Standing::Attached,
-            children: HashMap::new(),
-            extra: EventMask::default(),
-        });
+        let (standing, children, extra) = (Standing::Attached, HashMap::new(), EventMask::default());
+        let node =
+            self.nodes.entry(wd).or_insert_with(|| Node { place: place.clone(), standing, children, extra });
         (node.place, node.standing) = (place, Standing::Attached);
         true
     }
@@ -221,6 +218,25 @@ impl Tree {
             node.standing = Standing::Dead { moved };
             self.dead.push(wd);
         }
+    }
+
+    /// Gives a node another watch. Its place and what is below it stay.
+    pub(super) fn replace(&mut self, old: Wd, new: Wd) {
+        let Some(node) = self.nodes.remove(&old) else { return };
+        match &node.place {
+            Place::Root(root) => drop(self.roots.insert(*root, new)),
+            Place::Below(parent, name) => {
+                if let Some(parent) = self.nodes.get_mut(parent) {
+                    parent.children.insert(Arc::clone(name), new);
+                }
+            }
+        }
+        for (name, child) in &node.children {
+            if let Some(child) = self.nodes.get_mut(child) {
+                child.place = Place::Below(new, Arc::clone(name));
+            }
+        }
+        self.nodes.insert(new, node);
     }
 
     /// Forgets the dead, and answers them.
@@ -358,6 +374,16 @@ mod tests {
         assert_eq!(path(&tree, 3), "c/x/b");
         assert_eq!(tree.child(Wd(1), b"a"), None);
         assert_eq!(tree.deadline(), None);
+    }
+
+    #[test]
+    fn another_watch_changes_nothing_else() {
+        let mut tree = tree();
+        tree.replace(Wd(2), Wd(9));
+        tree.replace(Wd(1), Wd(8));
+        assert_eq!(path(&tree, 3), "a/b");
+        assert_eq!((tree.child(Wd(8), b"a"), tree.root(0)), (Some(Wd(9)), Some(Wd(8))));
+        assert!(!tree.contains(Wd(2)) && !tree.contains(Wd(1)));
     }
 
     #[test]

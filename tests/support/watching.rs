@@ -41,7 +41,33 @@ pub(crate) struct Watching {
 impl Watching {
     /// Watches `root` and waits until it is ready.
     pub(crate) fn start(root: &Path, options: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+        Self::start_by(Command::new(env!("CARGO_BIN_EXE_tripline")), root, options)
+    }
+
+    /// Watches `root` in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None
+    /// where this user may make none.
+    pub(crate) fn start_unshared(root: &Path, script: &str) -> Option<Self> {
+        let unshared = |program: &str| {
+            let mut command = Command::new("unshare");
+            let script = format!("{script}\nexec \"$@\"");
+            command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
+            command
+        };
+        let allowed = unshared("true").status().is_ok_and(|status| status.success());
+        if !allowed {
+            eprintln!("skipped: no namespaces of users and mounts here");
+        }
+        allowed.then(|| Self::start_by(unshared(env!("CARGO_BIN_EXE_tripline")), root, &[]))
+    }
+
+    /// Runs a script in its namespaces.
+    pub(crate) fn inside(&self, script: &str) {
+        let pid = self.pid().to_string();
+        let done = Command::new("nsenter").args(["-U", "-m", "-t", &pid, "sh", "-e", "-c", script]).status();
+        assert!(done.unwrap().success(), "{script}");
+    }
+
+    fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
         command.arg("watch").arg("--json").args(options).arg(root);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();

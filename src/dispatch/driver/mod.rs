@@ -263,7 +263,9 @@ impl Driver<'_> {
             | Notice::RootMissing { .. }
             | Notice::RootFound { .. }
             | Notice::Unreadable { .. }
-            | Notice::WatchLimit { .. } => {}
+            | Notice::WatchLimit { .. }
+            | Notice::WatchLimitOver
+            | Notice::Polled { .. } => {}
         }
         Ok(())
     }

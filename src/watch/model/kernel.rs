@@ -7,9 +7,9 @@ use std::rc::Rc;
 
 use super::super::kernel::Kernel;
 use super::queue::{Ino, Queue};
-use super::world::{Op, World};
+use super::world::{Inode, Op, World};
 use crate::event::EventMask;
-use crate::sys::{Entry, Kind, Status, Wd};
+use crate::sys::{Entry, Identity, Kind, Status, Wd};
 
 /// The root of the scope in every run.
 pub(super) const ROOT: &str = "/p/r";
@@ -137,6 +137,14 @@ impl Kernel for Model {
         })
     }
 
+    fn identity(&self, dir: &Handle) -> io::Result<Identity> {
+        self.call(|_| Ok(Identity(0, dir.ino as u64)))
+    }
+
+    fn notifies(&self, _: &Handle) -> bool {
+        self.call(|_| true)
+    }
+
     fn unwatch(&self, wd: Wd) {
         self.call(|world| world.queue.unwatch(wd));
     }
@@ -159,7 +167,8 @@ impl Kernel for Model {
         self.call(|world| {
             let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
             let inode = &world.inodes[ino];
-            Ok(Status { kind: inode.kind(), links: 1, ctime: inode.ctime })
+            let (kind, &Inode { mtime, ctime, .. }) = (inode.kind(), inode);
+            Ok(Status { kind, links: 1, inode: ino as u64, size: 0, mtime, ctime })
         })
     }
 
