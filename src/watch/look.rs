@@ -58,10 +58,14 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// While the tree is being looked at again after a loss, what an event leads to may be more than the
-    /// event tells.
+    /// From a loss until the tree has been looked at again, what an event leads to may be more than the event
+    /// tells.
     pub(super) fn purpose_of_events(&self) -> Purpose {
-        if self.resyncing { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
+        if self.resyncing || self.state.lost {
+            Purpose::Arrived(Trigger::Overflow)
+        } else {
+            Purpose::arrived()
+        }
     }
 
     /// Asks which directory a name in an open one is; answers whether that could be told.
