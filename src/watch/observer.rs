@@ -12,8 +12,9 @@ use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
 use super::pending::Pending;
 use super::polls::Polls;
+use super::retry::Retry;
 use super::roots::Root;
-use super::scan::{Frame, Purpose, Retry};
+use super::scan::{Frame, Purpose};
 use super::translate::{LIMBO, Question, State};
 use super::tree::{Name, RootId, Route};
 use crate::event::{Event, EventMask, Scope, Subject, Trigger, as_path};
@@ -112,7 +113,7 @@ impl<K: Kernel> Observer<K> {
                 None if path.starts_with(dir) => self.state.tree.root(root),
                 None => None,
             };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial)));
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial, None)));
         }
     }
 
@@ -121,7 +122,8 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn remounted(&mut self, now: MonoTime) {
         for root in 0..self.roots.len() {
             self.resolve(root, Purpose::arrived(), now);
-            self.crawl.extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished)));
+            self.crawl
+                .extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished, None)));
         }
     }
 
@@ -231,7 +233,7 @@ impl<K: Kernel> Observer<K> {
         for root in 0..self.roots.len() {
             self.resolve(root, purpose.for_new(), now);
             if let Some(wd) = self.state.tree.root(root) {
-                self.crawl.push(Frame::deep(wd, purpose));
+                self.crawl.push(Frame::deep(wd, purpose, None));
             }
         }
         self.sound = self.kernel.file_clock();

@@ -156,3 +156,10 @@ fn a_file_is_not_taken_for_gone_because_its_directory_cannot_be_opened_now() {
 fn the_files_of_a_directory_that_was_replaced_amid_a_loss_are_told_gone() {
     interleave(LOSSY, &[Op::Write("/p/r/a/f"), Op::Rename("/p/r/a", "/o"), Op::Mkdir("/p/r/a")]);
 }
+
+#[test]
+fn what_changed_below_a_directory_that_could_not_be_opened_after_a_loss_is_found() {
+    let mut writes = vec![(0, Op::Write("/p/r/f")), (0, Op::Write("/p/r/a/f"))];
+    let moves = [Op::Rename("/p", "/o"), Op::Rename("/o", "/p")];
+    interleave_after(LOSSY, &moves, &mut writes);
+}
