@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// A set of event kinds: the kernel's bits (inotify(7), "inotify events") and two of tripline's own.
 ///
@@ -206,6 +207,8 @@ pub enum Trigger {
     Overflow,
     /// The rule asked to run at the start.
     Start,
+    /// The run that was told of it before has failed.
+    Retry,
 }
 
 impl Trigger {
@@ -217,6 +220,7 @@ impl Trigger {
             Self::Scan => "scan",
             Self::Overflow => "overflow",
             Self::Start => "start",
+            Self::Retry => "retry",
         }
     }
 }
@@ -254,6 +258,22 @@ impl Event {
     }
 }
 
+/// How directories are looked through that inotify does not watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Polling {
+    /// Whether that is how all are, those that inotify could watch too.
+    pub always: bool,
+    /// Between two looks, at least.
+    pub interval: Duration,
+}
+
+impl Default for Polling {
+    /// Only where inotify cannot watch; soon enough for a person who waits.
+    fn default() -> Self {
+        Self { always: false, interval: Duration::from_secs(2) }
+    }
+}
+
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.
@@ -268,6 +288,10 @@ pub trait Scope: Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// How to look where inotify does not watch.
+    fn polling(&self) -> Polling {
+        Polling::default()
+    }
 }
 
 /// Bytes as a path; on Linux every byte string without NUL is one.

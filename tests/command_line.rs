@@ -173,6 +173,35 @@ fn on_runs_a_command_for_what_matches() {
 }
 
 #[test]
+fn a_dry_run_shows_what_would_run_and_runs_nothing() {
+    let rules = concat!(
+        "[rules.touch]\npaths = [\"in/*\"]\nper = \"file\"\nrun = [\"touch\", \"{rel} made\"]\n",
+        "[rules.shell]\npaths = [\"b\"]\ncwd = \"in\"\non_start = true\nrun = 'touch \"$1\"'\n",
+    );
+    let test = Test::new([]).file("tripline.toml", rules).file("in/a", "");
+    let root = test.root();
+    let running = Running::start(tripline().args(["run", "--dry-run"]).current_dir(&root));
+    running.until_ready();
+    let shown = |last: &str| {
+        let lines = running.until(|line| line.contains(last));
+        lines.iter().map(|line| line.replace(root.to_str().unwrap(), "/w")).collect::<Vec<_>>()
+    };
+    let shell = "shell: would run: sh -c 'touch \"$1\"' tripline (in /w/in)";
+    assert_eq!(shown("shell: would run"), ["shell: at start", shell]);
+    // Twice: what was shown has ended.
+    for _ in 0..2 {
+        fs::write(root.join("in/a"), "content").unwrap();
+        let touch = "touch: would run: touch 'in/a made' (in /w)";
+        assert_eq!(shown("touch: would run"), ["touch: in/a (close_write)", touch]);
+    }
+    assert_eq!(running.stop(), [""; 0]);
+    assert_eq!(fs::read_dir(root.join("in")).unwrap().count(), 1);
+    let list = tripline().args(["run", "--list"]).current_dir(&root).output().unwrap();
+    let table = tripline().args(["rules"]).current_dir(&root).output().unwrap();
+    assert!(list == table && list.stdout.starts_with(b"rule   paths"), "{list:?}");
+}
+
+#[test]
 fn nobody_to_read_an_answer_is_no_reason_to_panic() {
     for args in [&["--help"][..], &["check"], &["check", "none.toml"], &["frobnicate"], &["watch", "."]] {
         let test = Test::new([]).file("tripline.toml", GOOD);

@@ -32,6 +32,9 @@ enum Act {
     Kill,
 }
 
+/// The throttle of the rule `f`.
+const THROTTLE: Duration = Duration::from_secs(2);
+
 #[derive(Clone, Debug)]
 struct Settings {
     jobs: usize,
@@ -50,10 +53,10 @@ impl Settings {
         };
         let text = format!(
             "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n{}\n\
+             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\n\
-             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{}\n",
+             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
+             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
         );
@@ -93,6 +96,7 @@ struct World {
     /// Changes that the reports account for without a run.
     refused: usize,
     spawned: usize,
+    last_of_f: Option<MonoTime>,
     ended: BTreeSet<RunId>,
     halted: bool,
     exits: usize,
@@ -111,6 +115,7 @@ impl World {
             told: BTreeSet::new(),
             refused: 0,
             spawned: 0,
+            last_of_f: None,
             ended: BTreeSet::new(),
             halted: false,
             exits: 0,
@@ -165,7 +170,7 @@ impl World {
     fn exit(&mut self, which: usize) {
         let Some(run) = self.pick(which, Stage::Running) else { return };
         self.enter(run, Stage::Exited);
-        self.step(Input::Exited { run, status: Status::Exited(0) });
+        self.step(Input::Exited { run, status: Status::Exited((which % 2) as i32) });
     }
 
     fn gone(&mut self, which: usize) {
@@ -212,6 +217,8 @@ impl World {
         let rule = self.rules.rules[job.rule.0].name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
+            let last = self.last_of_f.replace(self.now);
+            assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
         let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
@@ -232,7 +239,11 @@ impl World {
                     self.told.remove(path);
                 }
             }
-            Report::Started { .. } | Report::Stopping { .. } | Report::Killing { .. } => {}
+            Report::Started { .. }
+            | Report::Stopping { .. }
+            | Report::TimedOut { .. }
+            | Report::Retry { .. }
+            | Report::Killing { .. } => {}
         }
     }
 

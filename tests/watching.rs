@@ -222,6 +222,31 @@ fn what_the_watch_limit_leaves_out_is_looked_through_and_watched_once_the_limit_
     assert!(!all.iter().any(|seen| seen.path.ends_with("new")), "reported again: {all:?}");
 }
 
+#[test]
+fn without_inotify_all_is_found_by_looking() {
+    let (_directory, root) = place();
+    fs::create_dir_all(root.join("a/b")).unwrap();
+    for name in ["changed", "removed", "renamed"] {
+        fs::write(root.join("a/b").join(name), "content").unwrap();
+    }
+    let watching = Watching::start(&root, &["--poll=50ms"]);
+    let below = |name: &str| root.join("a/b").join(name);
+    fs::write(below("made"), "content").unwrap();
+    watching.until(|seen| seen.path == below("made") && has(seen, "create"));
+    fs::write(below("changed"), "other content").unwrap();
+    watching.until(|seen| seen.path == below("changed") && has(seen, "close_write"));
+    fs::remove_file(below("removed")).unwrap();
+    watching.until(|seen| seen.path == below("removed") && has(seen, "delete"));
+    fs::rename(root.join("a"), root.join("c")).unwrap();
+    fs::write(root.join("c/b/renamed"), "after it").unwrap();
+    watching.until(|seen| seen.path == root.join("c/b/renamed"));
+    fs::rename(&root, root.with_extension("away")).unwrap();
+    fs::create_dir_all(root.join("new")).unwrap();
+    fs::write(root.join("new/file"), "content").unwrap();
+    watching.until(|seen| seen.path == root.join("new/file"));
+    assert!(watching.watched_inodes().is_disjoint(&directories_below(&root).into_iter().collect()));
+}
+
 /// The inodes of a directory and of all in it.
 fn directories_below(dir: &std::path::Path) -> BTreeSet<u64> {
     let mut inodes = BTreeSet::from([fs::metadata(dir).unwrap().ino()]);

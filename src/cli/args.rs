@@ -1,8 +1,12 @@
 //! What can be typed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::event::Polling;
+use crate::rules::duration;
 
 /// Run commands when files change.
 ///
@@ -47,6 +51,16 @@ pub(super) enum Command {
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
+    /// Write a first tripline.toml for what is found in a directory
+    #[command(after_help = "Example: tripline init && tripline")]
+    Init(InitArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InitArgs {
+    /// The directory it is for
+    #[arg(default_value = ".", hide_default_value = true)]
+    pub(super) dir: PathBuf,
 }
 
 #[derive(Args, Debug)]
@@ -85,6 +99,14 @@ pub(super) struct RunArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Run nothing: print what would run, on real events
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Show the rules in a table, as `tripline rules` does, and end
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
 }
@@ -116,6 +138,8 @@ pub(super) struct OnArgs {
     #[arg(long)]
     pub(super) on_start: bool,
     #[command(flatten)]
+    pub(super) poll: PollArgs,
+    #[command(flatten)]
     pub(super) log: LogArgs,
 }
 
@@ -131,6 +155,8 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
     pub(super) on: Vec<String>,
     #[command(flatten)]
+    pub(super) poll: PollArgs,
+    #[command(flatten)]
     pub(super) log: LogArgs,
 }
 
@@ -144,6 +170,26 @@ pub(super) struct CheckArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct PollArgs {
+    /// Look through all directories every so often, 2s if not said, instead of having inotify watch them
+    #[arg(long, value_name = "TIME", num_args = 0..=1, require_equals = true, default_missing_value = "2s")]
+    #[arg(value_parser = interval)]
+    poll: Option<Duration>,
+}
+
+impl PollArgs {
+    /// What was asked for, if anything.
+    pub(super) fn asked(self) -> Option<Polling> {
+        self.poll.map(|interval| Polling { always: true, interval })
+    }
+}
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let known = duration(text).filter(|interval| !interval.is_zero());
+    known.ok_or_else(|| "write a number and a unit, such as 500ms or 2s".to_owned())
 }
 
 #[derive(Args, Clone, Copy, Debug)]

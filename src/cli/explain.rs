@@ -101,6 +101,7 @@ fn words(reason: &Reason<'_>, rules: &Rules, rule: usize, event: &Event) -> Stri
             format!("{} matches, but the rule asks for {}, not {}", typed(path), asked(rule.on), event.mask)
         }
         Reason::Type(path) => format!("{} matches, but `types` does not ask for this", typed(path)),
+        Reason::Size(path) => format!("{} matches, but `size` does not", typed(path)),
         Reason::Mismatch(path) => {
             let pattern = rule.pattern.as_ref().map_or("", |pattern| pattern.as_str());
             format!("{} matches, but `match` does not: '{pattern}'", typed(path))

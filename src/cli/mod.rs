@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod exit;
 mod explain;
+mod init;
 mod log;
 mod notify;
 mod on;
@@ -45,6 +46,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Config(args)) => config::config(&args),
         Some(Command::Rules(args)) => rules::rules(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
+        Some(Command::Init(args)) => init::init(&args),
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::OnArgs;
 use super::{Exit, fail, refuse, run};
+use crate::dispatch::Mode;
 use crate::rules::{Diagnostics, Raw, RawCommand, RawRule, Rules, Spanned, surroundings};
 
 pub(super) fn on(args: &OnArgs) -> Exit {
@@ -15,7 +16,7 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     let rule = rule(args, &mut sources);
     let raw = Raw { rules: vec![rule], ..Raw::default() };
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
-        Ok(rules) => run::follow(rules, args.log),
+        Ok(rules) => run::follow(rules, Mode::Live, args.poll, args.log),
         Err(diagnostics) => {
             refuse(&diagnostics);
             Exit::Usage

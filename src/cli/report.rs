@@ -3,11 +3,13 @@
 use std::env;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::LogFormat;
 use super::notify;
-use crate::dispatch::{Escaped, Outcome, Report, Status, View};
+use super::quote::quoted;
+use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, View};
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -21,13 +23,14 @@ pub(super) fn stderr_is_styled() -> bool {
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
+    mode: Mode,
     format: LogFormat,
     styled: bool,
 }
 
 impl Lines {
-    pub(super) fn new(rules: usize, format: LogFormat) -> Self {
-        Self { rules, format, styled: stderr_is_styled() }
+    pub(super) fn new(rules: usize, mode: Mode, format: LogFormat) -> Self {
+        Self { rules, mode, format, styled: stderr_is_styled() }
     }
 
     fn line(&self, style: Style, text: impl Display, out: &mut Vec<u8>) {
@@ -62,18 +65,34 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
+        if self.mode == Mode::Dry && matches!(report, Report::Ended { .. }) {
+            return;
+        }
         if self.format == LogFormat::Json {
             return log(report);
         }
         match report {
-            Report::Ended { outcome: outcome @ Outcome::Ended(_), elapsed, .. } => {
-                let good = *outcome == Outcome::Ended(Status::Exited(0));
-                let style = if good { Style::Good } else { Style::Bad };
+            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } => self.line(Style::Bad, report, out),
+            Report::Ended { outcome, elapsed, .. } => {
+                let style = match outcome {
+                    Outcome::Ok(_) => Style::Good,
+                    Outcome::Skipped(_) => Style::Plain,
+                    _ => Style::Bad,
+                };
                 self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
             }
-            Report::Ended { .. } => self.line(Style::Bad, report, out),
             Report::Started { .. } => self.line(Style::Start, report, out),
             _ => self.line(Style::Plain, report, out),
+        }
+    }
+
+    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>) {
+        let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        let cwd = quoted(job.cwd.as_os_str().as_bytes());
+        if self.format == LogFormat::Json {
+            tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
+        } else {
+            self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
         }
     }
 
@@ -122,14 +141,14 @@ pub(super) fn words(notice: &Notice) -> String {
         Notice::Unreadable { path } => {
             format!("{} may not be read, so it is not watched until it may", Escaped(path))
         }
-        Notice::WatchLimit { used, needed } => format!(
-            "watch limit reached: {used} in use here, {needed} needed; the rest is looked through every 2 s; \
+        Notice::WatchLimit { used, needed, every } => format!(
+            "watch limit reached: {used} in use here, {needed} needed; the rest is looked through every {every:?}; \
              raise the limit with: sysctl fs.inotify.max_user_watches={}",
             (2 * needed).next_power_of_two().max(1_048_576)
         ),
         Notice::WatchLimitOver => "the watch limit is no longer in the way".to_owned(),
-        Notice::Polled { path } => format!(
-            "{} is on a file system that does not report every change; it is looked through every 2 s",
+        Notice::Polled { path, every } => format!(
+            "{} is on a file system that does not report every change; it is looked through every {every:?}",
             Escaped(path)
         ),
         Notice::Failed { reason } => format!("the watcher has failed: {reason}"),

@@ -7,19 +7,21 @@ use super::args::RulesArgs;
 use super::quote::quoted;
 use super::{Exit, location, refuse};
 use crate::dispatch::Escaped;
-use crate::rules::{RawCommand, RawRule, Spanned, load_profile};
+use crate::rules::{RawCommand, RawRule, Rules, Spanned, load_profile};
 
 /// A rule in the table: for each column its lines.
 type Row = [Vec<String>; 4];
 
 pub(super) fn rules(args: &RulesArgs) -> Exit {
     match load_profile(&location(args.file.as_ref()), args.profile.as_deref()) {
-        Ok(loaded) => {
-            let _ = std::io::stdout().write_all(table(loaded.rules.typed()).as_bytes());
-            Exit::Ok
-        }
+        Ok(loaded) => show(&loaded.rules),
         Err(diagnostics) => refuse(&diagnostics),
     }
+}
+
+pub(super) fn show(rules: &Rules) -> Exit {
+    let _ = std::io::stdout().write_all(table(rules.typed()).as_bytes());
+    Exit::Ok
 }
 
 fn table(rules: &[RawRule]) -> String {

@@ -15,7 +15,7 @@ use super::args::WatchArgs;
 use super::report::words;
 use super::{Exit, fail, log};
 use crate::dispatch::Escaped;
-use crate::event::{Event, EventMask, Scope};
+use crate::event::{Event, EventMask, Polling, Scope};
 use crate::sys::Epoll;
 use crate::watch::{Message, Notice, Watcher};
 
@@ -27,7 +27,9 @@ pub(super) fn watch(args: &WatchArgs) -> Exit {
     };
     let paths: io::Result<Vec<_>> = args.paths.iter().map(std::path::absolute).collect();
     let places = match paths {
-        Ok(paths) => Arc::new(Places::new(paths, on)),
+        Ok(paths) => {
+            Arc::new(Places { polling: args.poll.asked().unwrap_or_default(), ..Places::new(paths, on) })
+        }
         Err(error) => return fail(error, Exit::Usage),
     };
     match Watcher::start(places.clone()) {
@@ -129,6 +131,7 @@ struct Places {
     paths: Vec<PathBuf>,
     roots: Vec<PathBuf>,
     on: EventMask,
+    polling: Polling,
 }
 
 impl Places {
@@ -143,7 +146,7 @@ impl Places {
                 roots.push(root.to_path_buf());
             }
         }
-        Self { paths, roots, on }
+        Self { paths, roots, on, polling: Polling::default() }
     }
 
     fn concern(&self, event: &Event) -> bool {
@@ -170,6 +173,10 @@ impl Scope for Places {
 
     fn keeps(&self, path: &[u8]) -> bool {
         self.on.intersects(EventMask::END) && self.contain(path)
+    }
+
+    fn polling(&self) -> Polling {
+        self.polling
     }
 
     fn mask(&self) -> EventMask {

@@ -41,18 +41,30 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
+    /// How often it is told to a run, with this time; from 1.
+    attempt: usize,
     changes: IndexMap<Vec<u8>, Change>,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, changes: IndexMap::new() }
+        Self { trigger: Trigger::Start, attempt: 1, changes: IndexMap::new() }
     }
 
-    /// How its first event became known.
+    /// How its first event became known, or that it is told again.
     pub(crate) fn trigger(&self) -> Trigger {
-        self.trigger
+        if self.attempt > 1 { Trigger::Retry } else { self.trigger }
+    }
+
+    /// How often it is told to a run, with this time; from 1.
+    pub(crate) fn attempt(&self) -> usize {
+        self.attempt
+    }
+
+    /// The same, to be told to a run once more.
+    pub(crate) fn again(self) -> Self {
+        Self { attempt: self.attempt + 1, ..self }
     }
 
     /// Every event of every path.
@@ -89,7 +101,11 @@ impl Batch {
 
     /// Takes off everything after the first `keep` paths; none if there is no more.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
-        (keep < self.len()).then(|| Self { trigger: self.trigger, changes: self.changes.split_off(keep) })
+        (keep < self.len()).then(|| Self {
+            trigger: self.trigger,
+            attempt: 1,
+            changes: self.changes.split_off(keep),
+        })
     }
 }
 
@@ -97,7 +113,7 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, changes: IndexMap::from([(path, change)]) }
+        Self { trigger, attempt: 1, changes: IndexMap::from([(path, change)]) }
     }
 }
 
@@ -127,6 +143,13 @@ impl Queue {
             earlier.merge(next);
         }
         self.0.push_front(earlier);
+    }
+
+    /// Counts the attempts of the first batch anew, if what came later has merged with it.
+    pub(crate) fn renew(&mut self, per: Per) {
+        if let Some(first) = self.0.front_mut().filter(|_| per != Per::Event) {
+            first.attempt = 1;
+        }
     }
 
     /// Takes the batch that is to run first.

@@ -110,7 +110,7 @@ impl Core {
     /// A core in which nothing has happened yet.
     #[must_use]
     pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
-        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limit));
+        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
         Self { rules, limits, phase: Phase::Live, lanes, slots, runs, last_run, matches }
@@ -129,7 +129,7 @@ impl Core {
     /// after a step at `now`, so that the driver can sleep until then.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        self.lanes.deadline()
+        [self.lanes.deadline(), self.slots.deadline()].into_iter().flatten().min()
     }
 }
 

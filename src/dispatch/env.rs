@@ -41,7 +41,7 @@ fn of_batch(run: RunId, batch: &Batch, fields: &Fields<'_>) -> [(&'static str, O
         ("RULE", some(fields.rule)),
         ("ROOT", some(fields.root)),
         ("RUN", text(&run.0.to_string())),
-        ("ATTEMPT", text("1")),
+        ("ATTEMPT", text(&batch.attempt().to_string())),
         ("TRIGGER", text(batch.trigger().name())),
         ("COUNT", text(&batch.len().to_string())),
         ("EVENTS", some(fields.event)),

@@ -1,12 +1,14 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
-use super::batch::{Batch, Queue};
+use super::batch::Queue;
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::job::{self, Limits, RunId};
-use super::report::{Cause, Outcome, Report, Status};
+use super::report::{Cause, Report, Status};
+use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
 use crate::rules::{OnBusy, Per, Rule, RuleId, Rules};
@@ -23,17 +25,6 @@ pub(crate) struct Key {
     pub(crate) rule: RuleId,
     /// The path, with `per = "file"`.
     pub(crate) path: Option<Vec<u8>>,
-}
-
-/// One run of a command.
-#[derive(Debug)]
-pub(crate) struct Run {
-    /// Its id.
-    pub(crate) id: RunId,
-    program: Vec<u8>,
-    batch: Batch,
-    started: MonoTime,
-    outcome: Option<(Outcome, MonoTime)>,
 }
 
 /// What the actions of a lane work on.
@@ -71,7 +62,8 @@ pub(crate) struct Lane {
     collecting: Option<(Queue, Debounce)>,
     due: Queue,
     run: Option<Run>,
-    grace: Option<MonoTime>,
+    /// Whether what collects has failed and waits to be tried again.
+    backing_off: bool,
 }
 
 impl Lane {
@@ -87,14 +79,14 @@ impl Lane {
             collecting: None,
             due: Queue::default(),
             run: None,
-            grace: None,
+            backing_off: false,
         }
     }
 
     /// A lane that collects nothing and ends with `run`.
     pub(crate) fn beside(id: LaneId, rule: RuleId, run: Run) -> Self {
         let (due, run) = (Queue::default(), Some(run));
-        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, grace: None }
+        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, backing_off: false }
     }
 
     pub(crate) fn id(&self) -> LaneId {
@@ -110,14 +102,11 @@ impl Lane {
         self.key.as_ref()
     }
 
-    /// Notes how its run ended: by itself, or before it began. The first note counts.
-    pub(crate) fn note_end(&mut self, how: Result<Status, String>, now: MonoTime) {
-        let Some(run) = &mut self.run else { return };
-        let outcome = match how {
-            Ok(status) => Outcome::Ended(status),
-            Err(error) => Outcome::NotStarted { program: run.program.clone(), error },
-        };
-        run.outcome.get_or_insert((outcome, now));
+    /// Notes how its run ended.
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rules: &Rules, now: MonoTime) {
+        if let Some(run) = &mut self.run {
+            run.note_end(how, &rules.rules[self.rule.0].exit_codes, now);
+        }
     }
 
     /// Whether it is known how its run ended.
@@ -135,17 +124,24 @@ impl Lane {
         let debounce = self.collecting.as_ref().map(|(_, debounce)| debounce.due());
         match self.state {
             State::Starting => None,
-            State::Stopping => [self.grace, debounce].into_iter().flatten().min(),
-            State::Settling | State::Ready | State::Running | State::Killing => debounce,
+            State::Running | State::Stopping => [self.limit(), debounce].into_iter().flatten().min(),
+            State::Settling | State::Ready | State::Killing => debounce,
         }
     }
 
     /// What its deadline means, now that it has passed. Takes it away, so that the next can be asked for.
     pub(crate) fn expire(&mut self, now: MonoTime) -> Option<(Input, Queue)> {
-        if self.grace.take_if(|end| *end <= now).is_some() {
-            return Some((Input::Grace, Queue::default()));
+        if self.limit().is_some_and(|limit| limit <= now) {
+            let input = if self.state == State::Running { Input::Timeout } else { Input::Grace };
+            return Some((input, Queue::default()));
         }
-        self.collecting.take_if(|(_, debounce)| debounce.due() <= now).map(|(due, _)| (Input::Quiet, due))
+        let (due, _) = self.collecting.take_if(|(_, debounce)| debounce.due() <= now)?;
+        self.backing_off = false;
+        Some((Input::Quiet, due))
+    }
+
+    fn limit(&self) -> Option<MonoTime> {
+        self.run.as_ref().and_then(|run| run.limit)
     }
 
     /// Takes the table's next step. `fresh` is what came with the input: the change of a match, or what
@@ -157,7 +153,7 @@ impl Lane {
         match action {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
-            Action::Keep => self.due.append(fresh, rule.per),
+            Action::Keep => self.keep(fresh, rule.per),
             Action::LineUp => self.line_up(fresh, rule.per, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
@@ -169,6 +165,7 @@ impl Lane {
             Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
             Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
             Action::Term => self.term(rule, cx),
+            Action::TimeOut => self.time_out(rule, cx),
             Action::Refuse => cx.refused = self.refuse(),
             Action::Stop => {
                 cx.refused = self.refuse();
@@ -183,7 +180,20 @@ impl Lane {
         let start = || (Queue::default(), Debounce::start(rule.debounce, rule.max_wait, now));
         let (queue, debounce) = self.collecting.get_or_insert_with(start);
         queue.append(fresh, rule.per);
+        // Whoever saves a correction does not wait. Of single events each has its own attempts.
+        if self.backing_off && rule.per != Per::Event {
+            self.backing_off = false;
+            queue.renew(rule.per);
+            *debounce = Debounce::start(rule.debounce, rule.max_wait, now);
+        }
         debounce.note(now);
+    }
+
+    fn keep(&mut self, fresh: Queue, per: Per) {
+        if let Some(run) = &mut self.run {
+            run.overtaken |= !fresh.is_empty();
+        }
+        self.due.append(fresh, per);
     }
 
     fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
@@ -194,6 +204,7 @@ impl Lane {
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         if let Some((collecting, _)) = self.collecting.take() {
+            self.backing_off = false;
             self.due.append(collecting, rule.per);
         }
         let Some(mut batch) = self.due.take() else { return };
@@ -206,7 +217,7 @@ impl Lane {
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
         let program = job.argv.first().cloned().unwrap_or_default();
-        self.run = Some(Run { id, program, batch, started: cx.now, outcome: None });
+        self.run = Some(Run::new(id, program, batch, cx.now));
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
@@ -214,6 +225,7 @@ impl Lane {
     fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.started = cx.now;
+        run.limit = rule.timeout.map(|timeout| cx.now + timeout);
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
@@ -222,8 +234,10 @@ impl Lane {
     fn restart(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
         let cause = fresh.first().map(|batch| Cause::of(batch, cx.rules));
         self.due.append(fresh, rule.per);
-        if let Some(run) = &self.run {
+        if let Some(run) = &mut self.run {
+            run.stopped = true;
             self.due.put_back(run.batch.clone(), rule.per);
+            self.due.renew(rule.per);
         }
         self.stop(cause, rule, cx);
     }
@@ -242,31 +256,70 @@ impl Lane {
         self.term(rule, cx);
     }
 
+    fn time_out(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(run) = &mut self.run else { return };
+        run.timed_out = true;
+        cx.report(Report::TimedOut { rule: rule.name.clone(), run: run.id });
+        self.term(rule, cx);
+    }
+
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        let Some(run) = &self.run else { return };
-        self.grace = Some(cx.now + rule.stop_timeout);
+        let Some(run) = &mut self.run else { return };
+        run.limit = Some(cx.now + rule.stop_timeout);
         cx.signal(run.id, libc::SIGTERM);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        let Some(run) = &self.run else { return };
-        self.grace = None;
+        let Some(run) = &mut self.run else { return };
+        run.limit = None;
         cx.report(Report::Killing { rule: rule.name.clone(), run: run.id });
         cx.signal(run.id, libc::SIGKILL);
     }
 
     fn refuse(&mut self) -> usize {
+        if let Some(run) = &mut self.run {
+            run.stopped = true;
+        }
         let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
         collecting + std::mem::take(&mut self.due).changes()
     }
 
+    /// Has what a failed run was told wait for its next attempt, in front of what is due. A change that came
+    /// during the run ends the wait.
+    fn retry(&mut self, failed: Run, rule: &Rule, cx: &mut Context<'_>) {
+        let attempt = failed.batch.attempt();
+        let Some(retry) = rule.retry.filter(|retry| attempt <= retry.max) else { return };
+        let merges = rule.per != Per::Event;
+        self.due.put_back(failed.batch.again(), rule.per);
+        if failed.overtaken && merges {
+            return self.due.renew(rule.per);
+        }
+        let mut queue = std::mem::take(&mut self.due);
+        let later = self.collecting.take();
+        let debounce = later.as_ref().map(|(_, debounce)| *debounce).filter(|_| merges);
+        queue.append(later.map(|(later, _)| later).unwrap_or_default(), rule.per);
+        if let Some(debounce) = debounce {
+            queue.renew(rule.per);
+            self.collecting = Some((queue, debounce));
+            return;
+        }
+        let delay = retry.delay(attempt);
+        cx.report(Report::Retry { rule: rule.name.clone(), attempt: attempt + 1, delay });
+        self.collecting = Some((queue, Debounce::start(delay, delay, cx.now)));
+        self.backing_off = true;
+    }
+
     fn finish(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        self.grace = None;
         cx.slots.release(self.rule);
-        if let Some(Run { id, started, outcome: Some((outcome, at)), .. }) = self.run.take() {
-            cx.runs.remove(&id);
-            let elapsed = at.since(started);
-            cx.report(Report::Ended { rule: rule.name.clone(), run: id, outcome, elapsed });
+        if let Some(run) = self.run.take() {
+            cx.runs.remove(&run.id);
+            if let Some((outcome, at)) = run.outcome.clone() {
+                let elapsed = at.since(run.started);
+                cx.report(Report::Ended { rule: rule.name.clone(), run: run.id, outcome, elapsed });
+            }
+            if run.is_worth_retrying(&rule.exit_codes) {
+                self.retry(run, rule, cx);
+            }
         }
         if !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
@@ -274,10 +327,11 @@ impl Lane {
     }
 }
 
-/// How many runs of the rule may go on at once.
-pub(crate) fn limit(rule: &Rule) -> usize {
-    match (rule.per, rule.on_busy) {
+/// How many runs of the rule may go on at once, and how long after one start the next may follow.
+pub(crate) fn limits(rule: &Rule) -> (usize, Duration) {
+    let runs = match (rule.per, rule.on_busy) {
         (Per::File, _) | (_, OnBusy::Parallel) => rule.max_parallel,
         (Per::Batch | Per::Event, _) => 1,
-    }
+    };
+    (runs, rule.throttle.unwrap_or_default())
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::lane::{Key, Lane, LaneId, Run};
+use super::lane::{Key, Lane, LaneId};
+use super::run::Run;
 use crate::rules::RuleId;
 use crate::time::MonoTime;
 

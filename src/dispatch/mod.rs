@@ -19,13 +19,14 @@ mod job;
 mod lane;
 mod lanes;
 mod report;
+mod run;
 mod schedule;
 mod slots;
 mod stdin;
 mod turn;
 
 pub use self::core::{Core, Effect, Input};
-pub use self::driver::{RunError, View, run};
+pub use self::driver::{Mode, RunError, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, RunId, preview, size};

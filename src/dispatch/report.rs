@@ -21,8 +21,14 @@ pub enum Status {
 /// What became of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Its leader ended like this, and the whole process group is gone.
-    Ended(Status),
+    /// Its leader exited with this code, which is success, and the whole process group is gone.
+    Ok(i32),
+    /// The same, with a code that says that there was nothing to do.
+    Skipped(i32),
+    /// It failed: its leader ended like this.
+    Failed(Status),
+    /// It was stopped because it took longer than its rule's `timeout`, and then ended like this.
+    TimedOut(Status),
     /// It could not be started.
     NotStarted {
         /// What was to be executed.
@@ -118,6 +124,22 @@ pub enum Report {
         /// The change that it is started again for; none if tripline ends.
         cause: Option<Cause>,
     },
+    /// A run took longer than its rule's `timeout` and was sent SIGTERM.
+    TimedOut {
+        /// The rule.
+        rule: String,
+        /// The run.
+        run: RunId,
+    },
+    /// A run failed, and what it was told is told to a run again.
+    Retry {
+        /// The rule.
+        rule: String,
+        /// Which attempt it will be, from 2.
+        attempt: usize,
+        /// After how long, unless a change comes first.
+        delay: Duration,
+    },
     /// A run was sent SIGKILL.
     Killing {
         /// The rule.
@@ -147,6 +169,8 @@ impl fmt::Display for Report {
             }
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
+            Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
+            Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
@@ -156,10 +180,21 @@ impl fmt::Display for Report {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Ended(Status::Exited(0)) => f.write_str("ok"),
-            Self::Ended(Status::Exited(code)) => write!(f, "exit code {code}"),
-            Self::Ended(Status::Signaled(signal)) => write!(f, "killed by {}", SignalName(*signal)),
+            Self::Ok(0) => f.write_str("ok"),
+            Self::Ok(code) => write!(f, "ok, exit code {code}"),
+            Self::Skipped(code) => write!(f, "nothing to do, exit code {code}"),
+            Self::Failed(status) => status.fmt(f),
+            Self::TimedOut(status) => write!(f, "timed out, {status}"),
             Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exited(code) => write!(f, "exit code {code}"),
+            Self::Signaled(signal) => write!(f, "killed by {}", SignalName(*signal)),
         }
     }
 }
@@ -183,9 +218,11 @@ mod tests {
 
     #[test]
     fn an_outcome_reads_like_a_sentence() {
-        assert_eq!(ended(Outcome::Ended(Status::Exited(0))), "test: ok");
-        assert_eq!(ended(Outcome::Ended(Status::Exited(101))), "test: exit code 101");
-        assert_eq!(ended(Outcome::Ended(Status::Signaled(9))), "test: killed by SIGKILL");
+        assert_eq!(ended(Outcome::Ok(0)), "test: ok");
+        assert_eq!(ended(Outcome::Ok(1)), "test: ok, exit code 1");
+        assert_eq!(ended(Outcome::Failed(Status::Exited(101))), "test: exit code 101");
+        assert_eq!(ended(Outcome::Failed(Status::Signaled(9))), "test: killed by SIGKILL");
+        assert_eq!(ended(Outcome::TimedOut(Status::Exited(0))), "test: timed out, exit code 0");
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };
         assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");

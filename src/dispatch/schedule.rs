@@ -40,6 +40,8 @@ pub(crate) enum Input {
     Exited,
     /// The process group is empty.
     Gone,
+    /// The run has taken as long as it may.
+    Timeout,
     /// The grace period is over.
     Grace,
     /// tripline was asked to end.
@@ -73,6 +75,8 @@ pub(crate) enum Action {
     Skip,
     /// SIGTERM to what is left of the group, and the grace period begins.
     Term,
+    /// The same, and the run counts as timed out.
+    TimeOut,
     /// Refuse everything that waits, and say so.
     Refuse,
     /// Refuse everything that waits, then SIGTERM.
@@ -87,9 +91,9 @@ pub(crate) enum Action {
 pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) {
     use Action::{
         Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Refuse, Restart, Skip, Start, Stop,
-        Term,
+        Term, TimeOut,
     };
-    use Input::{Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned};
+    use Input::{Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned, Timeout};
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
 
     match (state, input) {
@@ -120,6 +124,8 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         // The run ends: its leader first, then whoever the leader left behind.
         (Running, Exited) => (Stopping, Term),
         (Settling | Ready | Starting | Stopping | Killing, Exited) => (state, Nothing),
+        (Running, Timeout) => (Stopping, TimeOut),
+        (Settling | Ready | Starting | Stopping | Killing, Timeout) => (state, Nothing),
         (Stopping | Killing, Gone) => (Settling, Finish),
         (Settling | Ready | Starting | Running, Gone) => (state, Nothing),
         (Stopping, Grace) => (Killing, Action::Kill),
@@ -140,7 +146,7 @@ mod tests {
 
     const STATES: [State; 6] =
         [State::Settling, State::Ready, State::Starting, State::Running, State::Stopping, State::Killing];
-    const INPUTS: [Input; 10] = [
+    const INPUTS: [Input; 11] = [
         Input::Match,
         Input::Quiet,
         Input::Slot,
@@ -148,6 +154,7 @@ mod tests {
         Input::SpawnFailed,
         Input::Exited,
         Input::Gone,
+        Input::Timeout,
         Input::Grace,
         Input::Halt,
         Input::Kill,
@@ -216,7 +223,9 @@ mod tests {
     #[test]
     fn a_state_that_signals_the_group_is_one_that_waits_for_its_end() {
         every_cell(|_, _, _, after, action| match action {
-            Action::Term | Action::Restart | Action::Stop => assert_eq!(after, State::Stopping),
+            Action::Term | Action::TimeOut | Action::Restart | Action::Stop => {
+                assert_eq!(after, State::Stopping);
+            }
             Action::Kill => assert_eq!(after, State::Killing),
             _ => {}
         });

@@ -1,9 +1,11 @@
-//! Job slots: how many runs may go on, all together and for each rule, and who is next.
+//! Job slots: how many runs may go on, all together and for each rule, how often, and who is next.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use super::lane::LaneId;
 use crate::rules::RuleId;
+use crate::time::MonoTime;
 
 /// Free slots, and the lanes that stand in line for one.
 #[derive(Debug)]
@@ -17,13 +19,18 @@ pub(crate) struct Slots {
 #[derive(Debug)]
 struct Line {
     free: usize,
+    /// The least time between two slots, and when the next may be given.
+    throttle: Duration,
+    opens: MonoTime,
     waiting: VecDeque<(u64, LaneId)>,
 }
 
 impl Slots {
-    /// `jobs` slots for all together, and for each rule as many as `limits` says.
-    pub(crate) fn new(jobs: usize, limits: impl Iterator<Item = usize>) -> Self {
-        let rules = limits.map(|free| Line { free, waiting: VecDeque::new() }).collect();
+    /// `jobs` slots for all together, and for each rule as many as `limits` says, and its throttle.
+    pub(crate) fn new(jobs: usize, limits: impl Iterator<Item = (usize, Duration)>) -> Self {
+        let (opens, waiting) = (MonoTime::default(), VecDeque::new());
+        let line = |(free, throttle)| Line { free, throttle, opens, waiting: waiting.clone() };
+        let rules = limits.map(line).collect();
         Self { free: jobs, turn: 0, rules }
     }
 
@@ -34,17 +41,24 @@ impl Slots {
     }
 
     /// Gives a slot to the lane that has waited longest among those whose rule has one free. A rule at
-    /// its own limit does not hold up the others.
-    pub(crate) fn take(&mut self) -> Option<LaneId> {
+    /// its own limit, or one that had a slot a moment ago, does not hold up the others.
+    pub(crate) fn take(&mut self, now: MonoTime) -> Option<LaneId> {
         if self.free == 0 {
             return None;
         }
-        let with_room = self.rules.iter_mut().filter(|line| line.free > 0 && !line.waiting.is_empty());
+        let with_room = self.rules.iter_mut().filter(|line| line.has_room() && line.opens <= now);
         let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
         let (_, lane) = line.waiting.pop_front()?;
         line.free -= 1;
+        line.opens = now + line.throttle;
         self.free -= 1;
         Some(lane)
+    }
+
+    /// When the next slot may be given that only a throttle holds back.
+    pub(crate) fn deadline(&self) -> Option<MonoTime> {
+        let with_room = self.rules.iter().filter(|line| self.free > 0 && line.has_room());
+        with_room.map(|line| line.opens).min()
     }
 
     /// Takes back the slot of a run of `rule`.
@@ -59,29 +73,55 @@ impl Slots {
     }
 }
 
+impl Line {
+    fn has_room(&self) -> bool {
+        self.free > 0 && !self.waiting.is_empty()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn at(seconds: u64) -> MonoTime {
+        MonoTime::from_origin(Duration::from_secs(seconds))
+    }
+
     #[test]
     fn slots_go_in_the_order_of_the_line() {
-        let mut slots = Slots::new(2, [2, 2].into_iter());
+        let mut slots = Slots::new(2, [(2, Duration::ZERO); 2].into_iter());
         slots.line_up(RuleId(1), LaneId(10));
         slots.line_up(RuleId(0), LaneId(11));
         slots.line_up(RuleId(1), LaneId(12));
-        assert_eq!(slots.take(), Some(LaneId(10)));
-        assert_eq!(slots.take(), Some(LaneId(11)));
-        assert_eq!(slots.take(), None);
+        assert_eq!(slots.take(at(0)), Some(LaneId(10)));
+        assert_eq!(slots.take(at(0)), Some(LaneId(11)));
+        assert_eq!(slots.take(at(0)), None);
         slots.release(RuleId(0));
-        assert_eq!(slots.take(), Some(LaneId(12)));
+        assert_eq!(slots.take(at(0)), Some(LaneId(12)));
     }
 
     #[test]
     fn a_rule_at_its_limit_does_not_hold_up_the_others() {
-        let mut slots = Slots::new(8, [1, 1].into_iter());
+        let mut slots = Slots::new(8, [(1, Duration::ZERO); 2].into_iter());
         for lane in [(0, 1), (0, 2), (1, 3)] {
             slots.line_up(RuleId(lane.0), LaneId(lane.1));
         }
-        assert_eq!([slots.take(), slots.take(), slots.take()], [Some(LaneId(1)), Some(LaneId(3)), None]);
+        assert_eq!(
+            [slots.take(at(0)), slots.take(at(0)), slots.take(at(0))],
+            [Some(LaneId(1)), Some(LaneId(3)), None]
+        );
+    }
+
+    #[test]
+    fn a_throttled_rule_waits_and_holds_up_no_other() {
+        let mut slots = Slots::new(2, [(2, Duration::from_secs(10)), (1, Duration::ZERO)].into_iter());
+        for lane in [(0, 1), (0, 2), (1, 3)] {
+            slots.line_up(RuleId(lane.0), LaneId(lane.1));
+        }
+        assert_eq!([slots.take(at(5)), slots.take(at(5))], [Some(LaneId(1)), Some(LaneId(3))]);
+        assert_eq!(slots.deadline(), None, "no slot is free");
+        slots.release(RuleId(1));
+        assert_eq!(slots.deadline(), Some(at(15)));
+        assert_eq!([slots.take(at(14)), slots.take(at(15))], [None, Some(LaneId(2))]);
     }
 }

@@ -47,7 +47,7 @@ impl Turn<'_> {
 
     /// Gives every free slot to a lane that stands in line.
     pub(super) fn fill_slots(&mut self) {
-        while let Some(id) = self.core.slots.take() {
+        while let Some(id) = self.core.slots.take(self.now) {
             if let Some(lane) = self.core.lanes.take(id) {
                 self.apply(lane, schedule::Input::Slot, Queue::default());
             }
@@ -105,7 +105,7 @@ impl Turn<'_> {
 
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
         let Some(mut lane) = self.lane_of(run) else { return };
-        lane.note_end(how, self.now);
+        lane.note_end(how, &self.core.rules, self.now);
         self.apply(lane, input, Queue::default());
     }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 /// The duration that `text` names; none if it is no duration, or a negative one.
 ///
 /// A bare number has no unit and is refused.
-pub(crate) fn parse(text: &str) -> Option<Duration> {
+#[must_use]
+pub fn parse(text: &str) -> Option<Duration> {
     let signed: jiff::SignedDuration = text.parse().ok()?;
     Duration::try_from(signed).ok()
 }

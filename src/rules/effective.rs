@@ -16,6 +16,8 @@ impl Rules {
         for (key, place) in self.raw.settings.places() {
             match place {
                 Some(place) => self.line(key, place, &mut out),
+                // Without it nothing is polled that can be watched, and no value says so.
+                None if key == "poll" => {}
                 None => push(&format!("{key} = {}", self.default_of(key)), "default", &mut out),
             }
         }
@@ -57,6 +59,7 @@ impl Rules {
             "case_insensitive" => "false".to_owned(),
             "shell" => format!("{:?}", self.settings.shell),
             "debounce" => format!("\"{:?}\"", super::compile::DEBOUNCE),
+            "poll_interval" => format!("\"{:?}\"", crate::event::Polling::default().interval),
             "max_wait" => format!("\"{:?}\"", super::compile::MAX_WAIT),
             _ => self.settings.jobs.to_string(),
         }

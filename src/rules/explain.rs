@@ -35,6 +35,8 @@ pub enum Reason<'r> {
     Type(&'r Pattern),
     /// This path matches, and `match` does not.
     Mismatch(&'r Pattern),
+    /// This path matches, and what it names is no file, or not one of a size that `size` asks for.
+    Size(&'r Pattern),
 }
 
 impl Reason<'_> {
@@ -77,11 +79,8 @@ impl Rules {
             let of_rule: Vec<_> = hits.iter().copied().filter(|hit| hit.entry.rule.0 == rule).collect();
             let reason = self.reason(RuleId(rule), &of_rule, event);
             let left = departed.as_ref().is_some_and(|rules| rules.contains(&RuleId(rule)));
-            if left && !reason.runs() && self.asks_for_departures(RuleId(rule)) {
-                Reason::Below
-            } else {
-                reason
-            }
+            let asks = self.asks_for_departures(RuleId(rule)) && self.size_fits(&self.rules[rule], event);
+            if left && !reason.runs() && asks { Reason::Below } else { reason }
         };
         (0..self.rules.len()).map(explain).collect()
     }
@@ -115,6 +114,8 @@ impl Rules {
             Reason::Type(found)
         } else if !self.pattern_matches(rule, &event.path) {
             Reason::Mismatch(found)
+        } else if !self.size_fits(rule, event) {
+            Reason::Size(found)
         } else {
             Reason::Runs(found)
         }

@@ -1,6 +1,7 @@
 //! What the rules ask of the file system, and what they may be told instead.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::gitignore::Patterns;
@@ -43,7 +44,7 @@ impl IgnoreFile {
 }
 
 /// What the rules need to ask of the file system.
-pub trait FileSource: Send + Sync {
+pub trait FileSource: fmt::Debug + Send + Sync {
     /// The ignore files in the directory `dir`. What cannot be read is empty.
     fn ignore_files(&self, dir: &Path) -> IgnoreFiles;
     /// git's global ignore file.
@@ -53,6 +54,8 @@ pub trait FileSource: Send + Sync {
     /// Whether a program of that name, without a slash, can be executed from `path`, a list of directories
     /// as in `PATH`; none stands for tripline's own.
     fn has_program(&self, name: &str, path: Option<&str>) -> bool;
+    /// How many bytes a regular file has; none of anything else, and where there is nothing.
+    fn size(&self, path: &Path) -> Option<u64>;
 }
 
 /// Files as a map from their directory: for tests, and where no ignore file is to count.
@@ -71,5 +74,9 @@ impl FileSource for HashMap<PathBuf, IgnoreFiles> {
 
     fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
         true
+    }
+
+    fn size(&self, _path: &Path) -> Option<u64> {
+        None
     }
 }

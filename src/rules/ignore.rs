@@ -371,6 +371,7 @@ mod tests {
     }
 
     /// A file system whose one ignore file can be changed.
+    #[derive(Debug)]
     struct Changing(Mutex<&'static str>);
 
     impl FileSource for Changing {
@@ -389,6 +390,10 @@ mod tests {
 
         fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
             true
+        }
+
+        fn size(&self, _path: &Path) -> Option<u64> {
+            None
         }
     }
 

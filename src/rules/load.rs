@@ -184,6 +184,7 @@ fn only(diagnostic: &Diagnostic) -> Diagnostics {
 }
 
 /// The real file system.
+#[derive(Debug)]
 struct Disk;
 
 impl FileSource for Disk {
@@ -216,6 +217,10 @@ impl FileSource for Disk {
         let own = std::env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
         let path = path.map_or(own.as_os_str(), OsStr::new);
         std::env::split_paths(path).any(|dir| is_executable(&dir.join(name)))
+    }
+
+    fn size(&self, path: &Path) -> Option<u64> {
+        path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|found| found.len())
     }
 }
 

@@ -1,10 +1,12 @@
 //! Which rules an event concerns.
 
+use std::ops::RangeInclusive;
+
 use super::path;
 use super::plan::{Entry, Hit};
 use super::rule::{Rule, RuleId};
 use super::{Match, Rules};
-use crate::event::{Event, EventMask, Subject};
+use crate::event::{Event, EventMask, Subject, as_path};
 
 impl Rules {
     /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
@@ -20,6 +22,7 @@ impl Rules {
         }
         found.sort_unstable();
         found.dedup();
+        found.retain(|&rule| self.rule(rule).is_some_and(|rule| self.size_fits(rule, event)));
         out.extend(found.into_iter().map(|rule| Match { rule }));
     }
 
@@ -60,6 +63,14 @@ impl Rules {
         rule.pattern.as_ref().is_none_or(|pattern| pattern.is_match(self.relative(path).unwrap_or(path)))
     }
 
+    /// Only the file system knows how large a file is: it is asked last, and only for rules with `size`.
+    pub(super) fn size_fits(&self, rule: &Rule, event: &Event) -> bool {
+        let fits = |range: &RangeInclusive<u64>| {
+            self.files.size(as_path(&event.path)).is_some_and(|bytes| range.contains(&bytes))
+        };
+        rule.size.as_ref().is_none_or(fits)
+    }
+
     /// `path` relative to the root: empty for the root itself, none outside it.
     #[must_use]
     pub fn relative<'a>(&self, path: &'a [u8]) -> Option<&'a [u8]> {
@@ -85,6 +96,10 @@ pub(super) fn departed(event: &Event) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+
+    use super::super::files::{FileSource, IgnoreFile, IgnoreFiles};
     use super::super::tests::rules;
     use super::*;
     use crate::event::Trigger;
@@ -168,6 +183,55 @@ mod tests {
         assert!(!concerns(&inside, &event("/w/in/1-ann.csv")));
         assert_eq!(inside.rules[0].captures(b"in/ann-1.csv"), [("who".to_owned(), b"ann".to_vec())]);
         assert!(concerns(&rule("paths = [\"/etc/*\"]\nmatch = '^/etc/'"), &event("/etc/hosts")));
+    }
+
+    /// Every file has as many bytes as its name says.
+    #[derive(Debug)]
+    struct Sized;
+
+    impl FileSource for Sized {
+        fn ignore_files(&self, _dir: &Path) -> IgnoreFiles {
+            IgnoreFiles::default()
+        }
+
+        fn global_excludes(&self) -> IgnoreFile {
+            IgnoreFile::default()
+        }
+
+        fn canonical(&self, _path: &Path) -> Option<PathBuf> {
+            None
+        }
+
+        fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
+            true
+        }
+
+        fn size(&self, path: &Path) -> Option<u64> {
+            path.file_name()?.to_str()?.parse().ok()
+        }
+    }
+
+    #[test]
+    fn a_file_must_be_as_large_as_the_rule_asks() {
+        for (size, expected) in [
+            ("min = \"1K\"", [false, true, true]),
+            ("max = \"1K\"", [true, true, false]),
+            ("min = \"1000\", max = \"1K\"", [false, true, false]),
+        ] {
+            let mut rules = rule(&format!("paths = [\"*\"]\nsize = {{ {size} }}"));
+            rules.files = Arc::new(Sized);
+            for (path, expected) in ["/w/999", "/w/1024", "/w/1025"].iter().zip(expected) {
+                assert_eq!(concerns(&rules, &event(path)), expected, "{size} {path}");
+                assert_eq!(rules.explain(&event(path))[0].runs(), expected, "{size} {path}");
+            }
+            assert!(!concerns(&rules, &event("/w/gone")), "{size}");
+            let left = EventMask::MOVED_FROM | EventMask::CHANGE;
+            assert!(!concerns(&rules, &Event { mask: left, subject: Subject::Dir, ..event("/w") }), "{size}");
+            let renamed = Event { mask: EventMask::RENAME, from: Some(b"/w/a".to_vec()), ..event("/x/1024") };
+            let mut rules = rules;
+            rules.rules[0].on = EventMask::RENAME;
+            assert!(concerns(&rules, &renamed), "{size}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  load -> parse -> Raw -> compile -> Rules    the file's bytes to rules, every mistake collected
-//!  Event -> Rules::matches -> Match            globs, events, types, `match`, ignore layers
+//!  Event -> Rules::matches -> Match            globs, events, types, `match`, `size`, ignore layers
 //!  Event -> Rules::explain -> Reason           the same, and which pattern or line decided
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
@@ -29,6 +29,7 @@ mod plan;
 mod raw;
 mod rule;
 mod signal;
+mod size;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -40,15 +41,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 pub use compile::Surroundings;
+pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawRule, RawSettings};
-pub use rule::{Command, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
+pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
+pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
+
+use crate::event::Polling;
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -60,6 +64,7 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,
 }
@@ -103,6 +108,14 @@ impl Rules {
     /// Every mistake in them.
     pub fn from_raw(raw: &Raw, sources: Diagnostics, around: &Surroundings) -> Result<Self, Diagnostics> {
         compile::compile(raw, sources, around)
+    }
+
+    /// Overrules how directories are looked through that inotify does not watch. Without effect once the rules
+    /// are watched for.
+    pub fn set_polling(&mut self, polling: Polling) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.polling = polling;
+        }
     }
 
     /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).

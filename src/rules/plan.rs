@@ -11,7 +11,7 @@ use super::ignore::{Ignores, Judge};
 use super::path;
 use super::rule::RuleId;
 use super::tree::{Id, State, Tree};
-use crate::event::{EventMask, Scope, as_path};
+use crate::event::{EventMask, Polling, Scope, as_path};
 
 /// One glob of a rule, as the tree holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -48,6 +48,7 @@ pub struct Plan {
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
+    pub(super) polling: Polling,
 }
 
 impl Plan {
@@ -60,7 +61,7 @@ impl Plan {
             tree.insert(&glob.parts, *entry);
         }
         let below = below(&tree, globs, &ignores);
-        Self { tree, ignores, below, roots, on }
+        Self { tree, ignores, below, roots, on, polling: Polling::default() }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -171,6 +172,10 @@ impl Scope for Plan {
             let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
             asks && !judge.hides(self.ignores.list_of(rule), base)
         })
+    }
+
+    fn polling(&self) -> Polling {
+        self.polling
     }
 
     fn mask(&self) -> EventMask {

@@ -40,11 +40,13 @@ pub struct RawSettings {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub jobs: Option<Spanned<usize>>,
+    pub poll: Option<Spanned<String>>,
+    pub poll_interval: Option<Spanned<String>>,
 }
 
 /// `[rules.NAME]`.
 #[derive(Clone, Debug)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
+#[allow(missing_docs, reason = "each field is the key of its name, `size_min` that of `min` in `size`")]
 pub struct RawRule {
     pub name: Spanned<String>,
     pub extends: Option<Spanned<String>>,
@@ -54,6 +56,8 @@ pub struct RawRule {
     pub on: Option<Spanned<Vec<Spanned<String>>>>,
     pub types: Option<Spanned<Vec<Spanned<String>>>>,
     pub pattern: Option<Spanned<String>>,
+    pub size_min: Option<Spanned<String>>,
+    pub size_max: Option<Spanned<String>>,
     pub run: Option<Spanned<RawCommand>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
@@ -65,6 +69,10 @@ pub struct RawRule {
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
+    pub throttle: Option<Spanned<String>>,
+    pub exit_codes: Option<Spanned<RawExitCodes>>,
+    pub retry: Option<Spanned<RawRetry>>,
+    pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
     pub misread: bool,
@@ -77,6 +85,24 @@ pub enum RawCommand {
     Argv(Vec<Spanned<String>>),
     /// A string, for the shell.
     Shell(String),
+}
+
+/// `exit_codes`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawExitCodes {
+    pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
+    pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
+    pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
+}
+
+/// `retry`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawRetry {
+    pub max: Option<Spanned<usize>>,
+    pub initial: Option<Spanned<String>>,
+    pub max_delay: Option<Spanned<String>>,
 }
 
 impl RawRule {
@@ -92,6 +118,8 @@ impl RawRule {
             on: None,
             types: None,
             pattern: None,
+            size_min: None,
+            size_max: None,
             run: None,
             per: None,
             stdin: None,
@@ -103,6 +131,10 @@ impl RawRule {
             env: Vec::new(),
             max_parallel: None,
             on_start: None,
+            throttle: None,
+            exit_codes: None,
+            retry: None,
+            timeout: None,
             stop_timeout: None,
             misread: false,
         }
@@ -121,6 +153,8 @@ impl RawRule {
             on: self.on.or(base.on),
             types: self.types.or(base.types),
             pattern: self.pattern.or(base.pattern),
+            size_min: self.size_min.or(base.size_min),
+            size_max: self.size_max.or(base.size_max),
             run: self.run.or(base.run),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
@@ -132,6 +166,10 @@ impl RawRule {
             env: env_over(self.env, base.env),
             max_parallel: self.max_parallel.or(base.max_parallel),
             on_start: self.on_start.or(base.on_start),
+            throttle: self.throttle.or(base.throttle),
+            exit_codes: self.exit_codes.or(base.exit_codes),
+            retry: self.retry.or(base.retry),
+            timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
             misread: self.misread || base.misread,
         }
@@ -140,7 +178,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 17] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 23] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -148,6 +186,8 @@ impl RawRule {
             ("on", place(self.on.as_ref())),
             ("types", place(self.types.as_ref())),
             ("match", place(self.pattern.as_ref())),
+            ("size.min", place(self.size_min.as_ref())),
+            ("size.max", place(self.size_max.as_ref())),
             ("run", place(self.run.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
@@ -158,6 +198,10 @@ impl RawRule {
             ("cwd", place(self.cwd.as_ref())),
             ("max_parallel", place(self.max_parallel.as_ref())),
             ("on_start", place(self.on_start.as_ref())),
+            ("throttle", place(self.throttle.as_ref())),
+            ("exit_codes", place(self.exit_codes.as_ref())),
+            ("retry", place(self.retry.as_ref())),
+            ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
         ]
     }
@@ -169,7 +213,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 9] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 11] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -180,6 +224,8 @@ impl RawSettings {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("jobs", place(self.jobs.as_ref())),
+            ("poll", place(self.poll.as_ref())),
+            ("poll_interval", place(self.poll_interval.as_ref())),
         ]
     }
 
@@ -194,6 +240,8 @@ impl RawSettings {
             debounce: self.debounce.or(base.debounce),
             max_wait: self.max_wait.or(base.max_wait),
             jobs: self.jobs.or(base.jobs),
+            poll: self.poll.or(base.poll),
+            poll_interval: self.poll_interval.or(base.poll_interval),
         }
     }
 }

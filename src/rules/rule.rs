@@ -1,5 +1,6 @@
 //! A rule as everything after loading sees it: each string parsed, each default filled in.
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ pub struct Rule {
     pub types: Types,
     /// `match`: what the relative path must match; its named groups become captures.
     pub pattern: Option<regex::bytes::Regex>,
+    /// `size`: how many bytes a file must have. What is no file has no size.
+    pub size: Option<RangeInclusive<u64>>,
     /// What runs.
     pub command: Command,
     /// What one run is given.
@@ -43,8 +46,53 @@ pub struct Rule {
     pub max_parallel: usize,
     /// Whether it runs once when tripline is ready.
     pub on_start: bool,
+    /// The least time from the start of one run to the start of the next.
+    pub throttle: Option<Duration>,
+    /// What the exit codes of the command mean.
+    pub exit_codes: ExitCodes,
+    /// Whether and when a run that failed is done again.
+    pub retry: Option<Retry>,
+    /// How long a run may take; then it is stopped.
+    pub timeout: Option<Duration>,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
+}
+
+/// How often a run that failed is done again, and after which waits: each twice as long as the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// How many times, after the first.
+    pub max: usize,
+    /// The first wait.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+}
+
+impl Retry {
+    /// The wait after attempt number `attempt`, from 1, has failed.
+    #[must_use]
+    pub fn delay(&self, attempt: usize) -> Duration {
+        let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+        self.initial.saturating_mul(2_u32.saturating_pow(doublings)).min(self.max_delay)
+    }
+}
+
+/// What the exit codes of a command mean. One that is nowhere is a failure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExitCodes {
+    /// Success.
+    pub ok: Vec<u8>,
+    /// There was nothing to do: neither success nor failure.
+    pub skip: Vec<u8>,
+    /// The only failures after which `retry` runs it again; none: after every failure, signals included.
+    pub retry: Option<Vec<u8>>,
+}
+
+impl Default for ExitCodes {
+    fn default() -> Self {
+        Self { ok: vec![0], skip: Vec::new(), retry: None }
+    }
 }
 
 /// A pattern and where it was typed.
@@ -157,5 +205,18 @@ impl Types {
             Subject::Other => 0b1000,
             Subject::Gone => Self::DEFAULT.0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_longest() {
+        let seconds = Duration::from_secs;
+        let retry = Retry { max: 5, initial: seconds(1), max_delay: seconds(10) };
+        let waits = [1, 2, 3, 4, 5, usize::MAX].map(|attempt| retry.delay(attempt));
+        assert_eq!(waits, [1, 2, 4, 8, 10, 10].map(seconds));
     }
 }

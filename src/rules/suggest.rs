@@ -4,7 +4,7 @@
 const LONGEST: usize = 64;
 
 /// What other tools and people call things, and what it is called here.
-const SYNONYMS: [(&str, &str); 27] = [
+const SYNONYMS: [(&str, &str); 32] = [
     ("command", "run"),
     ("cmd", "run"),
     ("exec", "run"),
@@ -21,6 +21,11 @@ const SYNONYMS: [(&str, &str); 27] = [
     ("workdir", "cwd"),
     ("environment", "env"),
     ("kill_timeout", "stop_timeout"),
+    ("time_limit", "timeout"),
+    ("rate_limit", "throttle"),
+    ("interval", "throttle"),
+    ("retries", "retry"),
+    ("success", "ok"),
     ("directory", "dir"),
     ("folder", "dir"),
     ("link", "symlink"),

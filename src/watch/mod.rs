@@ -33,6 +33,8 @@ mod translate;
 mod tree;
 mod watcher;
 
+use std::time::Duration;
+
 pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
 pub use watcher::{WatchError, Watcher};
@@ -72,6 +74,8 @@ pub enum Notice {
         used: usize,
         /// Watches that it needs.
         needed: usize,
+        /// Between two looks at the rest.
+        every: Duration,
     },
     /// The kernel grants every watch again.
     WatchLimitOver,
@@ -80,6 +84,8 @@ pub enum Notice {
     Polled {
         /// The first directory of it.
         path: Vec<u8>,
+        /// Between two looks.
+        every: Duration,
     },
     /// The watcher has ended.
     Failed {

@@ -156,7 +156,7 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Idle(self.deadline(room)));
         }
         self.resyncing = false;
-        self.polls.rest(now);
+        self.polls.rest(now, self.scope.polling().interval);
         self.announce_ready();
         self.report_limit();
         self.expire(now);

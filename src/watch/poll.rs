@@ -11,7 +11,7 @@ use super::polls::{Stamp, Why};
 use super::retry::Scan;
 use super::scan::{Frame, Purpose, subject};
 use super::tree::Name;
-use crate::event::{EventMask, Subject, Trigger};
+use crate::event::{EventMask, Polling, Subject, Trigger};
 use crate::sys::{Entry, Kind, Status, Wd};
 use crate::time::MonoTime;
 
@@ -23,10 +23,14 @@ impl<K: Kernel> Observer<K> {
         {
             return Ok(wd);
         }
+        let Polling { always, interval: every } = self.scope.polling();
+        if always {
+            return Ok(self.polls.add(self.kernel.identity(dir)?, Why::Asked));
+        }
         if !self.kernel.notifies(dir) {
             let identity = self.kernel.identity(dir)?;
             if !self.polls.knows_device(identity) {
-                self.notices.push(Notice::Polled { path: path.to_vec() });
+                self.notices.push(Notice::Polled { path: path.to_vec(), every });
             }
             return Ok(self.polls.add(identity, Why::Silent));
         }
@@ -82,7 +86,8 @@ impl<K: Kernel> Observer<K> {
                 let above = self.spine.keys().filter(|wd| !self.state.tree.contains(**wd)).count();
                 let needed = self.state.tree.len() + above;
                 let used = needed - polled - self.polls.count(Why::Silent);
-                self.notices.push(Notice::WatchLimit { used, needed });
+                let every = self.scope.polling().interval;
+                self.notices.push(Notice::WatchLimit { used, needed, every });
             }
             _ => return,
         }

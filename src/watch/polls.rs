@@ -10,8 +10,6 @@ use super::tree::Name;
 use crate::sys::{Identity, Kind, Status, Wd};
 use crate::time::MonoTime;
 
-/// Between two looks at everything: soon enough for a person who waits.
-pub(super) const INTERVAL: Duration = Duration::from_secs(2);
 /// Looking takes at most one part in this many of the time.
 const SHARE: u32 = 10;
 /// The kernel's watches are above 0, and -1 is an overflow.
@@ -24,6 +22,8 @@ pub(super) enum Why {
     Limit,
     /// Its file system does not report what others change in it.
     Silent,
+    /// Everything is.
+    Asked,
 }
 
 /// What tells that a name stands for something else than before.
@@ -157,12 +157,12 @@ impl Polls {
     }
 
     /// Everything has been looked at: the next time is in a while, the longer the more this has taken.
-    pub(super) fn rest(&mut self, now: MonoTime) {
+    pub(super) fn rest(&mut self, now: MonoTime, interval: Duration) {
         if self.is_empty() {
             self.due = None;
         } else if self.due.is_none() {
             let took = self.began.take().map_or(Duration::ZERO, |began| now.since(began));
-            self.due = Some(now + INTERVAL.max(took * (SHARE - 1)));
+            self.due = Some(now + interval.max(took * (SHARE - 1)));
         }
     }
 }
@@ -174,6 +174,8 @@ mod tests {
     fn status(inode: u64, size: u64, ctime: i128) -> Status {
         Status { kind: Kind::File, links: 1, inode, size, mtime: 5, ctime }
     }
+
+    const INTERVAL: Duration = Duration::from_secs(2);
 
     fn at(seconds: u64) -> MonoTime {
         MonoTime::from_origin(Duration::from_secs(seconds))
@@ -210,14 +212,14 @@ mod tests {
     #[test]
     fn a_look_that_takes_long_is_followed_by_a_long_rest() {
         let mut polls = Polls::default();
-        polls.rest(at(0));
+        polls.rest(at(0), INTERVAL);
         assert_eq!(polls.due, None);
         polls.add(Identity(1, 7), Why::Limit);
-        polls.rest(at(0));
+        polls.rest(at(0), INTERVAL);
         assert_eq!(polls.due, Some(at(2)));
         assert!(polls.take_due(at(1)).is_none());
         assert!(polls.take_due(at(2)).is_some());
-        polls.rest(at(3));
+        polls.rest(at(3), INTERVAL);
         assert_eq!(polls.due, Some(at(12)));
     }
 

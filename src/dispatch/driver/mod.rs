@@ -29,8 +29,19 @@ use crate::watch::{Message, Notice, WatchError, Watcher};
 pub trait View {
     /// Something about a run.
     fn report(&mut self, report: &Report, out: &mut Vec<u8>);
+    /// What would run, with [`Mode::Dry`].
+    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>);
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
+}
+
+/// What becomes of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// It runs.
+    Live,
+    /// It is shown, and has succeeded at once.
+    Dry,
 }
 
 /// Why running ended, if not because it was asked to.
@@ -75,7 +86,7 @@ const WATCHER: u64 = u64::MAX - 3;
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is left to itself.
-pub fn run(rules: &Arc<Rules>, view: &mut dyn View) -> Result<(), RunError> {
+pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
     become_subreaper()?;
@@ -93,6 +104,7 @@ pub fn run(rules: &Arc<Rules>, view: &mut dyn View) -> Result<(), RunError> {
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
         rules,
+        mode,
         view,
         signals,
         watcher,
@@ -112,6 +124,7 @@ struct Driver<'a> {
     sinks: [Sink; 2],
     clock: Clock,
     rules: &'a Rules,
+    mode: Mode,
     view: &'a mut dyn View,
     signals: SignalFd,
     watcher: Watcher,
@@ -155,22 +168,31 @@ impl Driver<'_> {
         self.core.step(input, self.clock.now(), &mut effects);
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
-            let Some(answer) = self.carry_out(effect) else { continue };
-            let mut more = Vec::new();
-            self.core.step(answer, self.clock.now(), &mut more);
-            queue.extend(more);
+            for answer in self.carry_out(effect) {
+                let mut more = Vec::new();
+                self.core.step(answer, self.clock.now(), &mut more);
+                queue.extend(more);
+            }
         }
     }
 
-    fn carry_out(&mut self, effect: Effect) -> Option<Input> {
+    /// What the core is to be told about it.
+    fn carry_out(&mut self, effect: Effect) -> Vec<Input> {
         match effect {
-            Effect::Spawn(job) => return self.spawn(job),
+            Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
+            Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
             Effect::LookAgain { dir } => self.watcher.look_again(dir),
             Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
             Effect::Exit => self.over = true,
         }
-        None
+        Vec::new()
+    }
+
+    fn show(&mut self, job: &Job) -> Vec<Input> {
+        let (run, rules) = (job.run, self.rules);
+        self.tell(|view, out| view.job(&rules.rules[job.rule.0].name, job, out));
+        vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
     }
 
     /// Starts a job; none if it has to wait for room.

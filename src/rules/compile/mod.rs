@@ -2,6 +2,7 @@
 
 mod command;
 mod extend;
+mod outcome;
 mod rule;
 mod value;
 mod warn;
@@ -22,7 +23,7 @@ use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
 use super::{Rules, Settings};
-use crate::event::as_path;
+use crate::event::{Polling, as_path};
 
 /// The quiet period: editors and compilers that write in several steps take less.
 pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -91,6 +92,7 @@ struct Compiler {
     case: Case,
     shell: Vec<String>,
     jobs: usize,
+    polling: Polling,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
@@ -120,6 +122,7 @@ impl Compiler {
             case: Case::Exact,
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
+            polling: Polling::default(),
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
@@ -140,11 +143,19 @@ impl Compiler {
         if let Some(typed) = &raw.shell {
             self.shell = self.shell(typed);
         }
+        self.polling = self.polling(raw);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
         let place = raw.max_wait.as_ref().or(raw.debounce.as_ref()).map(|typed| &typed.place);
         self.check_waits(place, self.debounce, self.max_wait);
+    }
+
+    fn polling(&mut self, raw: &RawSettings) -> Polling {
+        let fallback = self.limit("poll_interval", raw.poll_interval.as_ref());
+        let always = self.limit("poll", raw.poll.as_ref());
+        let interval = always.or(fallback).unwrap_or(Polling::default().interval);
+        Polling { always: always.is_some(), interval }
     }
 
     /// The root. Only `..` makes a difference between the text and the file system: what a symbolic
@@ -215,11 +226,13 @@ impl Compiler {
     fn finish(mut self, raw: Raw, rules: Vec<Rule>) -> Rules {
         let on = rules.iter().map(|rule| rule.on).collect();
         let root = self.lists.root.clone();
-        let plan = Plan::new(&self.globs, Ignores::new(self.lists, self.files), &root, on);
+        let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
+        let mut plan = Plan::new(&self.globs, ignores, &root, on);
+        plan.polling = self.polling;
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), raw }
+        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

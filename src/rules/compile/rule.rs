@@ -63,6 +63,7 @@ impl Compiler {
             types: self.types(raw.types.as_ref()),
             command: self.command(raw, per, pattern.as_ref()),
             pattern,
+            size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
             on_busy,
@@ -72,6 +73,10 @@ impl Compiler {
             env: self.rule_env(raw),
             max_parallel: self.max_parallel(raw, per, on_busy),
             on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
+            throttle: self.limit("throttle", raw.throttle.as_ref()),
+            exit_codes: self.exit_codes(raw),
+            retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
+            timeout: self.limit("timeout", raw.timeout.as_ref()),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
         };
         self.oddities(raw, &rule);

@@ -1,12 +1,13 @@
 //! Single values: durations, words out of a list, words for the kernel, variables.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Compiler;
-use crate::rules::duration;
 use crate::rules::error::{Place, Spanned, quote};
-use crate::rules::suggest;
+use crate::rules::raw::RawRule;
 use crate::rules::template::is_identifier;
+use crate::rules::{duration, size, suggest};
 
 impl Compiler {
     pub(super) fn duration(&mut self, typed: Option<&Spanned<String>>, default: Duration) -> Duration {
@@ -14,6 +15,41 @@ impl Compiler {
         duration::parse(&typed.value).unwrap_or_else(|| {
             let message = format!("{} is not a duration", quote(&typed.value));
             self.error(&typed.place, message, "write a number and a unit: \"50ms\", \"2s\", \"5m\", \"1h\"");
+            default
+        })
+    }
+
+    /// A duration that must not be nothing, of a key that may be left out.
+    pub(super) fn limit(&mut self, key: &str, typed: Option<&Spanned<String>>) -> Option<Duration> {
+        let typed = typed?;
+        let limit = self.duration(Some(typed), Duration::MAX);
+        if limit.is_zero() {
+            let message = format!("`{key}` cannot be {}", quote(&typed.value));
+            self.error(&typed.place, message, format!("leave `{key}` out for none"));
+        }
+        Some(limit)
+    }
+
+    /// Which sizes `size` asks for.
+    pub(super) fn size(&mut self, raw: &RawRule) -> Option<RangeInclusive<u64>> {
+        let place = &raw.size_min.as_ref().or(raw.size_max.as_ref())?.place;
+        let min = self.bytes(raw.size_min.as_ref(), 0);
+        let max = self.bytes(raw.size_max.as_ref(), u64::MAX);
+        if min > max {
+            self.error(place, "no file has this size: `min` is more than `max`", "exchange them");
+        }
+        Some(min..=max)
+    }
+
+    fn bytes(&mut self, typed: Option<&Spanned<String>>, default: u64) -> u64 {
+        let Some(typed) = typed else { return default };
+        size::parse(&typed.value).unwrap_or_else(|| {
+            let message = format!("{} is not a size", quote(&typed.value));
+            self.error(
+                &typed.place,
+                message,
+                "write bytes, or a number and a unit: \"512\", \"1K\", \"10M\", \"2G\"",
+            );
             default
         })
     }

@@ -34,6 +34,7 @@ impl Compiler {
     /// What is odd about one rule by itself.
     pub(super) fn oddities(&mut self, raw: &RawRule, rule: &Rule) {
         self.impossible_events(raw, rule);
+        self.impossible_sizes(raw, rule);
         self.outside_paths(raw);
         self.program(raw, rule);
         self.unused_captures(raw, rule);
@@ -59,6 +60,15 @@ impl Compiler {
             }
             let kinds = KINDS.iter().find(|(events, _)| mask.intersects(*events)).map(|&(_, kinds)| kinds);
             self.warn(&word.place, message, types_help(kinds.unwrap_or(Types::DEFAULT)));
+        }
+    }
+
+    fn impossible_sizes(&mut self, raw: &RawRule, rule: &Rule) {
+        let Some(typed) = raw.size_min.as_ref().or(raw.size_max.as_ref()) else { return };
+        let end = EventMask::DELETE | EventMask::MOVED_FROM | EventMask::DELETE_SELF;
+        if !rule.types.intersects(Types::NONE.with(Subject::File)) || rule.on.without(end).is_empty() {
+            let help = "ask for another event or type, or leave `size` out";
+            self.warn(&typed.place, "only a file that is there has a size: the rule never runs", help);
         }
     }
 
@@ -236,7 +246,8 @@ pub(super) fn twins(raw: &Raw, out: &mut Diagnostics) {
             None => continue,
         };
         let lists = [values(rule.on.as_ref()), values(rule.types.as_ref()), values(rule.ignore.as_ref())];
-        let key = (paths, command, lists, rule.pattern.as_ref().map(|typed| &typed.value));
+        let single = [&rule.pattern, &rule.size_min, &rule.size_max];
+        let key = (paths, command, lists, single.map(|typed| typed.as_ref().map(|typed| &typed.value)));
         if let Some(twin) = seen.insert(key, &rule.name.value) {
             let message = format!(
                 "the rule {} runs the same command for the same paths as {}",
@@ -282,6 +293,13 @@ mod tests {
                 vec![
                     "`delete_self` does not happen to anything but a directory; \
                      add types = [\"dir\"], or ask for another event",
+                ],
+            ),
+            (
+                "paths = [\"a\"]\nrun = [\"x\"]\non = [\"delete\"]\nsize = { min = \"1K\" }",
+                vec![
+                    "only a file that is there has a size: the rule never runs; \
+                     ask for another event or type, or leave `size` out",
                 ],
             ),
             (
@@ -354,6 +372,8 @@ mod tests {
             "paths = [\"a\"]\nrun = [\"x\", \"{who}\"]\nmatch = '(?<who>a)'",
             "paths = [\"a\"]\nrun = \"cp $1 x\"\nper = \"file\"",
             "paths = [\"a\"]\nrun = [\"x\", \"{old_path}\"]",
+            "paths = [\"a\"]\nrun = [\"x\"]\nsize.max = \"1K\"\n\
+             [rules.s]\npaths = [\"a\"]\nrun = [\"x\"]\nsize.min = \"1K\"",
             "paths = [\"a\"]\nrun = [\"x\"]\n[rules.s]\npaths = [\"a\"]\nrun = [\"x\"]\non = [\"create\"]",
         ] {
             assert_eq!(odd(lines), Vec::<String>::new(), "{lines}");

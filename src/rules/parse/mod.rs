@@ -1,20 +1,23 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+mod value;
+
 use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::Spanned as Typed;
 use toml::de::{DeString, DeTable, DeValue};
 
+use self::value::{in_order, with_article};
 use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned, quote};
-use super::raw::{Raw, RawCommand, RawRule};
+use super::raw::{Raw, RawRule};
 use super::suggest;
 
 const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", "rules", "profile"];
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 9] = [
+const SETTINGS_KEYS: [&str; 11] = [
     "root",
     "ignore",
     "gitignore",
@@ -24,9 +27,11 @@ const SETTINGS_KEYS: [&str; 9] = [
     "debounce",
     "max_wait",
     "jobs",
+    "poll",
+    "poll_interval",
 ];
 
-const RULE_KEYS: [&str; 19] = [
+const RULE_KEYS: [&str; 24] = [
     "extends",
     "paths",
     "ignore",
@@ -34,6 +39,7 @@ const RULE_KEYS: [&str; 19] = [
     "on",
     "types",
     "match",
+    "size",
     "run",
     "per",
     "stdin",
@@ -45,10 +51,14 @@ const RULE_KEYS: [&str; 19] = [
     "env",
     "max_parallel",
     "on_start",
+    "throttle",
+    "exit_codes",
+    "retry",
+    "timeout",
     "stop_timeout",
 ];
 
-const DURATION_KEYS: [&str; 3] = ["debounce", "max_wait", "stop_timeout"];
+const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 type Key<'t> = Typed<DeString<'t>>;
 type Value<'t> = Typed<DeValue<'t>>;
@@ -180,6 +190,8 @@ impl Reader<'_> {
                 "debounce" => self.once(&mut settings.debounce, key, |r| r.string(key, value)),
                 "max_wait" => self.once(&mut settings.max_wait, key, |r| r.string(key, value)),
                 "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
+                "poll" => self.once(&mut settings.poll, key, |r| r.string(key, value)),
+                "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }
@@ -219,6 +231,7 @@ impl Reader<'_> {
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
+                "size" => self.size(key, value, &mut rule),
                 "run" => rule.run = self.command(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
@@ -230,12 +243,29 @@ impl Reader<'_> {
                 "env" => rule.env = self.env(key, value),
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
+                "throttle" => rule.throttle = self.string(key, value),
+                "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
+                "retry" => rule.retry = self.retry(key, value),
+                "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
         rule.misread = self.diagnostics.count(Severity::Error) > before;
         Some(rule)
+    }
+
+    fn size(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) {
+        let example = "for instance: size = { min = \"1K\", max = \"10M\" }";
+        let table = value.get_ref().as_table();
+        self.typed(key, value, "be a table", Some(example), table);
+        for (key, value) in table.into_iter().flat_map(in_order) {
+            match &**key.get_ref() {
+                "min" => rule.size_min = self.string(key, value),
+                "max" => rule.size_max = self.string(key, value),
+                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
+            }
+        }
     }
 
     fn env(&mut self, key: &Key<'_>, value: &Value<'_>) -> Variables {
@@ -272,87 +302,6 @@ impl Reader<'_> {
         }
         if let Some(value) = read(self) {
             *slot = Some(value);
-        }
-    }
-
-    fn string(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<String>> {
-        let found = value.get_ref().as_str().map(str::to_owned);
-        let help = match value.get_ref() {
-            DeValue::Integer(_) | DeValue::Float(_) if DURATION_KEYS.contains(&&**key.get_ref()) => {
-                Some("put it in quotes, with a unit: \"50ms\", \"2s\"")
-            }
-            DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Some("put it in quotes"),
-            _ => None,
-        };
-        self.typed(key, value, "be a string", help, found)
-    }
-
-    fn boolean(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<bool>> {
-        let found = value.get_ref().as_bool();
-        self.typed(key, value, "be true or false, without quotes", None, found)
-    }
-
-    /// A whole number from 1 up.
-    fn count(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<usize>> {
-        let integer = value.get_ref().as_integer();
-        let found = integer.and_then(|int| usize::from_str_radix(int.as_str(), int.radix()).ok());
-        if integer.is_some() && found.is_none_or(|number| number == 0) {
-            self.push(&value.span(), format!("{} must be 1 or more", quote(key.get_ref())), None);
-            return None;
-        }
-        self.typed(key, value, "be a whole number", None, found)
-    }
-
-    fn strings(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<Words>> {
-        let found = self.words(key, value);
-        let help = value.get_ref().as_str().map(|_| "put it in brackets: [\"...\"]");
-        self.typed(key, value, "be an array of strings", help, found)
-    }
-
-    fn command(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawCommand>> {
-        let found = match value.get_ref().as_str() {
-            Some(text) => Some(RawCommand::Shell(text.to_owned())),
-            None => self.words(key, value).map(RawCommand::Argv),
-        };
-        self.typed(key, value, "be a string (for the shell) or an array of strings", None, found)
-    }
-
-    /// The strings of an array; none if it is no array.
-    fn words(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Words> {
-        let elements = value.get_ref().as_array()?;
-        let word = |element: &Value<'_>| {
-            let found = element.get_ref().as_str().map(str::to_owned);
-            self.typed(key, element, "hold strings", None, found)
-        };
-        Some(elements.iter().filter_map(word).collect())
-    }
-
-    /// What was found, or the complaint that it was not what the key needs.
-    fn typed<T>(
-        &mut self,
-        key: &Key<'_>,
-        value: &Value<'_>,
-        needed: &str,
-        help: Option<&str>,
-        found: Option<T>,
-    ) -> Option<Spanned<T>> {
-        if found.is_none() {
-            let actual = with_article(value.get_ref().type_str());
-            let message = format!("{} must {needed}, not {actual}", quote(key.get_ref()));
-            self.push(&value.span(), message, help.map(str::to_owned));
-        }
-        found.map(|found| Spanned::new(found, self.place(&value.span())))
-    }
-
-    fn table<'t>(&mut self, key: &Key<'_>, value: &'t Value<'t>) -> Vec<(&'t Key<'t>, &'t Value<'t>)> {
-        match value.get_ref().as_table() {
-            Some(table) => in_order(table),
-            None => {
-                let what = with_article(value.get_ref().type_str());
-                let message = format!("{} must be a table, not {what}", quote(key.get_ref()));
-                self.push(&value.span(), message, Some(format!("begin it with [{}]", key.get_ref())));
-                Vec::new()
-            }
         }
     }
 
@@ -399,13 +348,6 @@ fn looks_like_a_rule(value: &Value<'_>) -> bool {
         .is_some_and(|table| ["paths", "run"].iter().any(|key| table.contains_key(*key)))
 }
 
-/// The entries in the order of the file; the table itself is sorted by name.
-fn in_order<'t>(table: &'t DeTable<'t>) -> Vec<(&'t Key<'t>, &'t Value<'t>)> {
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(key, _)| key.span().start);
-    entries
-}
-
 /// The bytes of the line on which `span` starts, its line feed included.
 fn line_of(text: &str, span: &Range<usize>) -> Range<usize> {
     let bytes = text.as_bytes();
@@ -413,9 +355,4 @@ fn line_of(text: &str, span: &Range<usize>) -> Range<usize> {
     let start = bytes[..at].iter().rposition(|&byte| byte == b'\n').map_or(0, |feed| feed + 1);
     let end = bytes[at..].iter().position(|&byte| byte == b'\n').map_or(bytes.len(), |feed| at + feed);
     start..end + 1
-}
-
-fn with_article(noun: &str) -> String {
-    let article = if noun.starts_with(['a', 'i']) { "an" } else { "a" };
-    format!("{article} {noun}")
 }
