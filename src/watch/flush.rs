@@ -6,7 +6,8 @@ use std::io;
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::pending::Incident;
-use super::scan::{Purpose, subject};
+use super::retry::Scan;
+use super::scan::subject;
 use super::tree::{Name, Route};
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::sys::{Kind, Status, Wd};
@@ -57,9 +58,7 @@ impl<K: Kernel> Observer<K> {
 
     /// Keeps an incident whose directory cannot be asked about it now, for when it can.
     fn hold(&mut self, incident: Incident, now: MonoTime) {
-        if !self.retries.contains_key(&incident.wd) {
-            self.retry_later(incident.wd, Purpose::Unfinished, now);
-        }
+        self.retry_later(incident.wd, Scan::UNFINISHED, now);
         self.state.pending.note(incident);
     }
 

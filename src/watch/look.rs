@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
+use super::retry::Scan;
 use super::scan::{Frame, Purpose};
 use super::tree::{Name, Place, Route};
 use crate::event::{EventMask, Subject, Trigger};
@@ -16,8 +17,7 @@ pub(super) struct Looking<'a, D> {
     pub(super) parent: Wd,
     pub(super) dir: &'a D,
     pub(super) path: &'a [u8],
-    pub(super) purpose: Purpose,
-    pub(super) deep: bool,
+    pub(super) scan: Scan,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -48,20 +48,23 @@ impl<K: Kernel> Observer<K> {
 
     /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
     pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
-        match self.open_verified(parent) {
-            Some((dir, path)) => {
-                let purpose = self.purpose_of_events();
-                let looking = Looking { parent, dir: &dir, path: &path, purpose, deep };
-                self.look_in(&looking, name, now);
-            }
-            None => self.retry_later(parent, Purpose::Unfinished, now),
+        let scan = Scan { purpose: self.purpose_of_events(), deep };
+        let told = self.open_verified(parent).is_some_and(|(dir, path)| {
+            self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now)
+        });
+        if !told {
+            self.retry_name_later(parent, name, scan, now);
         }
     }
 
-    /// While the tree is being looked at again after a loss, what an event leads to may be more than the
-    /// event tells.
+    /// From a loss until the tree has been looked at again, what an event leads to may be more than the event
+    /// tells.
     pub(super) fn purpose_of_events(&self) -> Purpose {
-        if self.resyncing { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
+        if self.resyncing || self.state.lost {
+            Purpose::Arrived(Trigger::Overflow)
+        } else {
+            Purpose::arrived()
+        }
     }
 
     /// Asks which directory a name in an open one is; answers whether that could be told.
@@ -94,23 +97,22 @@ impl<K: Kernel> Observer<K> {
         tracing::trace!(wd = wd.0, parent = at.parent.0, name = %name.escape_ascii(), "found a directory");
         let known = self.state.tree.child(at.parent, name);
         if known == Some(wd) {
-            if at.deep {
-                self.push(Frame::new(wd, at.purpose, true, Some(dir)));
+            if at.scan.deep {
+                self.push(Frame::deep(wd, at.scan.purpose, Some(dir)));
             }
             return true;
         }
         if let Some(known) = known {
-            self.orphan(known, at.purpose, now);
+            self.orphan(known, at.scan.purpose, now);
         }
         let before = self.state.tree.place(wd).cloned();
         if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
-            if at.purpose.follows_loss() {
+            if at.scan.purpose.follows_loss() {
                 self.report_move(before, at.parent, name);
             }
-            self.push(Frame::new(wd, at.purpose.for_new(), true, Some(dir)));
+            self.push(Frame::deep(wd, at.scan.purpose.for_new(), Some(dir)));
             return true;
         }
-        self.retry_later(at.parent, Purpose::Unfinished, now);
         false
     }
 
@@ -134,19 +136,18 @@ impl<K: Kernel> Observer<K> {
         match error.raw_os_error() {
             Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
                 if let Some(known) = self.state.tree.child(at.parent, name) {
-                    self.orphan(known, at.purpose, now);
+                    self.orphan(known, at.scan.purpose, now);
                 }
-                return true;
+                true
             }
             Some(libc::EACCES | libc::EPERM) => {
                 self.deny(at.parent, name, path);
                 let extra = EventMask::ATTRIB;
                 self.state.tree.set_extra(at.parent, extra);
                 let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
-                return true;
+                true
             }
-            _ => self.retry_later(at.parent, Purpose::Unfinished, now),
+            _ => false,
         }
-        false
     }
 }

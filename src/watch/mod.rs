@@ -25,6 +25,7 @@ mod pair;
 mod pending;
 mod poll;
 mod polls;
+mod retry;
 mod roots;
 mod scan;
 mod settle;

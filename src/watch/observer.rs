@@ -12,8 +12,9 @@ use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
 use super::pending::Pending;
 use super::polls::Polls;
+use super::retry::Retry;
 use super::roots::Root;
-use super::scan::{Frame, Purpose, Retry};
+use super::scan::{Frame, Purpose};
 use super::translate::{LIMBO, Question, State};
 use super::tree::{Name, RootId, Route};
 use crate::event::{Event, EventMask, Scope, Subject, Trigger, as_path};
@@ -112,7 +113,7 @@ impl<K: Kernel> Observer<K> {
                 None if path.starts_with(dir) => self.state.tree.root(root),
                 None => None,
             };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial)));
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial, None)));
         }
     }
 
@@ -121,7 +122,8 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn remounted(&mut self, now: MonoTime) {
         for root in 0..self.roots.len() {
             self.resolve(root, Purpose::arrived(), now);
-            self.crawl.extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished)));
+            self.crawl
+                .extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished, None)));
         }
     }
 
@@ -151,7 +153,7 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Busy);
         }
         if self.state.lost {
-            return Ok(Next::Idle(self.deadline()));
+            return Ok(Next::Idle(self.deadline(room)));
         }
         self.resyncing = false;
         self.polls.rest(now, self.scope.polling().interval);
@@ -159,7 +161,7 @@ impl<K: Kernel> Observer<K> {
         self.report_limit();
         self.expire(now);
         self.flush_all(now, room, out);
-        Ok(Next::Idle(self.deadline()))
+        Ok(Next::Idle(self.deadline(room)))
     }
 
     /// Takes in what is queued; answers whether that was all.
@@ -231,7 +233,7 @@ impl<K: Kernel> Observer<K> {
         for root in 0..self.roots.len() {
             self.resolve(root, purpose.for_new(), now);
             if let Some(wd) = self.state.tree.root(root) {
-                self.crawl.push(Frame::deep(wd, purpose));
+                self.crawl.push(Frame::deep(wd, purpose, None));
             }
         }
         self.sound = self.kernel.file_clock();
@@ -315,12 +317,16 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn deadline(&self) -> Option<MonoTime> {
-        let resync = self.state.lost.then_some(self.resync_after);
+    /// The next moment at which a turn has something to do by itself. What only a hand-over does needs `room`,
+    /// and nothing is handed over before the tree is right again.
+    fn deadline(&self, room: bool) -> Option<MonoTime> {
+        let lost = self.state.lost;
+        let resync = lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
         let roots = self.roots.iter().filter_map(|root| root.retry).min();
-        let tree = [self.state.tree.deadline(), self.state.settle.deadline(), self.polls.due];
-        tree.into_iter().chain([retry, resync, roots]).flatten().min()
+        let limbo = self.state.tree.deadline().filter(|_| !lost);
+        let settle = self.state.settle.deadline().filter(|_| !lost && room);
+        [resync, retry, roots, self.polls.due, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.

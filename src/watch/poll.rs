@@ -8,6 +8,7 @@ use super::flush::UNCHANGED;
 use super::kernel::Kernel;
 use super::observer::Observer;
 use super::polls::{Stamp, Why};
+use super::retry::Scan;
 use super::scan::{Frame, Purpose, subject};
 use super::tree::Name;
 use crate::event::{EventMask, Polling, Subject, Trigger};
@@ -57,7 +58,7 @@ impl<K: Kernel> Observer<K> {
                     Err(error) => granted = !is_limit(&error),
                 }
             }
-            self.push(Frame::new(at, Purpose::Unfinished, false, None));
+            self.push(Frame::new(at, Scan::UNFINISHED, None));
         }
     }
 
@@ -97,7 +98,7 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn compare(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let Ok(status) = self.kernel.status(dir, name) else { return };
         let (wd, stamp) = (frame.wd, Stamp::of(&status));
-        if matches!(frame.purpose, Purpose::Initial | Purpose::Arrived(_)) {
+        if matches!(frame.scan.purpose, Purpose::Initial | Purpose::Arrived(_)) {
             self.polls.set(wd, name, stamp);
             return self.found(frame, dir, name, kind);
         }

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::kernel::Kernel;
 use super::look::Looking;
 use super::observer::{Observer, join};
 use super::pending::Incident;
+use super::retry::Scan;
 use super::tree::{Name, Route};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Kind, Wd};
@@ -20,9 +20,6 @@ use crate::time::MonoTime;
 const SLICE: usize = 128;
 /// Directories of the crawl held open at once; those further up are opened again when their turn comes.
 const OPEN: usize = 64;
-/// The wait before a failed look is tried again, doubled up to the longest.
-const RETRY: Duration = Duration::from_millis(5);
-const LONGEST_RETRY: Duration = Duration::from_secs(5);
 /// File times are as coarse as the clock tick, and some file systems round to two seconds.
 const COARSE: i128 = 2_000_000_000;
 
@@ -70,32 +67,25 @@ impl Purpose {
 #[derive(Debug)]
 pub(super) struct Frame<D> {
     pub(super) wd: Wd,
-    pub(super) purpose: Purpose,
-    /// Whether directories below that were known before are looked through too.
-    deep: bool,
+    pub(super) scan: Scan,
     dir: Option<D>,
     /// What is left to look at, once it is listed.
     names: Option<Vec<Name>>,
-    /// Whether a name could not be looked at, so that the directory's turn comes again.
-    failed: bool,
 }
 
 impl<D> Frame<D> {
-    pub(super) const fn new(wd: Wd, purpose: Purpose, deep: bool, dir: Option<D>) -> Self {
-        Self { wd, purpose, deep, dir, names: None, failed: false }
+    pub(super) const fn new(wd: Wd, scan: Scan, dir: Option<D>) -> Self {
+        Self { wd, scan, dir, names: None }
     }
 
-    pub(super) const fn deep(wd: Wd, purpose: Purpose) -> Self {
-        Self::new(wd, purpose, true, None)
+    /// For some of the names in it only.
+    pub(super) const fn partly(wd: Wd, scan: Scan, names: Vec<Name>) -> Self {
+        Self { wd, scan, dir: None, names: Some(names) }
     }
-}
 
-/// A directory to look through again.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Retry {
-    pub(super) at: MonoTime,
-    wait: Duration,
-    purpose: Purpose,
+    pub(super) const fn deep(wd: Wd, purpose: Purpose, dir: Option<D>) -> Self {
+        Self::new(wd, Scan { purpose, deep: true }, dir)
+    }
 }
 
 impl<K: Kernel> Observer<K> {
@@ -113,7 +103,7 @@ impl<K: Kernel> Observer<K> {
         while left > 0 {
             let Some(mut frame) = self.crawl.pop() else { break };
             let Some((dir, path)) = self.open_frame(&mut frame) else {
-                self.retry_later(frame.wd, frame.purpose, now);
+                self.retry_frame_later(frame, now);
                 continue;
             };
             if frame.names.is_none() {
@@ -121,7 +111,7 @@ impl<K: Kernel> Observer<K> {
                 match self.list(&frame, &dir, &path) {
                     Ok(names) => frame.names = Some(names),
                     Err(_) => {
-                        self.retry_later(frame.wd, frame.purpose, now);
+                        self.retry_frame_later(frame, now);
                         continue;
                     }
                 }
@@ -129,6 +119,14 @@ impl<K: Kernel> Observer<K> {
             self.descend(frame, dir, &path, now);
         }
         worked
+    }
+
+    fn retry_frame_later(&mut self, frame: Frame<K::Dir>, now: MonoTime) {
+        let Frame { wd, scan, names, .. } = frame;
+        match names {
+            Some(names) => names.iter().for_each(|name| self.retry_name_later(wd, name, scan, now)),
+            None => self.retry_later(wd, scan, now),
+        }
     }
 
     fn open_frame(&self, frame: &mut Frame<K::Dir>) -> Option<(K::Dir, Vec<u8>)> {
@@ -143,8 +141,10 @@ impl<K: Kernel> Observer<K> {
         let depth = self.crawl.len();
         let mut names = frame.names.take().unwrap_or_default();
         while let Some(name) = names.pop() {
-            let (parent, purpose, deep) = (frame.wd, frame.purpose, frame.deep);
-            frame.failed |= !self.look_in(&Looking { parent, dir: &dir, path, purpose, deep }, &name, now);
+            let (parent, scan) = (frame.wd, frame.scan);
+            if !self.look_in(&Looking { parent, dir: &dir, path, scan }, &name, now) {
+                self.retry_name_later(parent, &name, scan, now);
+            }
             if self.crawl.len() > depth && !names.is_empty() {
                 frame.names = Some(names);
                 frame.dir = Some(dir);
@@ -152,9 +152,7 @@ impl<K: Kernel> Observer<K> {
                 return;
             }
         }
-        if !frame.failed {
-            self.retries.remove(&frame.wd);
-        }
+        self.looked_through(frame.wd);
     }
 
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
@@ -191,7 +189,7 @@ impl<K: Kernel> Observer<K> {
 
     /// After a loss: notes the end of files that were remembered and are not there.
     fn report_missing(&mut self, frame: &Frame<K::Dir>, entries: &[Entry]) {
-        if !frame.purpose.follows_loss() {
+        if !frame.scan.purpose.follows_loss() {
             return;
         }
         let files = entries.iter().filter(|entry| entry.kind != Some(Kind::Dir));
@@ -215,7 +213,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     pub(super) fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
-        let trigger = match frame.purpose {
+        let trigger = match frame.scan.purpose {
             Purpose::Initial | Purpose::Unfinished => return,
             Purpose::Arrived(trigger) => trigger,
             Purpose::Changed { since } => {
@@ -255,39 +253,6 @@ impl<K: Kernel> Observer<K> {
             // Gone, or no regular file any more: nothing to wait for.
             Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ELOOP)) => Some(false),
             Err(_) => None,
-        }
-    }
-
-    /// Looks through a directory again later, longer from time to time.
-    pub(super) fn retry_later(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
-        if !self.state.tree.contains(wd) {
-            return;
-        }
-        let known = self.retries.get(&wd);
-        let wait = known.map_or(RETRY, |retry| (retry.wait * 2).min(LONGEST_RETRY));
-        let purpose = match (known, purpose) {
-            (Some(retry), Purpose::Unfinished) => retry.purpose,
-            _ => purpose,
-        };
-        tracing::debug!(wd = wd.0, ?purpose, ?wait, "cannot look through a directory now");
-        self.retries.insert(wd, Retry { at: now + wait, wait, purpose });
-    }
-
-    /// Takes up the looks that failed. What is out of the tree waits for what becomes of it.
-    pub(super) fn retry(&mut self, now: MonoTime) {
-        let tree = &self.state.tree;
-        self.retries.retain(|&wd, _| tree.contains(wd));
-        let due: Vec<_> =
-            self.retries.iter().filter(|(_, retry)| retry.at <= now).map(|(&wd, r)| (wd, *r)).collect();
-        for (wd, retry) in due {
-            if self.state.tree.is_attached(wd) {
-                let purpose = if self.resyncing { self.purpose_of_events() } else { retry.purpose };
-                self.push(Frame::new(wd, purpose, false, None));
-                // If it can be listed, what is left is to look at the directories in it.
-                self.retries.insert(wd, Retry { purpose: Purpose::Unfinished, ..retry });
-            } else {
-                self.retry_later(wd, retry.purpose, now);
-            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::super::kernel::Kernel;
 use super::queue::{Ino, Queue};
-use super::world::{Op, World};
+use super::world::{Inode, Op, World};
 use crate::event::EventMask;
 use crate::sys::{Entry, Identity, Kind, Status, Wd};
 
@@ -138,11 +138,11 @@ impl Kernel for Model {
     }
 
     fn identity(&self, dir: &Handle) -> io::Result<Identity> {
-        Ok(Identity(1, dir.ino as u64))
+        self.call(|_| Ok(Identity(0, dir.ino as u64)))
     }
 
     fn notifies(&self, _: &Handle) -> bool {
-        true
+        self.call(|_| true)
     }
 
     fn unwatch(&self, wd: Wd) {
@@ -167,8 +167,8 @@ impl Kernel for Model {
         self.call(|world| {
             let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
             let inode = &world.inodes[ino];
-            let (kind, ctime) = (inode.kind(), inode.ctime);
-            Ok(Status { kind, links: 1, inode: ino as u64, size: 0, mtime: ctime, ctime })
+            let (kind, &Inode { mtime, ctime, .. }) = (inode.kind(), inode);
+            Ok(Status { kind, links: 1, inode: ino as u64, size: 0, mtime, ctime })
         })
     }
 

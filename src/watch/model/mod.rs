@@ -23,10 +23,19 @@ const THERE: Start = Start {
     made: &[Op::Mkdir("/p"), Op::Mkdir("/p/r"), Op::Mkdir("/p/r/a"), Op::Write("/p/r/a/f")],
     limit: AMPLE,
     batch: AMPLE,
+    slow: false,
     during_first_crawl: false,
 };
 /// Nothing of the root's path.
 const MISSING: Start = Start { made: &[], ..THERE };
+/// A root of which the first crawl begins with what happens.
+const CRAWLED: Start = Start { during_first_crawl: true, ..THERE };
+/// A kernel that tells one thing at a time.
+const PIECEMEAL: Start = Start { batch: 1, ..THERE };
+/// Somebody who seldom takes the events.
+const SLOW: Start = Start { slow: true, ..THERE };
+/// A kernel that drops most of what happens.
+const LOSSY: Start = Start { limit: 2, ..THERE };
 
 /// Every operation on the names.
 fn operations() -> Vec<Op> {
@@ -36,7 +45,7 @@ fn operations() -> Vec<Op> {
         all.extend(DIRS.into_iter().filter(|to| *to != dir).map(|to| Op::Rename(dir, to)));
     }
     for file in FILES {
-        all.extend([Op::Write(file), Op::Unlink(file)]);
+        all.extend([Op::Write(file), Op::Truncate(file), Op::Unlink(file)]);
         all.extend(FILES.into_iter().filter(|to| *to != file).map(|to| Op::Rename(file, to)));
     }
     all
@@ -94,6 +103,26 @@ fn a_tree_is_followed_whatever_falls_between_two_calls() {
 }
 
 #[test]
+fn a_first_crawl_is_complete_whatever_falls_between_two_calls() {
+    exhaust(CRAWLED, 1);
+}
+
+#[test]
+fn events_read_one_by_one_say_the_same() {
+    exhaust(PIECEMEAL, 2);
+}
+
+#[test]
+fn events_wait_for_room_and_the_watcher_sleeps_meanwhile() {
+    exhaust(SLOW, 2);
+}
+
+#[test]
+fn what_an_overflow_drops_is_found_whatever_falls_between_two_calls() {
+    exhaust(LOSSY, 2);
+}
+
+#[test]
 fn a_missing_root_is_found_whatever_falls_between_two_calls() {
     exhaust(MISSING, 3);
 }
@@ -121,4 +150,16 @@ fn nothing_is_found_in_a_directory_that_had_left_when_its_watch_began() {
 #[test]
 fn a_file_is_not_taken_for_gone_because_its_directory_cannot_be_opened_now() {
     interleave(THERE, &[Op::Rename("/p/r/a/f", "/p/r/f"), Op::Rename("/p", "/o"), Op::Rename("/o", "/p")]);
+}
+
+#[test]
+fn the_files_of_a_directory_that_was_replaced_amid_a_loss_are_told_gone() {
+    interleave(LOSSY, &[Op::Write("/p/r/a/f"), Op::Rename("/p/r/a", "/o"), Op::Mkdir("/p/r/a")]);
+}
+
+#[test]
+fn what_changed_below_a_directory_that_could_not_be_opened_after_a_loss_is_found() {
+    let mut writes = vec![(0, Op::Write("/p/r/f")), (0, Op::Write("/p/r/a/f"))];
+    let moves = [Op::Rename("/p", "/o"), Op::Rename("/o", "/p")];
+    interleave_after(LOSSY, &moves, &mut writes);
 }

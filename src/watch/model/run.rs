@@ -43,6 +43,8 @@ pub(super) struct Start {
     pub(super) limit: usize,
     /// Events that one read(2) answers.
     pub(super) batch: usize,
+    /// Whether events are taken from the watcher in one turn of three only.
+    pub(super) slow: bool,
     /// Whether the schedule begins with the first crawl, of which no file is reported.
     pub(super) during_first_crawl: bool,
 }
@@ -59,6 +61,7 @@ pub(super) struct Run {
     machine: Rc<RefCell<Machine>>,
     observer: Observer<Model>,
     now: MonoTime,
+    slow: bool,
     /// What was last reported of a path, and how many operations were done by then.
     reported: BTreeMap<Vec<u8>, Report>,
     /// Whether all scheduled operations came before the watcher was quiet.
@@ -77,7 +80,7 @@ impl Run {
         let scope = Arc::new(Everything([PathBuf::from(ROOT)]));
         let observer = Observer::new(Model(Rc::clone(&machine)), scope);
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
-        let mut run = Self { machine, observer, now, reported, all_due: true };
+        let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
         if start.during_first_crawl {
             run.machine.borrow_mut().schedule = schedule;
             run.observer.start(run.now);
@@ -92,14 +95,16 @@ impl Run {
 
     /// Turns until nothing is left to do but to wait for the kernel.
     fn rest(&mut self) -> Result<(), String> {
-        for _ in 0..TURNS {
+        for turn in 0..TURNS {
             let mut out = Vec::new();
-            let next = self.observer.turn(self.now, true, &mut out).map_err(|error| error.to_string())?;
+            let room = !self.slow || turn % 3 == 2;
+            let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
             self.absorb(out);
             let queued = !self.machine.borrow().world.queue.is_empty();
             self.now = match next {
-                Next::Idle(None) if !queued => return Ok(()),
-                Next::Idle(Some(at)) if !queued => at.max(self.now),
+                Next::Idle(None) if room && !queued => return Ok(()),
+                Next::Idle(Some(at)) if at <= self.now => return Err("waits for what has passed".to_owned()),
+                Next::Idle(Some(at)) if !queued => at,
                 _ => self.now + Duration::from_millis(1),
             };
         }

@@ -13,6 +13,8 @@ pub(super) enum Op {
     Rmdir(&'static str),
     /// Opens for writing, making the file where there is none; writes; closes.
     Write(&'static str),
+    /// truncate(2): no descriptor is closed.
+    Truncate(&'static str),
     Unlink(&'static str),
     Rename(&'static str, &'static str),
 }
@@ -21,7 +23,9 @@ pub(super) enum Op {
 pub(super) struct Inode {
     /// What it holds; none for a regular file.
     pub(super) entries: Option<BTreeMap<Vec<u8>, Ino>>,
-    /// When it last changed, by [`World::clock`].
+    /// When its content last changed, by [`World::clock`].
+    pub(super) mtime: i128,
+    /// When its content or its name last changed.
     pub(super) ctime: i128,
     /// Whether it has a name.
     pub(super) linked: bool,
@@ -57,7 +61,7 @@ impl World {
 
     fn make(&mut self, dir: bool) -> Ino {
         let entries = dir.then(BTreeMap::new);
-        self.inodes.push(Inode { entries, ctime: self.clock, linked: true, opened: 0 });
+        self.inodes.push(Inode { entries, mtime: self.clock, ctime: self.clock, linked: true, opened: 0 });
         self.inodes.len() - 1
     }
 
@@ -93,6 +97,7 @@ impl World {
             Op::Mkdir(path) => self.mkdir(path),
             Op::Rmdir(path) => self.remove(path, Kind::Dir),
             Op::Write(path) => self.write(path),
+            Op::Truncate(path) => self.truncate(path),
             Op::Unlink(path) => self.remove(path, Kind::File),
             Op::Rename(from, to) => self.rename(from, to),
         };
@@ -123,9 +128,17 @@ impl World {
         if self.inodes[ino].kind() == Kind::Dir {
             return None;
         }
-        self.inodes[ino].ctime = self.clock;
+        (self.inodes[ino].mtime, self.inodes[ino].ctime) = (self.clock, self.clock);
         self.queue.notify(dir, EventMask::MODIFY, name, 0);
         self.queue.notify(dir, EventMask::CLOSE_WRITE, name, 0);
+        Some(())
+    }
+
+    fn truncate(&mut self, path: &str) -> Option<()> {
+        let (dir, name) = self.parent(path)?;
+        let ino = self.find_below(dir, name).filter(|ino| self.inodes[*ino].kind() == Kind::File)?;
+        (self.inodes[ino].mtime, self.inodes[ino].ctime) = (self.clock, self.clock);
+        self.queue.notify(dir, EventMask::MODIFY, name, 0);
         Some(())
     }
 
