@@ -294,6 +294,13 @@ pub trait Scope: Send + Sync {
     }
 }
 
+/// Whether `path` is `dir` or lies below it, by their bytes.
+#[must_use]
+pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
+    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
+    path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+}
+
 /// Bytes as a path; on Linux every byte string without NUL is one.
 #[must_use]
 pub fn as_path(bytes: &[u8]) -> &Path {

@@ -15,7 +15,7 @@ use super::args::WatchArgs;
 use super::report::words;
 use super::{Exit, fail, log};
 use crate::dispatch::Escaped;
-use crate::event::{Event, EventMask, Polling, Scope};
+use crate::event::{Event, EventMask, Polling, Scope, is_below};
 use crate::sys::Epoll;
 use crate::watch::{Message, Notice, Watcher};
 
@@ -182,12 +182,6 @@ impl Scope for Places {
     fn mask(&self) -> EventMask {
         self.on
     }
-}
-
-/// Whether `path` is `place` or lies below it.
-fn is_below(path: &[u8], place: &[u8]) -> bool {
-    let place = place.strip_suffix(b"/").unwrap_or(place);
-    path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
 #[cfg(test)]

@@ -40,9 +40,7 @@ impl<K: Kernel> Observer<K> {
         if found == wd {
             return Ok((dir, path));
         }
-        if !self.spine.contains_key(&found) && !self.state.tree.contains(found) {
-            self.kernel.unwatch(found);
-        }
+        self.unwatch_stranger(found);
         Err(stale())
     }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use crate::event::is_below;
+
 /// Mounts by their number and the path they are mounted on. A mount in place of another has another number.
 pub(super) type Mounts = BTreeSet<(Vec<u8>, Vec<u8>)>;
 
 /// The mounts below one of these paths, and those that the paths lead through.
 pub(super) fn concerning(mountinfo: &[u8], paths: &[Vec<u8>]) -> Mounts {
-    let concerns = |point: &[u8]| paths.iter().any(|path| holds(path, point) || holds(point, path));
+    let concerns = |point: &[u8]| paths.iter().any(|path| is_below(point, path) || is_below(path, point));
     mountinfo.split(|&byte| byte == b'\n').filter_map(mount).filter(|(_, point)| concerns(point)).collect()
 }
 
@@ -34,12 +36,6 @@ fn unescaped(field: &[u8]) -> Vec<u8> {
         }
     }
     bytes
-}
-
-/// Whether `path` is `dir` or lies below it.
-fn holds(dir: &[u8], path: &[u8]) -> bool {
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
 }
 
 #[cfg(test)]

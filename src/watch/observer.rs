@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io;
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
 use super::roots::Root;
-use super::scan::{Frame, Purpose};
+use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, State};
 use super::tree::{Name, RootId, Route};
-use crate::event::{Event, EventMask, Scope, Subject, Trigger, as_path};
+use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
 
@@ -125,13 +125,6 @@ impl<K: Kernel> Observer<K> {
             self.crawl
                 .extend(self.state.tree.root(root).map(|wd| Frame::deep(wd, Purpose::Unfinished, None)));
         }
-    }
-
-    /// The roots' paths, as they were given and as they lead through symbolic links now.
-    pub(super) fn root_paths(&self) -> Vec<Vec<u8>> {
-        let given = self.roots.iter().map(|root| root.path.clone());
-        let led = self.roots.iter().filter_map(|root| std::fs::canonicalize(as_path(&root.path)).ok());
-        given.chain(led.map(|path| path.into_os_string().into_vec())).collect()
     }
 
     /// Reads, looks, and appends the events that are ready to `out`. With `room` false nothing is
@@ -345,8 +338,7 @@ impl<K: Kernel> Observer<K> {
 
 /// The end of a path that was found by looking.
 fn ended(path: Vec<u8>, subject: Subject) -> Event {
-    let isdir = if subject == Subject::Dir { EventMask::ISDIR } else { EventMask::default() };
-    let mask = EventMask::DELETE | EventMask::CHANGE | isdir;
+    let mask = EventMask::DELETE | EventMask::CHANGE | isdir(subject == Subject::Dir);
     Event { mask, path, subject, from: None, cookie: 0, trigger: Trigger::Overflow }
 }
 

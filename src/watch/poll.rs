@@ -9,7 +9,7 @@ use super::kernel::Kernel;
 use super::observer::Observer;
 use super::polls::{Stamp, Why};
 use super::retry::Scan;
-use super::scan::{Frame, Purpose, subject};
+use super::scan::{Frame, Purpose, isdir, subject};
 use super::tree::Name;
 use crate::event::{EventMask, Polling, Subject, Trigger};
 use crate::sys::{Entry, Kind, Status, Wd};
@@ -42,7 +42,8 @@ impl<K: Kernel> Observer<K> {
 
     /// Begins to look at every polled directory, if it is time.
     pub(super) fn poll(&mut self, now: MonoTime) {
-        let Some(all) = self.polls.take_due(now) else { return };
+        let tree = &self.state.tree;
+        let Some(all) = self.polls.take_due(now, |wd| tree.contains(wd)) else { return };
         let polled_root = |root: &usize| self.state.tree.root(*root).is_none_or(|wd| self.polls.contains(wd));
         let roots: Vec<_> = (0..self.roots.len()).filter(polled_root).collect();
         for root in roots {
@@ -85,7 +86,7 @@ impl<K: Kernel> Observer<K> {
             (1.., false) => {
                 let above = self.spine.keys().filter(|wd| !self.state.tree.contains(**wd)).count();
                 let needed = self.state.tree.len() + above;
-                let used = needed - polled - self.polls.count(Why::Silent);
+                let used = needed.saturating_sub(polled + self.polls.count(Why::Silent));
                 let every = self.scope.polling().interval;
                 self.notices.push(Notice::WatchLimit { used, needed, every });
             }
@@ -107,13 +108,12 @@ impl<K: Kernel> Observer<K> {
             return;
         }
         self.polls.set(wd, name, stamp);
-        let isdir = if kind == Kind::Dir { EventMask::ISDIR } else { EventMask::default() };
         let (mask, trigger) = match known {
             None => (EventMask::CREATE | EventMask::CHANGE, Trigger::Scan),
             Some(known) if known.has_content_of(&stamp) => (EventMask::ATTRIB, Trigger::Event),
             Some(_) => (EventMask::MODIFY | EventMask::CLOSE_WRITE | EventMask::CHANGE, Trigger::Event),
         };
-        self.note_found(wd, Name::clone(name), mask | isdir, subject(kind), trigger);
+        self.note_found(wd, Name::clone(name), mask | isdir(kind == Kind::Dir), subject(kind), trigger);
     }
 
     /// Notes the end of names that were in a polled directory.
@@ -123,12 +123,8 @@ impl<K: Kernel> Observer<K> {
         }
         let there: HashSet<_> = entries.iter().map(|entry| entry.name.as_slice()).collect();
         for (name, was_dir) in self.polls.missing(frame.wd, &there) {
-            let (isdir, subject) = if was_dir {
-                (EventMask::ISDIR, Subject::Dir)
-            } else {
-                (EventMask::default(), Subject::Gone)
-            };
-            let mask = EventMask::DELETE | EventMask::CHANGE | isdir;
+            let subject = if was_dir { Subject::Dir } else { Subject::Gone };
+            let mask = EventMask::DELETE | EventMask::CHANGE | isdir(was_dir);
             self.note_found(frame.wd, name, mask, subject, Trigger::Event);
         }
     }

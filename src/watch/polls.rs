@@ -16,7 +16,7 @@ const SHARE: u32 = 10;
 const FIRST: i32 = -2;
 
 /// Why a directory is polled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Why {
     /// The kernel grants no more watches.
     Limit,
@@ -64,6 +64,8 @@ struct Polled {
 pub(super) struct Polls {
     by_wd: HashMap<Wd, Polled>,
     by_identity: HashMap<Identity, Wd>,
+    /// How many directories of a device are polled for a reason. Devices are few, directories may be many.
+    counts: HashMap<(u64, Why), usize>,
     given: i32,
     /// When to look at everything again; none while that is going on.
     pub(super) due: Option<MonoTime>,
@@ -80,6 +82,7 @@ impl Polls {
         self.given += 1;
         self.by_wd.insert(wd, Polled { identity, why, names: HashMap::new() });
         self.by_identity.insert(identity, wd);
+        *self.counts.entry((identity.0, why)).or_default() += 1;
         wd
     }
 
@@ -102,25 +105,33 @@ impl Polls {
 
     /// How many are polled for this reason.
     pub(super) fn count(&self, why: Why) -> usize {
-        self.by_wd.iter().filter(|(wd, polled)| wd.0 <= FIRST && polled.why == why).count()
+        self.counts.iter().filter(|((_, known), _)| *known == why).map(|(_, count)| count).sum()
     }
 
     /// Whether a directory on the same file system is polled.
     pub(super) fn knows_device(&self, identity: Identity) -> bool {
-        self.by_identity.keys().any(|known| known.0 == identity.0)
+        self.counts.iter().any(|((device, _), &count)| *device == identity.0 && count > 0)
     }
 
     pub(super) fn forget(&mut self, wd: Wd) {
-        if let Some(polled) = self.by_wd.remove(&wd) {
+        self.remove(wd);
+    }
+
+    fn remove(&mut self, wd: Wd) -> Option<Polled> {
+        let polled = self.by_wd.remove(&wd)?;
+        if wd.0 <= FIRST {
             self.by_identity.remove(&polled.identity);
+            if let Some(count) = self.counts.get_mut(&(polled.identity.0, polled.why)) {
+                *count -= 1;
+            }
         }
+        Some(polled)
     }
 
     /// inotify watches the directory from now on, under a watch descriptor of its own. What was in it is
     /// known until it has been looked through once more.
     pub(super) fn replace(&mut self, wd: Wd, by: Wd) {
-        if let Some(polled) = self.by_wd.remove(&wd) {
-            self.by_identity.remove(&polled.identity);
+        if let Some(polled) = self.remove(wd) {
             self.by_wd.insert(by, polled);
         }
     }
@@ -128,7 +139,7 @@ impl Polls {
     /// Ends what [`replace`](Self::replace) has left.
     pub(super) fn looked_through(&mut self, wd: Wd) {
         if wd.0 > FIRST {
-            self.by_wd.remove(&wd);
+            self.remove(wd);
         }
     }
 
@@ -149,9 +160,16 @@ impl Polls {
         gone.map(|(name, stamp)| (name, stamp.kind == Kind::Dir)).collect()
     }
 
-    /// Every directory, if it is time to look at them.
-    pub(super) fn take_due(&mut self, now: MonoTime) -> Option<Vec<(Wd, Why)>> {
+    /// Every directory, if it is time to look at them. Those that have left before they had a place in the tree
+    /// are forgotten.
+    pub(super) fn take_due(
+        &mut self,
+        now: MonoTime,
+        is_in_tree: impl Fn(Wd) -> bool,
+    ) -> Option<Vec<(Wd, Why)>> {
         self.due.take_if(|at| *at <= now)?;
+        let strangers: Vec<_> = self.by_wd.keys().copied().filter(|wd| !is_in_tree(*wd)).collect();
+        strangers.into_iter().for_each(|wd| self.forget(wd));
         self.began = Some(now);
         Some(self.by_wd.iter().map(|(&wd, polled)| (wd, polled.why)).collect())
     }
@@ -191,6 +209,10 @@ mod tests {
         polls.forget(Wd(-2));
         assert_eq!(polls.add(first, Why::Limit), Wd(-4));
         assert_eq!(polls.count(Why::Limit), 2);
+        polls.rest(at(0), INTERVAL);
+        assert_eq!(polls.take_due(at(2), |wd| wd == Wd(-3)), Some(vec![(Wd(-3), Why::Limit)]));
+        assert_eq!((polls.count(Why::Limit), polls.known(first)), (1, None));
+        assert!(polls.knows_device(first) && !polls.knows_device(Identity(2, 7)));
     }
 
     #[test]
@@ -217,8 +239,8 @@ mod tests {
         polls.add(Identity(1, 7), Why::Limit);
         polls.rest(at(0), INTERVAL);
         assert_eq!(polls.due, Some(at(2)));
-        assert!(polls.take_due(at(1)).is_none());
-        assert!(polls.take_due(at(2)).is_some());
+        assert!(polls.take_due(at(1), |_| true).is_none());
+        assert!(polls.take_due(at(2), |_| true).is_some());
         polls.rest(at(3), INTERVAL);
         assert_eq!(polls.due, Some(at(12)));
     }

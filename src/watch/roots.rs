@@ -72,9 +72,8 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Ends a watch that stands for nothing.
-    pub(super) fn unwatch_stranger(&mut self, wd: Wd) {
+    pub(super) fn unwatch_stranger(&self, wd: Wd) {
         if !self.spine.contains_key(&wd) && !self.state.tree.contains(wd) {
-            self.polls.forget(wd);
             self.kernel.unwatch(wd);
         }
     }

@@ -235,9 +235,8 @@ impl<K: Kernel> Observer<K> {
         if kind == Kind::File && (closed || self.is_being_written(dir, name) == Some(true)) {
             return self.note_found(wd, Arc::clone(name), EventMask::CREATE, Subject::File, trigger);
         }
-        let isdir = if kind == Kind::Dir { EventMask::ISDIR } else { EventMask::default() };
         let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
-        let mask = EventMask::CHANGE | create | isdir;
+        let mask = EventMask::CHANGE | create | isdir(kind == Kind::Dir);
         self.note_found(wd, Arc::clone(name), mask, subject(kind), trigger);
     }
 
@@ -255,6 +254,11 @@ impl<K: Kernel> Observer<K> {
             Err(_) => None,
         }
     }
+}
+
+/// What a mask holds besides for a directory.
+pub(super) fn isdir(is_dir: bool) -> EventMask {
+    if is_dir { EventMask::ISDIR } else { EventMask::default() }
 }
 
 /// What an entry's kind is to a rule.

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use super::handoff::{Handoff, Message};
 use super::kernel::Linux;
 use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
-use crate::event::Scope;
+use crate::event::{Scope, as_path};
 use crate::sys::{Epoll, Inotify, MountInfo, Ready, block_all};
 use crate::time::{Clock, MonoTime};
 
@@ -150,7 +151,7 @@ impl MountTable {
     }
 
     fn read(&mut self, observer: &Observer<Linux>) -> Option<Mounts> {
-        Some(concerning(&self.info.as_mut()?.read().ok()?, &observer.root_paths()))
+        Some(concerning(&self.info.as_mut()?.read().ok()?, &root_paths(observer)))
     }
 
     /// Has the observer look again if what changed concerns it.
@@ -161,6 +162,13 @@ impl MountTable {
             observer.remounted(now);
         }
     }
+}
+
+/// The roots' paths, as they were given and as they lead through symbolic links now.
+fn root_paths(observer: &Observer<Linux>) -> Vec<Vec<u8>> {
+    let given = observer.roots.iter().map(|root| root.path.clone());
+    let led = observer.roots.iter().filter_map(|root| std::fs::canonicalize(as_path(&root.path)).ok());
+    given.chain(led.map(|path| path.into_os_string().into_vec())).collect()
 }
 
 fn timeout(next: Next, clock: &Clock) -> Option<Duration> {
