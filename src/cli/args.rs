@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 use crate::rules::duration;
 
 /// Run commands when files change.
@@ -141,6 +141,8 @@ pub(super) struct OnArgs {
     #[arg(long)]
     pub(super) on_start: bool,
     #[command(flatten)]
+    pub(super) extent: ExtentArgs,
+    #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
@@ -158,9 +160,26 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
     pub(super) on: Vec<String>,
     #[command(flatten)]
+    pub(super) extent: ExtentArgs,
+    #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ExtentArgs {
+    /// Leave out directories on other file systems than those that the paths are on
+    #[arg(long)]
+    one_file_system: bool,
+}
+
+impl ExtentArgs {
+    /// What was asked for.
+    pub(super) fn extent(self) -> Extent {
+        let Self { one_file_system } = self;
+        Extent { one_file_system }
+    }
 }
 
 #[derive(Args, Debug)]
