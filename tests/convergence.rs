@@ -118,14 +118,17 @@ fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String>
     let mut watching =
         if conditions.denied { Watching::start_as_nobody(root) } else { Watching::start(root, &[]) };
     let mut known = Known { root: root.clone(), reported: files(root) };
-    operate(seed, conditions, &ground, &watching, &tally.operations);
+    operate(seed, Conditions::default(), &ground, &watching, &tally.operations);
+    // What is reported and ends later must be reported to end.
+    let all = watching.so_far();
+    tally.events += all.len();
+    known.learn(&all);
     if conditions.stopped {
-        let all = watching.so_far();
-        tally.events += all.len();
-        known.learn(&all);
         watching.signal(Signal::STOP);
         flood(root);
-        operate(seed + 1_000_000, conditions, &ground, &watching, &tally.operations);
+    }
+    operate(seed + 1_000_000, conditions, &ground, &watching, &tally.operations);
+    if conditions.stopped {
         watching.signal(Signal::CONT);
     }
     ground.permit();
