@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::proc::{eventually, settled_switches, switches};
@@ -355,4 +356,74 @@ fn only_directories_that_the_rules_can_match_in_are_watched() {
     for dir in ["docs", "docs/b", "src/gen", "src/gen/b", "target/debug/deps", "target/release"] {
         assert!(!is_watched(dir), "{dir} should not be watched");
     }
+}
+
+/// As [`place`], for another user than root; none where this one may not start a process as another.
+fn place_for_nobody() -> Option<(TempDir, PathBuf)> {
+    if !Watching::can_start_as_nobody() {
+        eprintln!("skipped: only root can start it as a user to whom something is denied");
+        return None;
+    }
+    let (directory, root) = place();
+    permit(directory.path(), 0o755);
+    Some((directory, root))
+}
+
+fn permit(dir: &std::path::Path, mode: u32) {
+    fs::set_permissions(dir, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let [there, late] = ["there", "late"].map(|name| root.join(name));
+    fs::create_dir_all(there.join("sub")).unwrap();
+    permit(&there, 0o000);
+    let watching = Watching::start_as_nobody(&root);
+    fs::write(there.join("sub/file"), "content").unwrap();
+    permit(&there, 0o755);
+    watching.until(|seen| seen.path == there.join("sub/file"));
+    // One that is unreadable from its first moment on.
+    let outside = root.with_file_name("outside");
+    fs::create_dir_all(outside.join("sub")).unwrap();
+    fs::write(outside.join("sub/file"), "content").unwrap();
+    permit(&outside, 0o000);
+    fs::rename(&outside, &late).unwrap();
+    eventually(|| watching.warnings().contains(&format!("{}", late.display())).then_some(()));
+    permit(&late, 0o755);
+    watching.until(|seen| seen.path == late.join("sub/file"));
+    fs::write(late.join("sub/file"), "more").unwrap();
+    watching.until(|seen| seen.path == late.join("sub/file") && has(seen, "close_write"));
+}
+
+#[test]
+fn what_is_in_an_unreadable_directory_below_a_renamed_one_is_reported_once_it_may_be_read() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    fs::create_dir_all(root.join("a/closed")).unwrap();
+    fs::write(root.join("a/closed/file"), "content").unwrap();
+    let mut watching = Watching::start_as_nobody(&root);
+    permit(&root.join("a/closed"), 0o000);
+    fs::rename(root.join("a"), root.join("b")).unwrap();
+    watching.so_far();
+    permit(&root.join("b/closed"), 0o755);
+    watching.until(|seen| seen.path == root.join("b/closed/file"));
+}
+
+#[test]
+fn what_an_unreadable_directory_has_taken_the_place_of_is_silent() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let [old, new] = ["old", "new"].map(|name| root.with_file_name(name));
+    fs::create_dir(root.join("dir")).unwrap();
+    fs::create_dir(&new).unwrap();
+    permit(&new, 0o000);
+    let mut watching = Watching::start_as_nobody(&root);
+    // Stopped, it sees both at once.
+    watching.signal(Signal::STOP);
+    fs::rename(root.join("dir"), &old).unwrap();
+    fs::rename(&new, root.join("dir")).unwrap();
+    watching.signal(Signal::CONT);
+    watching.so_far();
+    fs::write(old.join("file"), "content").unwrap();
+    let all = watching.so_far();
+    assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
 }

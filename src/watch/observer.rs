@@ -285,6 +285,8 @@ impl<K: Kernel> Observer<K> {
                 self.kernel.unwatch(gone);
             }
         }
+        let tree = &self.state.tree;
+        self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
