@@ -6,13 +6,14 @@ use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::proc::{eventually, settled_switches, switches};
 use crate::support::running::Running;
-use crate::support::watching::{Seen, Watching, watched_inodes};
+use crate::support::watching::{Seen, Watching, unshared, watched_inodes};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
@@ -426,4 +427,82 @@ fn what_an_unreadable_directory_has_taken_the_place_of_is_silent() {
     fs::write(old.join("file"), "content").unwrap();
     let all = watching.so_far();
     assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
+}
+
+#[test]
+fn without_an_inotify_instance_it_ends_and_says_what_to_do() {
+    let (_directory, root) = place();
+    let Some(mut command) = unshared("echo 0 > /proc/sys/user/max_inotify_instances") else { return };
+    let output = command.arg("watch").arg(&root).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("sysctl fs.inotify.max_user_instances="), "{said}");
+}
+
+#[test]
+fn without_a_single_watch_all_is_found_by_looking() {
+    let (_directory, root) = place();
+    let limit = |watches: u32| format!("echo {watches} > /proc/sys/user/max_inotify_watches");
+    let Some(watching) = Watching::start_unshared(&root, &[], &limit(0)) else { return };
+    for file in [root.join("file"), root.join("dir/file")] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "content").unwrap();
+        watching.until(|seen| seen.path == file);
+    }
+    watching.inside(&limit(1_000));
+    let expected = directories_below(&root);
+    eventually(|| expected.is_subset(&watching.watched_inodes().into_iter().collect()).then_some(()));
+}
+
+#[test]
+fn what_is_written_through_a_memory_map_counts_when_the_map_ends() {
+    let (_directory, root) = place();
+    let file = root.join("file");
+    fs::write(&file, "content").unwrap();
+    let script = "import mmap, os, sys\n\
+                  fd = os.open(sys.argv[1], os.O_RDWR)\n\
+                  memory = mmap.mmap(fd, 4)\n\
+                  os.close(fd)\n\
+                  memory[0:4] = b'wine'\n\
+                  sys.stdin.read()\n\
+                  memory.close()\n\
+                  open(sys.argv[1] + '.after', 'w')";
+    let mut watching = Watching::start(&root, &[]);
+    let mut python = Command::new("python3");
+    let Ok(mut child) = python.args(["-c", script]).arg(&file).stdin(Stdio::piped()).spawn() else {
+        eprintln!("skipped: no python3 here");
+        return;
+    };
+    let written = || fs::read(&file).is_ok_and(|content| content == b"wineent");
+    eventually(|| written().then_some(()));
+    let all = watching.so_far();
+    assert!(all.iter().all(|seen| seen.path != file), "{all:#?}");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    watching.until(|seen| seen.path == file && has(seen, "close_write"));
+}
+
+#[test]
+fn on_an_overlay_what_is_written_to_the_lower_layers_files_is_reported() {
+    let (_directory, root) = place();
+    let base = root.with_file_name("layers");
+    for dir in ["lower/dir", "upper", "work"] {
+        fs::create_dir_all(base.join(dir)).unwrap();
+    }
+    fs::write(base.join("lower/dir/file"), "content").unwrap();
+    let (base, shown) = (base.display(), root.display());
+    let mount = format!(
+        "mount -t overlay -o lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work none {shown}"
+    );
+    let can = Command::new("unshare").args(["-U", "-r", "-m", "sh", "-c", &mount]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no overlays here");
+        return;
+    }
+    let Some(watching) = Watching::start_unshared(&root, &[], &mount) else { return };
+    // Written by its first writer it is copied up, and is another inode from then on.
+    for (name, event) in [("file", "close_write"), ("file", "close_write"), ("new", "create")] {
+        watching.inside(&format!("echo more >> {shown}/dir/{name}"));
+        watching.until(|seen| seen.path == root.join("dir").join(name) && has(seen, event));
+    }
 }
