@@ -19,6 +19,7 @@ use rustix::fs::renameat;
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::support::place::in_memory;
 use crate::support::proc::eventually;
 use crate::support::watching::{LIMIT, Seen, Watching};
 use crate::support::writer::{Ground, Landlord, Random, Writer};
@@ -155,9 +156,7 @@ fn wait_for_overflow(watching: &Watching) {
 
 /// A fresh place, in memory where that can be, but with each fourth seed. Others may read it.
 fn ground(seed: u64, conditions: Conditions) -> (TempDir, Ground) {
-    let in_memory = Path::new("/dev/shm");
-    let parent =
-        if seed % 4 != 3 && in_memory.is_dir() { in_memory.to_owned() } else { std::env::temp_dir() };
+    let parent = if seed % 4 == 3 { std::env::temp_dir() } else { in_memory() };
     let directory = TempDir::new_in(parent).unwrap();
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let base = directory.path().canonicalize().unwrap();

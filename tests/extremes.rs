@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
 use tempfile::TempDir;
 
+use crate::support::place::in_memory;
 use crate::support::proc::cpu_time;
 use crate::support::watching::{Seen, Watching};
 
 fn place() -> (TempDir, PathBuf) {
-    let directory = TempDir::new().unwrap();
+    let directory = TempDir::new_in(in_memory()).unwrap();
     let root = directory.path().canonicalize().unwrap().join("root");
     fs::create_dir(&root).unwrap();
     (directory, root)

@@ -14,6 +14,12 @@ use tripline::event::as_path;
 
 use super::verb::{FileOp, Name, Verb};
 
+/// A directory for temporary ones, in memory where there is one: for what would take long on a disk.
+pub(crate) fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
+
 /// The directory, and the files that the script holds open in it.
 pub(crate) struct Place {
     directory: TempDir,
