@@ -243,6 +243,7 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
+            | Report::NothingThere { .. }
             | Report::Killing { .. } => {}
         }
     }
