@@ -9,11 +9,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::files::{FileSource, IgnoreFile, IgnoreFiles};
+use super::files::FileSource;
 use super::gitignore::{Line, Origin, Patterns};
+use super::level::Level;
 use super::path;
 use super::rule::RuleId;
-use crate::event::as_path;
 
 /// Version control's own folders, and the names that editors give to what they will rename or remove.
 const DEFAULT: [&str; 21] = [
@@ -81,23 +81,6 @@ struct Known {
     ignored: BTreeMap<usize, usize>,
 }
 
-/// A directory with an ignore file or at the top of a work tree, and what applies above it.
-struct Level {
-    dir: Vec<u8>,
-    /// `.triplineignore`, `.ignore`.
-    ours: [Patterns; 2],
-    gitignore: Patterns,
-    /// Set at the top of a work tree.
-    repository: Option<Repository>,
-    in_work_tree: bool,
-    above: Option<Arc<Level>>,
-}
-
-struct Repository {
-    exclude: Patterns,
-    excludes_file: Option<Patterns>,
-}
-
 impl Ignores {
     pub(crate) fn new(lists: Lists, files: Arc<dyn FileSource>) -> Self {
         let mut builtin = Patterns::default();
@@ -161,32 +144,13 @@ impl Ignores {
         let own = self.lists.own.get(list).and_then(|own| own.verdict(relative, is_dir));
         own.or_else(|| self.lists.settings.verdict(relative, is_dir))
             .cloned()
-            .or_else(|| self.of_files(path, is_dir))
+            .or_else(|| self.level(path::parent(path)?)?.verdict(path, is_dir, self.git()))
             .or_else(|| self.builtin.verdict(path, is_dir).cloned())
     }
 
-    fn of_files(&self, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
-        let level = self.level(path::parent(path)?)?;
-        let ours = |kind: usize| {
-            level.up().find_map(|level| level.ours[kind].verdict(path::below(&level.dir, path)?, is_dir))
-        };
-        let found = ours(0).or_else(|| ours(1)).cloned();
-        found.or_else(|| if self.lists.gitignore { self.of_git(&level, path, is_dir) } else { None })
-    }
-
-    fn of_git(&self, level: &Level, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
-        for level in level.up().take_while(|level| level.in_work_tree) {
-            let relative = path::below(&level.dir, path)?;
-            if let Some(line) = level.gitignore.verdict(relative, is_dir) {
-                return Some(Arc::clone(line));
-            }
-            if let Some(repository) = &level.repository {
-                let global = repository.excludes_file.as_ref().unwrap_or(&self.global);
-                let exclude = repository.exclude.verdict(relative, is_dir);
-                return exclude.or_else(|| global.verdict(relative, is_dir)).cloned();
-            }
-        }
-        None
+    /// git's global patterns, where its files count.
+    fn git(&self) -> Option<&Patterns> {
+        self.lists.gitignore.then_some(&self.global)
     }
 
     /// What governs the names in `dir`; none where there is no ignore file at all. The files are read
@@ -204,31 +168,10 @@ impl Ignores {
             unknown.push(end);
         }
         for end in unknown.into_iter().rev() {
-            level = self.read_level(&dir[..end], level);
+            level = Level::read(&*self.files, &dir[..end], level);
             self.memory().learn(refreshed, &dir[..end], |known| known.level = Some(level.clone()));
         }
         level
-    }
-
-    fn read_level(&self, dir: &[u8], above: Option<Arc<Level>>) -> Option<Arc<Level>> {
-        let files = self.files.ignore_files(as_path(dir));
-        if files == IgnoreFiles::default() {
-            return above;
-        }
-        let file = |name: &str, text: &[u8]| Patterns::of_file(as_path(dir).join(name), text);
-        let outside = above.as_ref().is_none_or(|above| !above.in_work_tree);
-        let repository = files.repository.map(|found| Repository {
-            exclude: found.exclude.patterns(),
-            excludes_file: found.excludes_file.map(IgnoreFile::patterns),
-        });
-        Some(Arc::new(Level {
-            dir: dir.to_vec(),
-            ours: [file(".triplineignore", &files.triplineignore), file(".ignore", &files.ignore)],
-            gitignore: file(".gitignore", &files.gitignore),
-            in_work_tree: repository.is_some() || !outside,
-            repository,
-            above,
-        }))
     }
 }
 
@@ -238,13 +181,6 @@ impl Memory {
         if begun == self.refreshed {
             learn(self.dirs.entry(dir.to_vec()).or_default());
         }
-    }
-}
-
-impl Level {
-    /// This level and those above it.
-    fn up(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |level| level.above.as_deref())
     }
 }
 
@@ -291,7 +227,7 @@ impl Judge<'_> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::files::RepositoryFiles;
+    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles};
     use super::*;
 
     fn lists() -> Lists {
