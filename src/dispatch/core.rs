@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::feedback::Feedback;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
 use super::slots::Slots;
 use super::turn::Turn;
-use crate::event::Event;
+use crate::event::{Event, Scope};
 use crate::rules::{Match, Rules};
 use crate::time::MonoTime;
 
@@ -100,6 +102,7 @@ pub struct Core {
     pub(super) phase: Phase,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -113,7 +116,10 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
-        Self { rules, limits, phase: Phase::Live, lanes, slots, runs, last_run, matches }
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        let feedback = Feedback::new(rules.rules.len(), delay);
+        Self { rules, limits, phase: Phase::Live, lanes, slots, feedback, runs, last_run, matches }
     }
 
     /// Takes one step: `now` never goes back. Appends what is to be done, in order.
@@ -136,7 +142,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};

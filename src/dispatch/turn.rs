@@ -72,11 +72,27 @@ impl Turn<'_> {
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {
-            let per_file = self.core.rules.rules[rule.0].per == Per::File;
-            let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-            self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).into());
+            if !self.is_output(rule, event) {
+                self.concern(rule, event);
+            }
         }
         self.core.matches = matches;
+    }
+
+    /// Whether a run of the rule that goes on, or has just ended, is declared to write this.
+    fn is_output(&self, rule: RuleId, event: &Event) -> bool {
+        self.core.rules.is_output(rule, &event.path) && self.core.feedback.may_have_written(rule, self.now)
+    }
+
+    fn concern(&mut self, id: RuleId, event: &Event) {
+        let noted = self.core.feedback.note(id, &event.path, self.now);
+        let rule = &self.core.rules.rules[id.0];
+        if noted.acquits {
+            self.core.slots.shut(id, Some(self.now + rule.debounce));
+        }
+        let per_file = rule.per == Per::File;
+        let lane = self.core.lanes.open(Key { rule: id, path: per_file.then(|| event.path.clone()) });
+        self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).of(noted.lineage).into());
     }
 
     fn ready(&mut self) {
@@ -156,10 +172,11 @@ impl Turn<'_> {
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
     fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
+        let Core { rules, limits, lanes, slots, feedback, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused) = (self.now, None, 0);
-        let mut cx = Context { rules, limits, now, slots, runs, last_run, effects, detached, refused };
+        let mut cx =
+            Context { rules, limits, now, slots, feedback, runs, last_run, effects, detached, refused };
         lane.apply(input, fresh, &mut cx);
         let (detached, refused) = (cx.detached, cx.refused);
         if let Some(run) = detached {

@@ -31,10 +31,11 @@ const SETTINGS_KEYS: [&str; 11] = [
     "poll_interval",
 ];
 
-const RULE_KEYS: [&str; 24] = [
+const RULE_KEYS: [&str; 25] = [
     "extends",
     "paths",
     "ignore",
+    "outputs",
     "case_insensitive",
     "on",
     "types",
@@ -225,6 +226,7 @@ impl Reader<'_> {
                 "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
+                "outputs" => rule.outputs = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
