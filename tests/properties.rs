@@ -243,6 +243,7 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
+            | Report::NothingThere { .. }
             | Report::Killing { .. }
             | Report::Suspected { .. } => {}
             Report::Suspended { .. } => panic!("nothing here is written by a run"),

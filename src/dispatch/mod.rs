@@ -27,8 +27,8 @@ mod slots;
 mod stdin;
 mod turn;
 
-pub use self::core::{Core, Effect, Input};
-pub use self::driver::{Mode, RunError, View, run};
+pub use self::core::{Core, Effect, Input, Until};
+pub use self::driver::{Mode, RunError, Span, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, RunId, preview, size};

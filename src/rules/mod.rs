@@ -56,7 +56,7 @@ pub use template::{Field, Fields, Segment, Template};
 
 use self::plan::Entry;
 use self::tree::Tree;
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -121,6 +121,13 @@ impl Rules {
     pub fn set_polling(&mut self, polling: Polling) {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.polling = polling;
+        }
+    }
+
+    /// Overrules how far the watcher goes from its roots. Without effect once the rules are watched for.
+    pub fn set_extent(&mut self, extent: Extent) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.extent = extent;
         }
     }
 

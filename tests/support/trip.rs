@@ -27,7 +27,7 @@
 //! test term exit test signal 15
 //! ```
 //!
-//! What `-- before` has is done before tripline starts; only a script on a real file system needs it.
+//! What `-- before` has is done before tripline starts. `-- until first run` is what `tripline on --exit` does.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
@@ -51,6 +51,8 @@ pub(crate) struct Script {
     pub(crate) show: Vec<Show>,
     /// What each run of a rule does.
     pub(crate) runs: Vec<Act>,
+    /// Whether everything ends with the first run.
+    pub(crate) first_run: bool,
     /// What is there before anything is watched.
     pub(crate) before: Vec<Step>,
     /// What happens, in order.
@@ -129,6 +131,7 @@ impl Script {
             rules: String::new(),
             show: Vec::new(),
             runs: Vec::new(),
+            first_run: false,
             before: Vec::new(),
             steps: Vec::new(),
             expect: Vec::new(),
@@ -171,6 +174,10 @@ impl Script {
             (Section::Steps, ["expect"]) => Ok(Section::Expect),
             (Section::Rules, ["show", "env", names @ ..]) if !names.is_empty() => {
                 self.show.extend(names.iter().map(|name| Show::Env((*name).to_owned())));
+                Ok(section)
+            }
+            (Section::Rules, ["until", "first", "run"]) => {
+                self.first_run = true;
                 Ok(section)
             }
             (Section::Rules, ["show", "stdin"]) => {
