@@ -244,7 +244,9 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::NothingThere { .. }
-            | Report::Killing { .. } => {}
+            | Report::Killing { .. }
+            | Report::Suspected { .. } => {}
+            Report::Suspended { .. } => panic!("nothing here is written by a run"),
         }
     }
 

@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::feedback::Feedback;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
 use super::slots::Slots;
 use super::turn::Turn;
-use crate::event::Event;
+use crate::event::{Event, Scope};
 use crate::rules::{Match, Rules};
 use crate::time::MonoTime;
 
@@ -117,6 +119,7 @@ pub struct Core {
     pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -130,8 +133,11 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        let feedback = Feedback::new(rules.rules.len(), delay);
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, runs, last_run, matches }
+        Self { rules, limits, until, phase, worst, lanes, slots, feedback, runs, last_run, matches }
     }
 
     /// The same, going on no longer than that.
@@ -166,7 +172,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};
