@@ -72,7 +72,9 @@ impl View for Lines {
             return log(report);
         }
         match report {
-            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } => self.line(Style::Bad, report, out),
+            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
+                self.line(Style::Bad, report, out);
+            }
             Report::Ended { outcome, elapsed, .. } => {
                 let style = match outcome {
                     Outcome::Ok(_) => Style::Good,
@@ -116,7 +118,7 @@ impl View for Lines {
 
 fn log(report: &Report) {
     match report {
-        Report::Ended { rule, run, outcome, elapsed } => {
+        Report::Ended { rule, run, outcome, elapsed, .. } => {
             let milliseconds = elapsed.as_millis() as u64;
             tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
         }

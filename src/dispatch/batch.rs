@@ -6,7 +6,7 @@ use indexmap::IndexMap;
 use indexmap::map::Entry;
 
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::Per;
+use crate::rules::{Per, RuleId};
 
 /// What is known of one path of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +41,8 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
+    /// The rule whose success passed it on.
+    after: Option<RuleId>,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
     changes: IndexMap<Vec<u8>, Change>,
@@ -49,7 +51,23 @@ pub(crate) struct Batch {
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, attempt: 1, changes: IndexMap::new() }
+        Self { trigger: Trigger::Start, after: None, attempt: 1, changes: IndexMap::new() }
+    }
+
+    /// The same, passed on by the success of `rule`: as one, or with each path by itself.
+    pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
+        let (trigger, after) = (Trigger::Chain, Some(rule));
+        let whole = Self { trigger, after, attempt: 1, changes: self.changes };
+        if per == Per::Batch || whole.len() < 2 {
+            return vec![whole];
+        }
+        let one = |change| Self { trigger, after, attempt: 1, changes: IndexMap::from([change]) };
+        whole.changes.into_iter().map(one).collect()
+    }
+
+    /// The rule whose success passed it on.
+    pub(crate) fn after(&self) -> Option<RuleId> {
+        self.after
     }
 
     /// How its first event became known, or that it is told again.
@@ -103,6 +121,7 @@ impl Batch {
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         (keep < self.len()).then(|| Self {
             trigger: self.trigger,
+            after: self.after,
             attempt: 1,
             changes: self.changes.split_off(keep),
         })
@@ -113,7 +132,7 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, attempt: 1, changes: IndexMap::from([(path, change)]) }
+        Self { trigger, after: None, attempt: 1, changes: IndexMap::from([(path, change)]) }
     }
 }
 
@@ -234,6 +253,16 @@ mod tests {
         let rest = first.split_off(2).unwrap();
         assert_eq!((paths(&first).len(), paths(&rest)), (2, vec![&b"c"[..]]));
         assert_eq!(first.split_off(2), None);
+    }
+
+    #[test]
+    fn what_is_passed_on_stays_whole_or_comes_path_by_path() {
+        let passed_on = |per| batch(&["a", "b"]).passed_on(RuleId(7), per);
+        assert_eq!(passed_on(Per::Batch).len(), 1);
+        let each = passed_on(Per::File);
+        assert_eq!(each.iter().map(paths).collect::<Vec<_>>(), [[b"a"], [b"b"]]);
+        assert_eq!((each[1].trigger(), each[1].after()), (Trigger::Chain, Some(RuleId(7))));
+        assert_eq!(Batch::at_start().passed_on(RuleId(7), Per::File).len(), 1);
     }
 
     #[test]

@@ -70,6 +70,11 @@ pub enum Effect {
         /// The signal's number.
         signal: i32,
     },
+    /// Nothing more comes of a run, and no command after it.
+    Over {
+        /// Which.
+        run: RunId,
+    },
     /// Have the watcher look through a directory again: other things below it may be ignored now.
     LookAgain {
         /// Its path.
@@ -187,7 +192,7 @@ mod tests {
         fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
             let mut effects = Vec::new();
             self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
-            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects.retain(|effect| !matches!(effect, Effect::Report(_) | Effect::Over { .. }));
             effects
         }
 

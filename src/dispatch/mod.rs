@@ -29,6 +29,6 @@ pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{Mode, RunError, Span, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
-pub use self::job::{Job, Limits, RunId, preview, size};
+pub use self::job::{Job, Limits, Part, RunId, preview, size};
 pub use self::report::{Cause, Outcome, Report, Status};
 pub use self::stdin::StdinSource;

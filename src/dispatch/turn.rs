@@ -7,10 +7,10 @@ use super::batch::{Batch, Queue};
 use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
 use super::lane::{Context, Key, Lane, Over};
-use super::report::{Report, Status};
+use super::report::{Outcome, Report, Status};
 use super::schedule;
 use crate::event::Event;
-use crate::rules::{Match, Per, RuleId};
+use crate::rules::{Match, Per, Rule, RuleId};
 use crate::time::MonoTime;
 
 /// A step in progress.
@@ -96,15 +96,18 @@ impl Turn<'_> {
         }
         self.core.phase = Phase::Draining;
         let rules = Arc::clone(&self.core.rules);
+        // A rule that comes after others waits for them.
+        let follows_none = |rule: RuleId| rules.rules[rule.0].after.is_empty();
         let (mut told, mut matches) = (vec![false; rules.rules.len()], Vec::new());
         for event in events {
             rules.matches(event, &mut matches);
-            for Match { rule } in matches.drain(..) {
+            for Match { rule } in matches.drain(..).filter(|found| follows_none(found.rule)) {
                 told[rule.0] = true;
                 self.hand_out(event, rule, schedule::Input::Quiet);
             }
         }
-        for (rule, _) in rules.rules.iter().zip(told).filter(|(_, told)| !told) {
+        let idle = |(rule, told): &(&Rule, bool)| !told && rule.after.is_empty();
+        for (rule, _) in rules.rules.iter().zip(told).filter(idle) {
             self.effects.push(Effect::Report(Report::NothingThere { rule: rule.name.clone() }));
         }
     }
@@ -136,13 +139,17 @@ impl Turn<'_> {
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
         let Some(mut lane) = self.lane_of(run) else { return };
         lane.note_end(how, &self.core.rules, self.now);
+        let next = input == schedule::Input::SpawnFailed && lane.goes_on(&self.core.rules);
+        let input = if next { schedule::Input::Next } else { input };
         self.apply(lane, input, Queue::default());
     }
 
     fn gone(&mut self, run: RunId) {
         let Some(lane) = self.lane_of(run) else { return };
         if lane.end_is_known() {
-            self.apply(lane, schedule::Input::Gone, Queue::default());
+            let goes_on = lane.goes_on(&self.core.rules);
+            let input = if goes_on { schedule::Input::Next } else { schedule::Input::Gone };
+            self.apply(lane, input, Queue::default());
         } else {
             self.core.lanes.put(lane);
         }
@@ -203,15 +210,16 @@ impl Turn<'_> {
             runs.insert(id, beside.id());
             lanes.put(beside);
         }
+        let lane_rule = lane.rule();
         lanes.put(lane);
         if let Some(over) = over {
-            self.over(&over);
+            self.over(lane_rule, over);
         }
         refused
     }
 
     /// A run is over. One that was stopped to begin anew says nothing.
-    fn over(&mut self, over: &Over) {
+    fn over(&mut self, rule: RuleId, over: Over) {
         let going_on = matches!(self.core.phase, Phase::Live | Phase::Draining);
         if over.stopped && going_on {
             return;
@@ -220,6 +228,22 @@ impl Turn<'_> {
         if self.core.until == Until::FirstRun && self.core.phase == Phase::Live && !over.unfinished {
             self.core.phase = Phase::Draining;
             self.refuse(schedule::Input::Drain);
+        }
+        if let (Outcome::Ok(_), Some(batch), true) = (over.outcome, over.batch, going_on) {
+            self.pass_on(rule, &batch);
+        }
+    }
+
+    /// Gives the batch of a run that has succeeded to the rules that come after its rule.
+    fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
+        let rules = Arc::clone(&self.core.rules);
+        let after = rules.rules.iter().enumerate().filter(|(_, next)| next.after.contains(&rule));
+        for (number, next) in after {
+            for part in batch.clone().passed_on(rule, next.per) {
+                let path = part.first().filter(|_| next.per == Per::File).map(|(path, _)| path.to_vec());
+                let lane = self.core.lanes.open(Key { rule: RuleId(number), path });
+                self.apply(lane, schedule::Input::Quiet, part.into());
+            }
         }
     }
 }

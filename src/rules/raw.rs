@@ -58,7 +58,11 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
+    pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
+    pub on_success: Option<Spanned<RawCommand>>,
+    pub on_failure: Option<Spanned<RawCommand>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
     pub on_busy: Option<Spanned<String>>,
@@ -78,7 +82,7 @@ pub struct RawRule {
     pub misread: bool,
 }
 
-/// `run`.
+/// `run`, or one of `steps`.
 #[derive(Clone, Debug)]
 pub enum RawCommand {
     /// An array.
@@ -120,7 +124,11 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            after: None,
             run: None,
+            steps: None,
+            on_success: None,
+            on_failure: None,
             per: None,
             stdin: None,
             on_busy: None,
@@ -144,6 +152,11 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
+        // Whichever of the two it has overrules both.
+        let (run, steps) = match (self.run, self.steps) {
+            (None, None) => (base.run, base.steps),
+            own => own,
+        };
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -155,7 +168,11 @@ impl RawRule {
             pattern: self.pattern.or(base.pattern),
             size_min: self.size_min.or(base.size_min),
             size_max: self.size_max.or(base.size_max),
-            run: self.run.or(base.run),
+            after: self.after.or(base.after),
+            run,
+            steps,
+            on_success: self.on_success.or(base.on_success),
+            on_failure: self.on_failure.or(base.on_failure),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
             on_busy: self.on_busy.or(base.on_busy),
@@ -178,7 +195,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 23] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 27] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -188,7 +205,11 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
+            ("steps", place(self.steps.as_ref())),
+            ("on_success", place(self.on_success.as_ref())),
+            ("on_failure", place(self.on_failure.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
@@ -204,6 +225,14 @@ impl RawRule {
             ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
         ]
+    }
+}
+
+impl RawRule {
+    /// Its commands, in the order in which one reads them.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Spanned<RawCommand>> {
+        let steps = self.steps.iter().flat_map(|steps| &steps.value);
+        self.run.iter().chain(steps).chain(&self.on_success).chain(&self.on_failure)
     }
 }
 

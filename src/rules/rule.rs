@@ -26,8 +26,14 @@ pub struct Rule {
     pub pattern: Option<regex::bytes::Regex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
-    /// What runs.
-    pub command: Command,
+    /// The rules after whose success it runs, with their batch.
+    pub after: Vec<RuleId>,
+    /// What one run executes, one after the other, each if all before it have succeeded. Never empty.
+    pub steps: Vec<Command>,
+    /// What is executed after a run that has succeeded.
+    pub on_success: Option<Command>,
+    /// What is executed after a run that has failed and is not done again.
+    pub on_failure: Option<Command>,
     /// What one run is given.
     pub per: Per,
     /// What the command reads.
@@ -107,6 +113,11 @@ pub struct Pattern {
 }
 
 impl Rule {
+    /// All that it ever executes.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        self.steps.iter().chain(&self.on_success).chain(&self.on_failure)
+    }
+
     /// The named groups of `match` that take part in matching `subject`, with their values.
     ///
     /// `subject` is the relative path, or the absolute one outside the root.

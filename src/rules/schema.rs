@@ -22,6 +22,8 @@ enum Kind {
     Codes,
     /// An array, or a string for the shell.
     Command,
+    /// An array of those.
+    Commands,
     /// One of these.
     Word(fn() -> Vec<&'static str>),
     /// Some of these.
@@ -33,7 +35,9 @@ enum Kind {
     Named(&'static [Key]),
 }
 
-use Kind::{Bytes, Codes, Command, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words};
+use Kind::{
+    Bytes, Codes, Command, Commands, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words,
+};
 
 /// What a file and a profile both may have.
 const PART: &[Key] = &[
@@ -97,7 +101,19 @@ const RULE: &[Key] = &[
         "how many bytes a file must have, from `min` to `max`, in bytes or with `K`, `M`, `G`, `T` (of 1024). What is gone, or no file, has no size and does not count",
     ),
     Key("case_insensitive", Flag, "globs match either case"),
+    Key(
+        "after",
+        Texts,
+        "the rules after whose success it runs, with their paths; it needs no `paths` of its own",
+    ),
     Key("run", Command, "the command"),
+    Key(
+        "steps",
+        Commands,
+        "commands in the place of `run`, one after the other; the first that fails ends the run",
+    ),
+    Key("on_success", Command, "a command after each run that has succeeded"),
+    Key("on_failure", Command, "a command after each run that has failed and is not tried again"),
     Key("cwd", Text, "where it runs, relative to `root`"),
     Key("env", Variables, "variables for this command"),
     Key(
@@ -181,6 +197,7 @@ fn value(kind: &Kind) -> Value {
         Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
         Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
         Command => json!({ "anyOf": [array(text.clone()), text] }),
+        Commands => array(json!({ "anyOf": [array(text.clone()), text] })),
         Word(words) => json!({ "enum": words() }),
         Words(words) => array(json!({ "enum": words() })),
         Variables => named(text),

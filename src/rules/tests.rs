@@ -87,7 +87,7 @@ fn each_setting_is_used() {
     assert_eq!((rule.debounce, rule.max_wait), (Duration::from_secs(1), Duration::from_secs(60)));
     let env: Vec<_> = rule.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(env, [("A", "1"), ("B", "2")]);
-    assert_eq!(rule.command, Command::Shell("x".into()));
+    assert_eq!(rule.steps, [Command::Shell("x".into())]);
 }
 
 #[test]

@@ -296,6 +296,7 @@ impl<'a> World<'a> {
                     Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
+                    Effect::Over { .. } => {}
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
                     Effect::Exit => self.say(match self.core.worst_code() {
                         0 => "exit".to_owned(),

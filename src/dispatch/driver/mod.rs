@@ -6,6 +6,7 @@ mod environment;
 mod existing;
 mod lines;
 mod output;
+mod spool;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -210,6 +211,7 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Over { run } => self.children.forget(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);

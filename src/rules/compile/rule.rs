@@ -66,7 +66,10 @@ impl Compiler {
             paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
-            command: self.command(raw, per, pattern.as_ref()),
+            after: self.after(raw),
+            steps: self.steps(raw, per, pattern.as_ref()),
+            on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
+            on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
             pattern,
             size: self.size(raw),
             per,
@@ -95,6 +98,9 @@ impl Compiler {
     }
 
     fn paths(&mut self, id: RuleId, raw: &RawRule) {
+        if raw.paths.is_none() && raw.after.is_some() {
+            return;
+        }
         let Some(paths) = self.required(raw, "paths", raw.paths.as_ref()) else { return };
         if paths.value.is_empty() {
             self.error(

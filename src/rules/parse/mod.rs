@@ -31,7 +31,7 @@ const SETTINGS_KEYS: [&str; 11] = [
     "poll_interval",
 ];
 
-const RULE_KEYS: [&str; 24] = [
+const RULE_KEYS: [&str; 28] = [
     "extends",
     "paths",
     "ignore",
@@ -40,7 +40,11 @@ const RULE_KEYS: [&str; 24] = [
     "types",
     "match",
     "size",
+    "after",
     "run",
+    "steps",
+    "on_success",
+    "on_failure",
     "per",
     "stdin",
     "on_busy",
@@ -230,7 +234,11 @@ impl Reader<'_> {
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
                 "size" => self.size(key, value, &mut rule),
+                "after" => rule.after = self.strings(key, value),
                 "run" => rule.run = self.command(key, value),
+                "steps" => rule.steps = self.commands(key, value),
+                "on_success" => rule.on_success = self.command(key, value),
+                "on_failure" => rule.on_failure = self.command(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),

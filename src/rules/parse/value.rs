@@ -67,6 +67,26 @@ impl Reader<'_> {
         self.typed(key, value, "be a string (for the shell) or an array of strings", None, found)
     }
 
+    /// An array of commands.
+    pub(super) fn commands(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Option<Spanned<Vec<Spanned<RawCommand>>>> {
+        let elements = value.get_ref().as_array();
+        let found = elements.map(|array| array.iter().filter_map(|one| self.step(key, one)).collect());
+        let help = value.get_ref().as_str().map(|_| "put it in brackets: [\"...\"]");
+        self.typed(key, value, "be an array of commands", help, found)
+    }
+
+    fn step(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawCommand>> {
+        let found = match value.get_ref().as_str() {
+            Some(text) => Some(RawCommand::Shell(text.to_owned())),
+            None => self.words(key, value).map(RawCommand::Argv),
+        };
+        self.typed(key, value, "hold strings (for the shell) or arrays of strings", None, found)
+    }
+
     /// The strings of an array; none if it is no array.
     fn words(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Words> {
         let elements = value.get_ref().as_array()?;
