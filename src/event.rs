@@ -277,6 +277,13 @@ impl Default for Polling {
     }
 }
 
+/// How far the watcher goes from its roots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Whether directories on other file systems than their root's are left out.
+    pub one_file_system: bool,
+}
+
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.
@@ -294,6 +301,10 @@ pub trait Scope: Send + Sync {
     /// How to look where inotify does not watch.
     fn polling(&self) -> Polling {
         Polling::default()
+    }
+    /// How far to go from the roots.
+    fn extent(&self) -> Extent {
+        Extent::default()
     }
 }
 

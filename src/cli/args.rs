@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 use crate::rules::duration;
 
 /// Run commands when files change.
@@ -147,6 +147,8 @@ pub(super) struct OnArgs {
     #[arg(long, conflicts_with = "on_start")]
     pub(super) exit: bool,
     #[command(flatten)]
+    pub(super) extent: ExtentArgs,
+    #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
@@ -164,9 +166,26 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
     pub(super) on: Vec<String>,
     #[command(flatten)]
+    pub(super) extent: ExtentArgs,
+    #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ExtentArgs {
+    /// Leave out directories on other file systems than those that the paths are on
+    #[arg(long)]
+    one_file_system: bool,
+}
+
+impl ExtentArgs {
+    /// What was asked for.
+    pub(super) fn extent(self) -> Extent {
+        let Self { one_file_system } = self;
+        Extent { one_file_system }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -16,7 +16,8 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     let rule = rule(args, &mut sources);
     let raw = Raw { rules: vec![rule], ..Raw::default() };
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
-        Ok(rules) => {
+        Ok(mut rules) => {
+            rules.set_extent(args.extent.extent());
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
             run::follow(rules, Mode::Live, span, args.poll, args.log)
         }

@@ -54,7 +54,7 @@ pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -117,6 +117,13 @@ impl Rules {
     pub fn set_polling(&mut self, polling: Polling) {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.polling = polling;
+        }
+    }
+
+    /// Overrules how far the watcher goes from its roots. Without effect once the rules are watched for.
+    pub fn set_extent(&mut self, extent: Extent) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.extent = extent;
         }
     }
 

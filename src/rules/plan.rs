@@ -11,7 +11,7 @@ use super::ignore::{Ignores, Judge};
 use super::path;
 use super::rule::RuleId;
 use super::tree::{Id, State, Tree};
-use crate::event::{EventMask, Polling, Scope, as_path};
+use crate::event::{EventMask, Extent, Polling, Scope, as_path};
 
 /// One glob of a rule, as the tree holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,7 @@ pub struct Plan {
     /// What each rule asks for.
     on: Vec<EventMask>,
     pub(super) polling: Polling,
+    pub(super) extent: Extent,
 }
 
 impl Plan {
@@ -61,7 +62,8 @@ impl Plan {
             tree.insert(&glob.parts, *entry);
         }
         let below = below(&tree, globs, &ignores);
-        Self { tree, ignores, below, roots, on, polling: Polling::default() }
+        let (polling, extent) = (Polling::default(), Extent::default());
+        Self { tree, ignores, below, roots, on, polling, extent }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -176,6 +178,10 @@ impl Scope for Plan {
 
     fn polling(&self) -> Polling {
         self.polling
+    }
+
+    fn extent(&self) -> Extent {
+        self.extent
     }
 
     fn mask(&self) -> EventMask {
