@@ -104,7 +104,7 @@ fn the_reference_has_every_key_with_an_example_that_loads() {
         format!("{keys}\n{}", if keys.contains("templates") { other } else { &rest })
     });
     check_keys("`[settings]`", |keys| format!("[settings]\n{keys}\n{rest}"));
-    check_keys("`[rules.NAME]`", |keys| format!("{}{other}{rest}", rule(keys)));
+    check_keys("`[rules.NAME]`", |keys| format!("{}{rest}", rule(keys)));
 }
 
 #[test]
