@@ -203,6 +203,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
+                Effect::Look { run } => panic!("{run:?} is no service"),
                 Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
@@ -248,6 +249,8 @@ impl World {
             | Report::Retry { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
+            | Report::NotOnce { .. }
+            | Report::Service { .. }
             | Report::Killing { .. } => {}
         }
     }

@@ -50,7 +50,8 @@ fn row(rule: &RawRule) -> Row {
     let after = after.map(|rule| format!("after {}", shown(&rule.value)));
     let paths = rule.paths.iter().flat_map(|paths| each(&paths.value)).chain(after).collect();
     let steps = rule.steps.iter().flat_map(|steps| &steps.value);
-    let command = rule.run.iter().chain(steps).flat_map(|typed| command(&typed.value)).collect();
+    let commands = rule.run.iter().chain(steps).chain(&rule.service);
+    let command = commands.flat_map(|typed| command(&typed.value)).collect();
     [vec![shown(&rule.name.value)], paths, on, command]
 }
 

@@ -7,6 +7,7 @@ use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
+use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
 use crate::event::Event;
@@ -52,7 +53,12 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
-    /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
+    /// A service is ready.
+    ServiceReady {
+        /// Its run.
+        run: RunId,
+    },
+    /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
     Kill,
@@ -69,6 +75,11 @@ pub enum Effect {
         run: RunId,
         /// The signal's number.
         signal: i32,
+    },
+    /// Look whether a service is ready, and if so say [`Input::ServiceReady`].
+    Look {
+        /// Its run.
+        run: RunId,
     },
     /// Nothing more comes of a run, and no command after it.
     Over {
@@ -122,6 +133,7 @@ pub struct Core {
     pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) services: Services,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -135,8 +147,9 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
+        let services = Services::new(&rules);
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, runs, last_run, matches }
+        Self { rules, limits, until, phase, worst, lanes, slots, services, runs, last_run, matches }
     }
 
     /// The same, going on no longer than that.
@@ -164,7 +177,7 @@ impl Core {
     /// after a step at `now`, so that the driver can sleep until then.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        [self.lanes.deadline(), self.slots.deadline()].into_iter().flatten().min()
+        [self.lanes.deadline(), self.slots.deadline(), self.services.deadline()].into_iter().flatten().min()
     }
 }
 

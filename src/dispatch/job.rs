@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
 use crate::event::{Event, as_path};
-use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Template};
+use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Stdin, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,6 +23,8 @@ pub enum Part {
     OnSuccess,
     /// The rule's `on_failure`.
     OnFailure,
+    /// The rule's service, in a run of its own.
+    Service,
 }
 
 /// How a run has ended, as the command after it is told.
@@ -94,9 +96,11 @@ pub(crate) fn build(
         Part::Step(step) => rule.steps.get(step),
         Part::OnSuccess => rule.on_success.as_ref(),
         Part::OnFailure => rule.on_failure.as_ref(),
+        Part::Service => rule.service.as_ref().map(|service| &service.command),
     }?;
     let (argv, env) = invocation(rules, rule, run, command, batch, ended);
-    let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
+    let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
+    let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
     Some(Job { run, rule: id, part, recorded, argv, env, cwd: rule.cwd.clone(), stdin, paths })
 }

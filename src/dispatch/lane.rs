@@ -250,8 +250,12 @@ impl Lane {
         if let Some(job) = job::build(cx.rules, self.rule, run.id, run.part, &run.batch, ended) {
             run.program = job.argv.first().cloned().unwrap_or_default();
             cx.effects.push(Effect::Spawn(job));
+            self.run = Some(run);
+        } else {
+            run.outcome = Some((Outcome::Ok(0), cx.now));
+            self.run = Some(run);
+            self.apply(Input::Done, Queue::default(), cx);
         }
-        self.run = Some(run);
     }
 
     fn proceed(&mut self, rule: &Rule, cx: &mut Context<'_>) {
@@ -308,7 +312,7 @@ impl Lane {
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.limit = Some(cx.now + rule.stop_timeout);
-        cx.signal(run.id, libc::SIGTERM);
+        cx.signal(run.id, rule.stop_signal);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::escape::Escaped;
 use super::job::RunId;
+use super::news::News;
 use crate::event::{EventMask, Trigger};
 use crate::rules::{Rules, SignalName};
 
@@ -136,6 +137,13 @@ pub enum Report {
         /// What became of it.
         outcome: Outcome,
     },
+    /// Something became of a service.
+    Service {
+        /// The rule.
+        rule: String,
+        /// What.
+        news: News,
+    },
     /// Changes came due during a run and were dropped, as the rule asks with `on_busy = "skip"`.
     Skipped {
         /// The rule.
@@ -191,6 +199,11 @@ pub enum Report {
         /// The rule.
         rule: String,
     },
+    /// A rule was to run once, and has only a service.
+    NotOnce {
+        /// The rule.
+        rule: String,
+    },
     /// tripline ends, and these changes were still waiting.
     Dropped {
         /// The rule.
@@ -209,6 +222,7 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: step {step}: {outcome}")
             }
             Self::HookFailed { rule, key, outcome } => write!(f, "{rule}: {key}: {outcome}"),
+            Self::Service { rule, news } => write!(f, "{rule}: {news}"),
             Self::Skipped { rule, changes } => {
                 write!(f, "{rule}: {} skipped, still running", Changes(*changes))
             }
@@ -220,6 +234,7 @@ impl fmt::Display for Report {
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
             Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::NotOnce { rule } => write!(f, "{rule}: a service, not started"),
             Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }

@@ -60,10 +60,7 @@ impl Run {
         let codes = if self.is_main() { &rule.exit_codes } else { &ExitCodes::default() };
         let outcome = match how {
             Ok(status) if self.timed_out => Outcome::TimedOut(status),
-            Ok(Status::Exited(code)) if lists(&codes.ok, code) => Outcome::Ok(code),
-            Ok(Status::Exited(code)) if lists(&codes.skip, code) => Outcome::Skipped(code),
-            Ok(status) => Outcome::Failed(status),
-            Err(error) => Outcome::NotStarted { program: self.program.clone(), error },
+            how => outcome(how, &self.program, codes),
         };
         self.outcome.get_or_insert((outcome, now));
     }
@@ -125,12 +122,14 @@ impl Run {
         let (name, run, elapsed) = (rule.name.clone(), self.id, at.since(self.started));
         let failed = outcome.code() != 0;
         let key = match self.part {
+            // There was only the service to be replaced.
+            Part::Step(_) if rule.steps.is_empty() => return None,
             Part::Step(step) => {
                 let step = (failed && rule.steps.len() > 1).then_some(step + 1);
                 return Some(Report::Ended { rule: name, run, outcome, step, elapsed });
             }
             Part::OnSuccess => "on_success",
-            Part::OnFailure => "on_failure",
+            Part::OnFailure | Part::Service => "on_failure",
         };
         failed.then_some(Report::HookFailed { rule: name, key, outcome })
     }
@@ -152,6 +151,16 @@ impl Run {
             },
             _ => false,
         }
+    }
+}
+
+/// What it means that a process ended like this, or could not begin.
+pub(crate) fn outcome(how: Result<Status, String>, program: &[u8], codes: &ExitCodes) -> Outcome {
+    match how {
+        Ok(Status::Exited(code)) if lists(&codes.ok, code) => Outcome::Ok(code),
+        Ok(Status::Exited(code)) if lists(&codes.skip, code) => Outcome::Skipped(code),
+        Ok(status) => Outcome::Failed(status),
+        Err(error) => Outcome::NotStarted { program: program.to_vec(), error },
     }
 }
 

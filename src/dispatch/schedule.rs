@@ -36,6 +36,8 @@ pub(crate) enum Input {
     Spawned,
     /// The run could not begin.
     SpawnFailed,
+    /// The run has nothing to execute, and is over.
+    Done,
     /// The leader of the process group has exited; others of the group may live.
     Exited,
     /// The process group is empty.
@@ -101,7 +103,9 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Proceed, Refuse, Restart, Skip,
         Start, Stop, Term, TimeOut,
     };
-    use Input::{Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned, Timeout};
+    use Input::{
+        Done, Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned, Timeout,
+    };
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
 
     match (state, input) {
@@ -126,8 +130,8 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Settling | Starting | Running | Stopping | Killing, Slot) => (state, Nothing),
         (Starting, Spawned) => (Running, Begin),
         (Settling | Ready | Running | Stopping | Killing, Spawned) => (state, Nothing),
-        (Starting, SpawnFailed) => (Settling, Finish),
-        (Settling | Ready | Running | Stopping | Killing, SpawnFailed) => (state, Nothing),
+        (Starting, SpawnFailed | Done) => (Settling, Finish),
+        (Settling | Ready | Running | Stopping | Killing, SpawnFailed | Done) => (state, Nothing),
 
         // The run ends: its leader first, then whoever the leader left behind.
         (Running, Exited) => (Stopping, Term),
@@ -159,12 +163,13 @@ mod tests {
 
     const STATES: [State; 6] =
         [State::Settling, State::Ready, State::Starting, State::Running, State::Stopping, State::Killing];
-    const INPUTS: [Input; 13] = [
+    const INPUTS: [Input; 14] = [
         Input::Match,
         Input::Quiet,
         Input::Slot,
         Input::Spawned,
         Input::SpawnFailed,
+        Input::Done,
         Input::Exited,
         Input::Gone,
         Input::Next,

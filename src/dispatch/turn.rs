@@ -7,6 +7,7 @@ use super::batch::{Batch, Queue};
 use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
 use super::lane::{Context, Key, Lane, Over};
+use super::lifecycle;
 use super::report::{Outcome, Report, Status};
 use super::schedule;
 use crate::event::Event;
@@ -32,6 +33,7 @@ impl Turn<'_> {
             Input::SpawnFailed { run, error } => self.ended(run, Err(error), schedule::Input::SpawnFailed),
             Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
             Input::Gone { run } => self.gone(run),
+            Input::ServiceReady { run } => drop(self.tell_service(run, lifecycle::Input::Ready)),
             Input::Halt => self.halt(),
             Input::Kill => self.kill(),
         }
@@ -44,6 +46,7 @@ impl Turn<'_> {
             let Some((input, fresh)) = lane.expire(self.now) else { return self.core.lanes.put(lane) };
             self.apply(lane, input, fresh);
         }
+        self.expire_services();
     }
 
     /// Gives every free slot to a lane that stands in line.
@@ -60,7 +63,7 @@ impl Turn<'_> {
         let done = match self.core.phase {
             Phase::Live | Phase::Over => false,
             Phase::Draining => self.core.lanes.is_empty(),
-            Phase::Halting | Phase::Killing => self.core.runs.is_empty(),
+            Phase::Halting | Phase::Killing => self.core.runs.is_empty() && self.core.services.are_down(),
         };
         if done {
             self.core.phase = Phase::Over;
@@ -97,7 +100,10 @@ impl Turn<'_> {
         self.core.phase = Phase::Draining;
         let rules = Arc::clone(&self.core.rules);
         // A rule that comes after others waits for them.
-        let follows_none = |rule: RuleId| rules.rules[rule.0].after.is_empty();
+        let follows_none = |rule: RuleId| {
+            let rule = &rules.rules[rule.0];
+            rule.after.is_empty() && !rule.steps.is_empty()
+        };
         let (mut told, mut matches) = (vec![false; rules.rules.len()], Vec::new());
         for event in events {
             rules.matches(event, &mut matches);
@@ -106,8 +112,19 @@ impl Turn<'_> {
                 self.hand_out(event, rule, schedule::Input::Quiet);
             }
         }
-        let idle = |(rule, told): &(&Rule, bool)| !told && rule.after.is_empty();
-        for (rule, _) in rules.rules.iter().zip(told).filter(idle) {
+        for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| !told[*number]) {
+            self.once_for_nothing(RuleId(number), rule);
+        }
+    }
+
+    /// A rule that nothing there concerns: it says so, unless it needs nothing or waits for others.
+    fn once_for_nothing(&mut self, id: RuleId, rule: &Rule) {
+        if rule.steps.is_empty() {
+            self.effects.push(Effect::Report(Report::NotOnce { rule: rule.name.clone() }));
+        } else if rule.after.is_empty() && rule.paths.is_empty() {
+            let lane = self.core.lanes.open(Key { rule: id, path: None });
+            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
+        } else if rule.after.is_empty() {
             self.effects.push(Effect::Report(Report::NothingThere { rule: rule.name.clone() }));
         }
     }
@@ -117,13 +134,18 @@ impl Turn<'_> {
             return;
         }
         let rules = Arc::clone(&self.core.rules);
-        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start) {
+        let runs = |rule: &Rule| rule.on_start && !rule.steps.is_empty();
+        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule)) {
             let lane = self.core.lanes.open(Key { rule: RuleId(i), path: None });
             self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
         }
+        self.start_services();
     }
 
     fn spawned(&mut self, run: RunId) {
+        if self.tell_service(run, lifecycle::Input::Spawned) {
+            return;
+        }
         let Some(lane) = self.lane_of(run) else { return };
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
@@ -137,6 +159,9 @@ impl Turn<'_> {
     }
 
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
+        if self.tell_service_end(run, &how) {
+            return;
+        }
         let Some(mut lane) = self.lane_of(run) else { return };
         lane.note_end(how, &self.core.rules, self.now);
         let next = input == schedule::Input::SpawnFailed && lane.goes_on(&self.core.rules);
@@ -145,6 +170,9 @@ impl Turn<'_> {
     }
 
     fn gone(&mut self, run: RunId) {
+        if self.tell_service(run, lifecycle::Input::Gone) {
+            return;
+        }
         let Some(lane) = self.lane_of(run) else { return };
         if lane.end_is_known() {
             let goes_on = lane.goes_on(&self.core.rules);
@@ -160,6 +188,7 @@ impl Turn<'_> {
             return;
         }
         self.core.phase = Phase::Halting;
+        self.tell_services(lifecycle::Input::Halt);
         self.refuse(schedule::Input::Halt);
     }
 
@@ -184,6 +213,7 @@ impl Turn<'_> {
             return;
         }
         self.core.phase = Phase::Killing;
+        self.tell_services(lifecycle::Input::Kill);
         for id in self.core.lanes.ids() {
             if let Some(lane) = self.core.lanes.take(id) {
                 self.apply(lane, schedule::Input::Kill, Queue::default());
@@ -230,12 +260,16 @@ impl Turn<'_> {
             self.refuse(schedule::Input::Drain);
         }
         if let (Outcome::Ok(_), Some(batch), true) = (over.outcome, over.batch, going_on) {
-            self.pass_on(rule, &batch);
+            // What comes after a rule with a service comes after that is ready.
+            let once = self.core.phase == Phase::Draining;
+            if once || !self.serve(rule, batch.clone()) {
+                self.pass_on(rule, &batch);
+            }
         }
     }
 
-    /// Gives the batch of a run that has succeeded to the rules that come after its rule.
-    fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
+    /// Gives the batch of what has succeeded to the rules that come after its rule.
+    pub(super) fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
         let rules = Arc::clone(&self.core.rules);
         let after = rules.rules.iter().enumerate().filter(|(_, next)| next.after.contains(&rule));
         for (number, next) in after {

@@ -64,6 +64,11 @@ pub struct RawRule {
     pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
     pub on_success: Option<Spanned<RawCommand>>,
     pub on_failure: Option<Spanned<RawCommand>>,
+    pub service: Option<Spanned<RawCommand>>,
+    pub ready: Option<Spanned<RawReady>>,
+    pub backoff: Option<Spanned<RawBackoff>>,
+    pub start_limit: Option<Spanned<RawStartLimit>>,
+    pub stop_signal: Option<Spanned<String>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
     pub on_busy: Option<Spanned<String>>,
@@ -110,6 +115,32 @@ pub struct RawRetry {
     pub max_delay: Option<Spanned<String>>,
 }
 
+/// `ready`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawReady {
+    pub file: Option<Spanned<String>>,
+    pub port: Option<Spanned<usize>>,
+    pub line: Option<Spanned<String>>,
+}
+
+/// `backoff`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawBackoff {
+    pub initial: Option<Spanned<String>>,
+    pub max_delay: Option<Spanned<String>>,
+    pub reset: Option<Spanned<String>>,
+}
+
+/// `start_limit`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawStartLimit {
+    pub max: Option<Spanned<usize>>,
+    pub within: Option<Spanned<String>>,
+}
+
 impl RawRule {
     /// A rule of which only the name is known.
     #[must_use]
@@ -130,6 +161,11 @@ impl RawRule {
             steps: None,
             on_success: None,
             on_failure: None,
+            service: None,
+            ready: None,
+            backoff: None,
+            start_limit: None,
+            stop_signal: None,
             per: None,
             stdin: None,
             on_busy: None,
@@ -174,6 +210,11 @@ impl RawRule {
             steps,
             on_success: self.on_success.or(base.on_success),
             on_failure: self.on_failure.or(base.on_failure),
+            service: self.service.or(base.service),
+            ready: self.ready.or(base.ready),
+            backoff: self.backoff.or(base.backoff),
+            start_limit: self.start_limit.or(base.start_limit),
+            stop_signal: self.stop_signal.or(base.stop_signal),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
             on_busy: self.on_busy.or(base.on_busy),
@@ -196,7 +237,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 27] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 32] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -211,6 +252,11 @@ impl RawRule {
             ("steps", place(self.steps.as_ref())),
             ("on_success", place(self.on_success.as_ref())),
             ("on_failure", place(self.on_failure.as_ref())),
+            ("service", place(self.service.as_ref())),
+            ("ready", place(self.ready.as_ref())),
+            ("backoff", place(self.backoff.as_ref())),
+            ("start_limit", place(self.start_limit.as_ref())),
+            ("stop_signal", place(self.stop_signal.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
@@ -233,7 +279,7 @@ impl RawRule {
     /// Its commands, in the order in which one reads them.
     pub(crate) fn commands(&self) -> impl Iterator<Item = &Spanned<RawCommand>> {
         let steps = self.steps.iter().flat_map(|steps| &steps.value);
-        self.run.iter().chain(steps).chain(&self.on_success).chain(&self.on_failure)
+        self.run.iter().chain(steps).chain(&self.on_success).chain(&self.on_failure).chain(&self.service)
     }
 }
 

@@ -244,7 +244,15 @@ fn each_nonsense_value_is_refused() {
             "match = '(?<a>x)(?<A>y)'",
             "the group `A` becomes the same variable as another group; take another name",
         ),
-        ("service = [\"x\"]", "no key in a rule is called `service`"),
+        ("servce = [\"x\"]", "no key in a rule is called `servce`"),
+        ("service = []", "`service` names no program"),
+        ("service = [\"x\"]\nready = { port = 65536 }", "no port has this number"),
+        ("steps = [[\"x\"]]", "a rule has `run` or `steps`"),
+        (
+            "steps = [\"x\", 7]",
+            "`steps` must hold strings (for the shell) or arrays of strings, not an integer",
+        ),
+        ("after = [\"r\"]", "a circle: `r` after `r`"),
     ] {
         assert_eq!(mistake(lines), expected, "{lines}");
     }

@@ -3,12 +3,14 @@
 //! The root is `/w`, and it is empty but for what `-- before` makes. A process does nothing by itself: it ends when the script says
 //! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource, Until};
+use tripline::dispatch::{
+    Core, Effect, Escaped, Input, Job, Limits, Part, RunId, Status, StdinSource, Until,
+};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -58,12 +60,15 @@ struct World<'a> {
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
     runs: Vec<Run>,
+    /// The services that are found ready when they are looked at.
+    ready: HashSet<RunId>,
     failures: HashMap<String, VecDeque<String>>,
 }
 
 struct Run {
     id: RunId,
     rule: RuleId,
+    service: bool,
     leader_lives: bool,
     group_lives: bool,
 }
@@ -81,6 +86,7 @@ impl<'a> World<'a> {
             files: BTreeMap::new(),
             cookie: 0,
             runs: Vec::new(),
+            ready: HashSet::new(),
             failures: HashMap::new(),
         }
     }
@@ -125,6 +131,10 @@ impl<'a> World<'a> {
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
+            Verb::Serve { rule } => {
+                let id = self.oldest(rule, |run| run.leader_lives)?.id;
+                self.ready.insert(id);
+            }
             Verb::Straggle { rule } => self.straggle(rule)?,
             Verb::Gone { rule } => self.gone(rule)?,
             Verb::SpawnFail { rule, error } => {
@@ -275,8 +285,14 @@ impl<'a> World<'a> {
     }
 
     fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
-        let id = self.rule(rule)?;
-        let found = self.runs.iter_mut().find(|run| run.rule == id && wanted(run));
+        let (name, service) = match rule.strip_suffix(".service") {
+            Some(name) => (name, true),
+            None => (rule, false),
+        };
+        let id = self.rule(name)?;
+        let service = service || self.rules.rules[id.0].steps.is_empty();
+        let mut runs = self.runs.iter_mut().filter(|run| run.rule == id && run.service == service);
+        let found = runs.find(|run| wanted(run));
         found.ok_or_else(|| format!("{rule} has no such run now"))
     }
 
@@ -297,6 +313,10 @@ impl<'a> World<'a> {
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
                     Effect::Over { .. } => {}
+                    Effect::Look { run } if self.ready.contains(&run) => {
+                        inputs.push_back(Input::ServiceReady { run });
+                    }
+                    Effect::Look { .. } => self.say("look".to_owned()),
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
                     Effect::Exit => self.say(match self.core.worst_code() {
                         0 => "exit".to_owned(),
@@ -309,22 +329,31 @@ impl<'a> World<'a> {
 
     fn spawn(&mut self, job: &Job) -> Input {
         let name = self.rules.rules[job.rule.0].name.clone();
-        self.say(format!("spawn {name}: {}", command_line(&job.argv)));
+        let label = self.label(job.rule, job.part == Part::Service);
+        self.say(format!("spawn {label}: {}", command_line(&job.argv)));
         for show in self.show {
             self.say(detail(show, job));
         }
         if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        self.runs.push(Run { id: job.run, rule: job.rule, leader_lives: true, group_lives: true });
+        let (id, rule, service) = (job.run, job.rule, job.part == Part::Service);
+        self.runs.push(Run { id, rule, service, leader_lives: true, group_lives: true });
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
-        let name = &self.rules.rules[run.rule.0].name;
-        self.say(format!("signal {name}: {}", SignalName(signal)));
+        let label = self.label(run.rule, run.service);
+        self.say(format!("signal {label}: {}", SignalName(signal)));
+    }
+
+    /// What a script calls the runs of a rule, or its service if it has both.
+    fn label(&self, rule: RuleId, service: bool) -> String {
+        let rule = &self.rules.rules[rule.0];
+        let suffix = if service && !rule.steps.is_empty() { ".service" } else { "" };
+        format!("{}{suffix}", rule.name)
     }
 
     fn say(&mut self, text: String) {

@@ -17,6 +17,8 @@
 //! 75ms   spawn test: make
 //! ```
 //!
+//! `app` is the oldest run of the rule `app`, and `app.service` its service if it has both.
+//!
 //! What `-- before` has is done before tripline starts. `-- until first run` is what `tripline on --exit` does.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,

@@ -8,8 +8,10 @@ use std::path::Path;
 use super::environment::{Environment, explain};
 use super::lines::Lines;
 use super::output::Sink;
+use super::ready::Waking;
 use super::spool::Spool;
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
+use crate::rules::Rule;
 use crate::sys::{
     Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
     memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
@@ -27,6 +29,12 @@ struct Child {
     /// Its leader has been waited for; others of the group live.
     reaped: bool,
     streams: [Option<Stream>; STREAMS],
+    /// What it is told to end with.
+    stop_signal: i32,
+    /// What a service is waited for to be.
+    waking: Option<Waking>,
+    /// Whether the line that it was waited for to write has come, and nobody has asked since.
+    said_so: bool,
     /// Whether its output is kept: it is not that of a command after a run.
     recorded: bool,
     /// What `TRIPLINE_PATHS_FILE` names.
@@ -101,14 +109,14 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
         self.record(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
-        let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
+        let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -136,6 +144,18 @@ impl Children {
         paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
     }
 
+    /// Whether a service is ready, as far as is known here.
+    pub(super) fn is_ready(&self, run: RunId) -> bool {
+        let waking = self.by_run.get(&run).and_then(|child| child.waking.as_ref());
+        waking.is_some_and(Waking::is_ready)
+    }
+
+    /// Whether a service has become ready with what it has written; answered once.
+    pub(super) fn has_said_so(&mut self, run: RunId) -> bool {
+        let child = self.by_run.get_mut(&run);
+        child.is_some_and(|child| std::mem::take(&mut child.said_so)) && self.is_ready(run)
+    }
+
     /// Nothing more comes of a run.
     pub(super) fn forget(&mut self, run: RunId) {
         self.spools.remove(&run);
@@ -144,7 +164,7 @@ impl Children {
     fn spawn(
         &self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         program: &Path,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
@@ -155,7 +175,8 @@ impl Children {
         };
         let mut pipes = [None, None];
         let recorded = job.recorded && matches!(job.part, Part::Step(_));
-        if self.prefixed || recorded {
+        let prefixed = self.prefixed || job.part == Part::Service;
+        if prefixed || recorded {
             pipes = [Some(pipe()?), Some(pipe()?)];
         }
         let own_stdin = io::stdin();
@@ -169,11 +190,23 @@ impl Children {
         let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
-            let lines = self.prefixed.then(|| Lines::new(name));
+            let lines = prefixed.then(|| Lines::new(&rule.name));
             Some(Stream { fd, lines, polled: false })
         });
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
-        Ok(Child { pid, reaped: false, streams, recorded, _paths: paths, foreground })
+        let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
+        let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
+        Ok(Child {
+            pid,
+            reaped: false,
+            streams,
+            stop_signal: rule.stop_signal,
+            waking,
+            said_so: false,
+            recorded,
+            _paths: paths,
+            foreground,
+        })
     }
 
     /// The run whose leader this is.
@@ -187,7 +220,7 @@ impl Children {
             && !(child.reaped && group_is_empty(child.pid))
         {
             signal_group(child.pid, signal);
-            if signal == libc::SIGTERM {
+            if signal == child.stop_signal {
                 // A process that is stopped would not see it.
                 signal_group(child.pid, libc::SIGCONT);
             }
@@ -241,6 +274,7 @@ impl Children {
         let more = match read(stream.fd.as_fd(), &mut self.buffer) {
             Ok(Some(bytes)) => {
                 stream.pass(bytes, &mut out);
+                child.said_so |= child.waking.as_mut().is_some_and(|waking| waking.see(at, bytes));
                 if let Some(spool) = self.spools.get_mut(&run).filter(|_| child.recorded) {
                     spool.push(bytes);
                 }

@@ -27,6 +27,9 @@ impl Compiler {
     /// What one run executes: `run`, or `steps`.
     pub(super) fn steps(&mut self, raw: &RawRule, per: Per, pattern: Option<&Regex>) -> Vec<Command> {
         let Some(steps) = &raw.steps else {
+            if raw.run.is_none() && raw.service.is_some() {
+                return Vec::new();
+            }
             let run = self.required(raw, "run", raw.run.as_ref());
             return run.map(|run| self.command("run", run, per, pattern)).into_iter().collect();
         };
@@ -79,7 +82,11 @@ impl Compiler {
     }
 
     fn empty_command(&mut self, key: &str, place: &Place) {
-        let example = if key == "steps" { "[[\"cargo\", \"test\"]]" } else { "[\"cargo\", \"test\"]" };
+        let example = match key {
+            "steps" => "[[\"cargo\", \"test\"]]",
+            "service" => "[\"./server\"]",
+            _ => "[\"cargo\", \"test\"]",
+        };
         self.error(place, format!("`{key}` names no program"), format!("for instance: {key} = {example}"));
     }
 

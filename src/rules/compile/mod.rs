@@ -5,6 +5,7 @@ mod command;
 mod extend;
 mod outcome;
 mod rule;
+mod service;
 mod value;
 mod warn;
 

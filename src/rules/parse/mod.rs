@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 28] = [
+const RULE_KEYS: [&str; 33] = [
     "extends",
     "paths",
     "ignore",
@@ -46,6 +46,11 @@ const RULE_KEYS: [&str; 28] = [
     "steps",
     "on_success",
     "on_failure",
+    "service",
+    "ready",
+    "backoff",
+    "start_limit",
+    "stop_signal",
     "per",
     "stdin",
     "on_busy",
@@ -243,6 +248,11 @@ impl Reader<'_> {
                 "steps" => rule.steps = self.commands(key, value),
                 "on_success" => rule.on_success = self.command(key, value),
                 "on_failure" => rule.on_failure = self.command(key, value),
+                "service" => rule.service = self.command(key, value),
+                "ready" => rule.ready = self.ready(key, value),
+                "backoff" => rule.backoff = self.backoff(key, value),
+                "start_limit" => rule.start_limit = self.start_limit(key, value),
+                "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
