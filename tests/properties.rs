@@ -251,7 +251,9 @@ impl World {
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }
             | Report::Service { .. }
-            | Report::Killing { .. } => {}
+            | Report::Killing { .. }
+            | Report::Suspected { .. } => {}
+            Report::Suspended { .. } => panic!("nothing here is written by a run"),
         }
     }
 

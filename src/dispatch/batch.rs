@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
+use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::rules::{Per, RuleId};
 
@@ -45,23 +46,37 @@ pub(crate) struct Batch {
     after: Option<RuleId>,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
+    /// What its changes may have come of.
+    lineage: Lineage,
     changes: IndexMap<Vec<u8>, Change>,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, after: None, attempt: 1, changes: IndexMap::new() }
+        let (lineage, changes) = (Lineage::default(), IndexMap::new());
+        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
+    }
+
+    /// The same, with what its changes may have come of.
+    pub(crate) fn of(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// What its changes may have come of.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// The same, passed on by the success of `rule`: as one, or with each path by itself.
     pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
-        let (trigger, after) = (Trigger::Chain, Some(rule));
-        let whole = Self { trigger, after, attempt: 1, changes: self.changes };
+        let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
+        let whole = Self { trigger, after, attempt: 1, lineage, changes: self.changes };
         if per == Per::Batch || whole.len() < 2 {
             return vec![whole];
         }
-        let one = |change| Self { trigger, after, attempt: 1, changes: IndexMap::from([change]) };
+        let part = Self { changes: IndexMap::new(), ..whole.clone() };
+        let one = |change| Self { changes: IndexMap::from([change]), ..part.clone() };
         whole.changes.into_iter().map(one).collect()
     }
 
@@ -107,6 +122,9 @@ impl Batch {
 
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
+        if later.lineage.len() < self.lineage.len() {
+            self.lineage = later.lineage;
+        }
         for (path, change) in later.changes {
             match self.changes.entry(path) {
                 Entry::Occupied(mut known) => known.get_mut().absorb(change),
@@ -123,6 +141,7 @@ impl Batch {
             trigger: self.trigger,
             after: self.after,
             attempt: 1,
+            lineage: self.lineage.clone(),
             changes: self.changes.split_off(keep),
         })
     }
@@ -132,7 +151,8 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, after: None, attempt: 1, changes: IndexMap::from([(path, change)]) }
+        let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
+        Self { trigger, after: None, attempt: 1, lineage, changes }
     }
 }
 
@@ -159,7 +179,10 @@ impl Queue {
         if per != Per::Event
             && let Some(next) = self.0.pop_front()
         {
+            // It runs again because of what came later.
+            let lineage = next.lineage.clone();
             earlier.merge(next);
+            earlier.lineage = lineage;
         }
         self.0.push_front(earlier);
     }

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::feedback::Feedback;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
@@ -10,7 +12,7 @@ use super::report::{Report, Status};
 use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
-use crate::event::Event;
+use crate::event::{Event, Scope};
 use crate::rules::{Match, Rules};
 use crate::time::MonoTime;
 
@@ -134,6 +136,7 @@ pub struct Core {
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
     pub(super) services: Services,
+    pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -148,8 +151,11 @@ impl Core {
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
         let services = Services::new(&rules);
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        let feedback = Feedback::new(rules.rules.len(), delay);
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, services, runs, last_run, matches }
+        Self { rules, limits, until, phase, worst, lanes, slots, services, feedback, runs, last_run, matches }
     }
 
     /// The same, going on no longer than that.
@@ -184,7 +190,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
+use super::feedback::{Feedback, Verdict};
 use super::job::{self, Ended, Limits, Part, RunId};
-use super::report::{Cause, Outcome, Report, Status};
+use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
@@ -33,6 +34,7 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
+    pub(crate) feedback: &'a mut Feedback,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -174,13 +176,13 @@ impl Lane {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
             Action::Keep => self.keep(fresh, rule.per),
-            Action::LineUp => self.line_up(fresh, rule.per, cx),
+            Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
             Action::Proceed => self.proceed(rule, cx),
             Action::Detach => {
                 cx.detached = self.run.take();
-                self.line_up(fresh, rule.per, cx);
+                self.line_up(fresh, rule, cx);
             }
             Action::Restart => self.restart(fresh, rule, cx),
             Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
@@ -218,9 +220,31 @@ impl Lane {
         self.due.append(fresh, per);
     }
 
-    fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
-        self.due.append(fresh, per);
+    fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
+        self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
+        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let name = || rule.name.clone();
+        match cx.feedback.judge(self.rule, lineage, cx.now) {
+            None => {}
+            Some(Verdict::Test { wait, until }) => {
+                let (path, generations) = (self.written(cx), lineage.count(self.rule));
+                cx.report(Report::Suspected { rule: name(), path, generations, wait });
+                cx.slots.shut(self.rule, until);
+            }
+            Some(Verdict::Suspend(until)) => {
+                let names =
+                    lineage.circle(self.rule).map(|other| cx.rules.rules[other.0].name.clone()).collect();
+                let path = self.written(cx);
+                cx.report(Report::Suspended { rule: name(), path, circle: names });
+                cx.slots.shut(self.rule, Some(until));
+            }
+        }
+    }
+
+    /// The path that the last run may have written, as it is shown.
+    fn written(&self, cx: &Context<'_>) -> Vec<u8> {
+        report::shown(cx.feedback.path(self.rule), cx.rules).to_vec()
     }
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
@@ -239,6 +263,7 @@ impl Lane {
         }
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
+        cx.feedback.begin(id, self.rule, rule.on_busy, batch.lineage(), cx.now);
         let mut run = Run::new(id, batch, cx.now);
         run.unfinished = unfinished;
         cx.runs.insert(id, self.id);
@@ -362,6 +387,9 @@ impl Lane {
         cx.slots.release(self.rule);
         if let Some(run) = self.run.take() {
             cx.runs.remove(&run.id);
+            if let Some(until) = cx.feedback.end(run.id, cx.now) {
+                cx.slots.shut(self.rule, Some(until));
+            }
             cx.effects.extend(run.end_report(rule).map(Effect::Report));
             cx.effects.push(Effect::Over { run: run.id });
             match run.retry(rule) {

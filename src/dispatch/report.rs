@@ -78,8 +78,7 @@ pub struct Cause {
 
 impl Cause {
     pub(crate) fn of(batch: &Batch, rules: &Rules) -> Self {
-        let shown = |path| rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path).to_vec();
-        let first = batch.first().map(|(path, change)| (shown(path), change.mask));
+        let first = batch.first().map(|(path, change)| (shown(path, rules).to_vec(), change.mask));
         let after = batch.after().map(|rule| rules.rules[rule.0].name.clone());
         Self { trigger: batch.trigger(), first, more: batch.len().saturating_sub(1), after }
     }
@@ -101,6 +100,11 @@ impl fmt::Display for Cause {
             None => Ok(()),
         }
     }
+}
+
+/// A path as it is shown: relative to the root, if it is inside.
+pub(crate) fn shown<'p>(path: &'p [u8], rules: &Rules) -> &'p [u8] {
+    rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path)
 }
 
 /// Something a user wants to know. `rule` is the rule's name.
@@ -194,6 +198,28 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
+    /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
+    /// them itself, it starts nothing for a while.
+    Suspected {
+        /// The rule.
+        rule: String,
+        /// The path that changed last.
+        path: Vec<u8>,
+        /// How many runs in a row.
+        generations: usize,
+        /// How long it starts nothing, counted from when none of its runs goes on.
+        wait: Duration,
+    },
+    /// The rule makes the changes that it runs for, and is suspended until somebody else makes one, or for
+    /// ten minutes.
+    Suspended {
+        /// The rule.
+        rule: String,
+        /// The path that its runs change.
+        path: Vec<u8>,
+        /// The rules whose runs lead to each other.
+        circle: Vec<String>,
+    },
     /// A rule was to run once, for what is there, and nothing there concerns it.
     NothingThere {
         /// The rule.
@@ -234,6 +260,19 @@ impl fmt::Display for Report {
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
             Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Suspected { rule, path, generations, wait } => write!(
+                f,
+                "{rule}: {} has changed during each of {generations} runs in a row; waiting {wait:.1?} to see who does it",
+                Escaped(path)
+            ),
+            Self::Suspended { rule, path, circle } => {
+                let (path, whose) = (Escaped(path), Circle(circle));
+                write!(
+                    f,
+                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, or narrow `paths`; \
+                     it runs again when something else changes"
+                )
+            }
             Self::NotOnce { rule } => write!(f, "{rule}: a service, not started"),
             Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
@@ -259,6 +298,18 @@ impl fmt::Display for Status {
         match self {
             Self::Exited(code) => write!(f, "exit code {code}"),
             Self::Signaled(signal) => write!(f, "killed by {}", SignalName(*signal)),
+        }
+    }
+}
+
+/// Whose runs lead to each other by a path.
+struct Circle<'a>(&'a [String]);
+
+impl fmt::Display for Circle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] | [_] => f.write_str("its own runs change"),
+            rules => write!(f, "{} start each other through", rules.join(" and ")),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
 use super::lane::{Context, Key, Lane, Over};
 use super::lifecycle;
+use super::lineage::Lineage;
 use super::report::{Outcome, Report, Status};
 use super::schedule;
 use crate::event::Event;
@@ -80,16 +81,31 @@ impl Turn<'_> {
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {
-            self.hand_out(event, rule, schedule::Input::Match);
+            if !self.is_output(rule, event) {
+                self.concern(rule, event);
+            }
         }
         self.core.matches = matches;
     }
 
-    /// Gives an event to the lane of the rule that is for it.
-    fn hand_out(&mut self, event: &Event, rule: RuleId, input: schedule::Input) {
+    /// Whether a run of the rule that goes on, or has just ended, is declared to write this.
+    fn is_output(&self, rule: RuleId, event: &Event) -> bool {
+        self.core.rules.is_output(rule, &event.path) && self.core.feedback.may_have_written(rule, self.now)
+    }
+
+    /// Gives a change to the lane of the rule that is for it.
+    fn concern(&mut self, id: RuleId, event: &Event) {
+        let noted = self.core.feedback.note(id, &event.path, self.now);
+        if noted.acquits {
+            self.core.slots.shut(id, Some(self.now + self.core.rules.rules[id.0].debounce));
+        }
+        self.hand_out(id, event, noted.lineage, schedule::Input::Match);
+    }
+
+    fn hand_out(&mut self, rule: RuleId, event: &Event, lineage: Lineage, input: schedule::Input) {
         let per_file = self.core.rules.rules[rule.0].per == Per::File;
         let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-        self.apply(lane, input, Batch::from(event.clone()).into());
+        self.apply(lane, input, Batch::from(event.clone()).of(lineage).into());
     }
 
     /// What is there is due at once, and each rule that nothing there concerns says so.
@@ -109,7 +125,7 @@ impl Turn<'_> {
             rules.matches(event, &mut matches);
             for Match { rule } in matches.drain(..).filter(|found| follows_none(found.rule)) {
                 told[rule.0] = true;
-                self.hand_out(event, rule, schedule::Input::Quiet);
+                self.hand_out(rule, event, Lineage::default(), schedule::Input::Quiet);
             }
         }
         for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| !told[*number]) {
@@ -228,10 +244,11 @@ impl Turn<'_> {
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
     fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
+        let Core { rules, limits, lanes, slots, feedback, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused, over) = (self.now, None, 0, None);
-        let mut cx = Context { rules, limits, now, slots, runs, last_run, effects, detached, refused, over };
+        let mut cx =
+            Context { rules, limits, now, slots, feedback, runs, last_run, effects, detached, refused, over };
         lane.apply(input, fresh, &mut cx);
         let (detached, refused, over) = (cx.detached, cx.refused, cx.over);
         if let Some(run) = detached {

@@ -43,11 +43,9 @@ pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, Strin
     for step in &script.before {
         world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
-    for step in &script.steps {
-        world.pass_time(Some(step.at));
-        world.take(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
+    while let Some(next) = world.next() {
+        world.take(&next).map_err(|error| format!("{}:{}: {error}", script.file.display(), next.line))?;
     }
-    world.pass_time(None);
     Ok(world.log)
 }
 
@@ -55,7 +53,10 @@ struct World<'a> {
     rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
-    show: &'a [Show],
+    script: &'a Script,
+    /// What is to happen, by its time and then in the order in which it was planned.
+    agenda: BTreeMap<(Duration, usize), Planned>,
+    planned: usize,
     log: Vec<Line>,
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
@@ -65,10 +66,20 @@ struct World<'a> {
     failures: HashMap<String, VecDeque<String>>,
 }
 
+/// Something that is to happen.
+struct Planned {
+    line: usize,
+    verb: Verb,
+    /// Only while the leader of this run lives.
+    by: Option<RunId>,
+}
+
 struct Run {
     id: RunId,
     rule: RuleId,
     service: bool,
+    /// Among the runs of its rule, from 1.
+    number: usize,
     leader_lives: bool,
     group_lives: bool,
 }
@@ -76,12 +87,17 @@ struct Run {
 impl<'a> World<'a> {
     fn new(rules: Rules, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
+        let plan = |(number, step): (usize, &Step)| {
+            ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
+        };
         let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
         Self {
             core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
             rules,
             now: MonoTime::default(),
-            show: &script.show,
+            script,
+            agenda: script.steps.iter().enumerate().map(plan).collect(),
+            planned: script.steps.len(),
             log: Vec::new(),
             files: BTreeMap::new(),
             cookie: 0,
@@ -91,23 +107,40 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Moves the clock to `until`, or to where nothing waits any more, and stops at each deadline.
-    fn pass_time(&mut self, until: Option<Duration>) {
-        let until = until.map(MonoTime::from_origin);
+    /// What is planned next, the clock moved to it with a stop at each deadline before; none once nothing is, and
+    /// nothing waits for a time.
+    fn next(&mut self) -> Option<Planned> {
         for _ in 0..TOO_MANY_TURNS {
+            let planned = self.agenda.keys().next().map(|&(at, _)| MonoTime::from_origin(at));
             match self.core.deadline() {
-                Some(deadline) if until.is_none_or(|until| deadline <= until) => {
+                Some(deadline) if planned.is_none_or(|at| deadline <= at) => {
                     assert!(deadline > self.now, "the core asks to be called in the past");
                     self.now = deadline;
                     self.feed(Input::Due);
                 }
                 _ => {
-                    self.now = until.unwrap_or(self.now).max(self.now);
-                    return;
+                    let (_, next) = self.agenda.pop_first()?;
+                    self.now = self.now.max(planned?);
+                    let lives = |id| self.runs.iter().any(|run| run.id == id && run.leader_lives);
+                    if next.by.is_none_or(lives) {
+                        return Some(next);
+                    }
                 }
             }
         }
         panic!("the core never comes to rest");
+    }
+
+    /// Plans what a run of the rule does, after its start or on SIGTERM.
+    fn plan_run(&mut self, run: RunId, number: usize, rule: &str, on_term: bool) {
+        let acts = self.script.runs.iter().filter(|act| act.rule == rule && act.after.is_none() == on_term);
+        for act in acts {
+            // It was tried when it was read.
+            let Ok(verb) = act.of_run(number) else { continue };
+            let at = self.now.since_origin() + act.after.unwrap_or_default();
+            self.agenda.insert((at, self.planned), Planned { line: act.line, verb, by: Some(run) });
+            self.planned += 1;
+        }
     }
 
     /// Makes what is there from the start.
@@ -121,7 +154,7 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    fn take(&mut self, step: &Planned) -> Result<(), String> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
@@ -331,22 +364,28 @@ impl<'a> World<'a> {
         let name = self.rules.rules[job.rule.0].name.clone();
         let label = self.label(job.rule, job.part == Part::Service);
         self.say(format!("spawn {label}: {}", command_line(&job.argv)));
-        for show in self.show {
+        for show in &self.script.show {
             self.say(detail(show, job));
         }
         if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
+        let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
         let (id, rule, service) = (job.run, job.rule, job.part == Part::Service);
-        self.runs.push(Run { id, rule, service, leader_lives: true, group_lives: true });
+        self.runs.push(Run { id, rule, service, number, leader_lives: true, group_lives: true });
+        self.plan_run(job.run, number, &name, false);
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
+        let (id, number, name) = (run.id, run.number, self.rules.rules[run.rule.0].name.clone());
         let label = self.label(run.rule, run.service);
         self.say(format!("signal {label}: {}", SignalName(signal)));
+        if signal == libc::SIGTERM {
+            self.plan_run(id, number, &name, true);
+        }
     }
 
     /// What a script calls the runs of a rule, or its service if it has both.

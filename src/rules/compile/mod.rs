@@ -26,6 +26,7 @@ use super::path;
 use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
+use super::tree::Tree;
 use super::{Rules, Settings};
 use crate::event::{Extent, Polling, as_path};
 
@@ -107,6 +108,7 @@ struct Compiler {
     /// Of the rules.
     names: Vec<String>,
     globs: Vec<(Entry, Glob)>,
+    outputs: Tree<Entry>,
     /// How many components they have in all.
     parts: usize,
 }
@@ -139,6 +141,7 @@ impl Compiler {
             vars: Vec::new(),
             names: Vec::new(),
             globs: Vec::new(),
+            outputs: Tree::default(),
             parts: 0,
         }
     }
@@ -244,7 +247,8 @@ impl Compiler {
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
+        let (plan, warnings) = (Arc::new(plan), self.diagnostics);
+        Rules { settings, rules, warnings, plan, outputs: self.outputs, files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

@@ -32,10 +32,11 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 33] = [
+const RULE_KEYS: [&str; 34] = [
     "extends",
     "paths",
     "ignore",
+    "outputs",
     "case_insensitive",
     "on",
     "types",
@@ -238,6 +239,7 @@ impl Reader<'_> {
                 "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
+                "outputs" => rule.outputs = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
