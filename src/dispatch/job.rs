@@ -7,7 +7,7 @@ use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
 use crate::event::{Event, as_path};
-use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Template};
+use crate::rules::{Command, Contain, Fields, Per, Rule, RuleId, Rules, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,6 +55,8 @@ pub struct Job {
     /// Every path, a NUL after each: the content of the file that `TRIPLINE_PATHS_FILE` is to name. Empty
     /// if no path caused the run; then the variable stays unset.
     pub paths: Vec<u8>,
+    /// What holds together whatever it starts.
+    pub contain: Contain,
 }
 
 /// The job for as much of `batch` as one run can take; the rest of the batch, if it is too much, is taken
@@ -70,7 +72,7 @@ pub(crate) fn build(
     let rest = split(rules, rule, run, batch, limits);
     let (argv, env) = invocation(rules, rule, run, batch);
     let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
-    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
+    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths, contain: rule.contain }, rest)
 }
 
 /// The job that this one event would start by itself, for showing it.

@@ -214,7 +214,7 @@ impl Lane {
     fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
         self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
-        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let Some(lineage) = self.due.first().filter(|_| !rule.may_loop).map(Batch::lineage) else { return };
         let name = || rule.name.clone();
         match cx.feedback.judge(self.rule, lineage, cx.now) {
             None => {}

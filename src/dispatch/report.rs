@@ -227,7 +227,7 @@ impl fmt::Display for Report {
                 let (path, whose) = (Escaped(path), Circle(circle));
                 write!(
                     f,
-                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, or narrow `paths`; \
+                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, narrow `paths`, or set `may_loop`; \
                      it runs again when something else changes"
                 )
             }

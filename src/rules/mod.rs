@@ -49,7 +49,7 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use rule::{Command, Contain, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};

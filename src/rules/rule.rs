@@ -52,8 +52,12 @@ pub struct Rule {
     pub exit_codes: ExitCodes,
     /// Whether and when a run that failed is done again.
     pub retry: Option<Retry>,
+    /// Whether it may run for ever because of changes that come during its own runs.
+    pub may_loop: bool,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
+    /// What holds together whatever a run starts.
+    pub contain: Contain,
     /// How long a run may take to end after SIGTERM before SIGKILL follows.
     pub stop_timeout: Duration,
 }
@@ -152,6 +156,15 @@ pub enum Stdin {
     Json,
     /// tripline's own standard input.
     Inherit,
+}
+
+/// What holds together whatever a run starts, so that all of it ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contain {
+    /// A process group; what leaves it is found by its descent.
+    Group,
+    /// A control group, which nothing can leave, where one can be made; else as above.
+    Cgroup,
 }
 
 /// What becomes of a batch that is due while its rule is running.

@@ -19,10 +19,11 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Of this process's variables, those that are passed on.
+    /// Of this process's variables, those that are passed on, and its id.
     pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let bytes = variables.map(|(name, value)| (name.into_vec(), value.into_vec()));
-        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).collect() }
+        let pid = (b"TRIPLINE_PID".to_vec(), std::process::id().to_string().into_bytes());
+        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).chain([pid]).collect() }
     }
 
     /// As `NAME=VALUE` strings.
@@ -75,7 +76,7 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 mod tests {
     use super::*;
     use crate::dispatch::{RunId, StdinSource};
-    use crate::rules::RuleId;
+    use crate::rules::{Contain, RuleId};
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
         let bytes = |text: &str| text.as_bytes().to_vec();
@@ -87,6 +88,7 @@ mod tests {
             cwd: "/work".into(),
             stdin: StdinSource::Null,
             paths: Vec::new(),
+            contain: Contain::Group,
         }
     }
 

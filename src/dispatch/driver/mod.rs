@@ -1,11 +1,14 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
+mod cgroup;
 mod children;
 mod environment;
 mod existing;
 mod lines;
 mod output;
+mod proc;
+mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -21,8 +24,8 @@ use self::output::Sink;
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
-    stderr, stdout,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, stderr,
+    stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -186,6 +189,7 @@ impl Driver<'_> {
             self.step(Input::Due);
             self.balance();
         }
+        self.children.kill_strays();
         self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
         Ok(())
     }
@@ -282,7 +286,7 @@ impl Driver<'_> {
     fn exits(&mut self) {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
-                reap(pid);
+                self.children.reap_orphan(pid);
                 continue;
             };
             let status = match exit {
