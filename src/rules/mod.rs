@@ -20,6 +20,7 @@ mod gitignore;
 mod glob;
 mod ignore;
 mod include;
+mod level;
 mod load;
 mod matcher;
 mod names;

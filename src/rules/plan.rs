@@ -91,7 +91,7 @@ impl Plan {
 
     /// Every rule that could match something below `dir`, in rule order, each once.
     pub(super) fn rules_below(&self, dir: &[u8]) -> Vec<RuleId> {
-        let mut judge = self.ignores.judge(dir, true, 0);
+        let mut judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut rules = Vec::new();
         for &state in &states {
@@ -115,7 +115,7 @@ impl Plan {
 
     /// The line that hides the directory from a glob which would reach below it.
     pub(super) fn ignored_by(&self, dir: &[u8]) -> Option<Arc<Line>> {
-        let judge = self.ignores.judge(dir, true, 0);
+        let judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut reaches = states
             .iter()
@@ -179,11 +179,11 @@ impl Scope for Plan {
     }
 
     fn wants(&self, dir: &[u8]) -> bool {
-        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true, 0))
+        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true))
     }
 
     fn keeps(&self, path: &[u8]) -> bool {
-        let mut judge = self.ignores.judge(path, false, 0);
+        let mut judge = self.ignores.judge(path, false);
         self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
             let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
             asks && !judge.hides(self.ignores.list_of(rule), base)

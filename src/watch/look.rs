@@ -112,8 +112,8 @@ impl<K: Kernel> Observer<K> {
         if let Some(known) = known {
             self.orphan(known, at.scan.purpose, now);
         }
-        let before = self.state.tree.place(wd).cloned();
-        if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+        let before = self.state.tree.place(wd);
+        if self.state.tree.attach(wd, &Place::Below(at.parent, Arc::clone(name))) {
             if at.scan.purpose.follows_loss() {
                 self.report_move(before, at.parent, name);
             }
