@@ -180,9 +180,9 @@ impl Child<'_> {
         match self.stdin {
             Some(fd) => duplicate(fd, libc::STDIN_FILENO)?,
             None => {
+                let (path, flags) = (c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
                 // SAFETY: the path is NUL-terminated.
-                let null =
-                    cvt(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC) })?;
+                let null = cvt(unsafe { libc::open(path, flags) })?;
                 duplicate(null, libc::STDIN_FILENO)?;
             }
         }

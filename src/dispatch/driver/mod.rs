@@ -112,7 +112,7 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> R
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
