@@ -57,6 +57,8 @@ pub struct Job {
     pub paths: Vec<u8>,
     /// What holds together whatever it starts.
     pub contain: Contain,
+    /// The number of the signal that asks it to end.
+    pub stop_signal: i32,
 }
 
 /// The job for as much of `batch` as one run can take; the rest of the batch, if it is too much, is taken
@@ -72,7 +74,8 @@ pub(crate) fn build(
     let rest = split(rules, rule, run, batch, limits);
     let (argv, env) = invocation(rules, rule, run, batch);
     let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
-    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths, contain: rule.contain }, rest)
+    let (cwd, contain, stop_signal) = (rule.cwd.clone(), rule.contain, rule.stop_signal);
+    (Job { run, rule: id, argv, env, cwd, stdin, paths, contain, stop_signal }, rest)
 }
 
 /// The job that this one event would start by itself, for showing it.

@@ -7,6 +7,7 @@ use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
+use super::jitter::Jitter;
 use super::job::{self, Limits, RunId};
 use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
     pub(crate) feedback: &'a mut Feedback,
+    pub(crate) jitter: &'a mut Jitter,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -307,7 +309,7 @@ impl Lane {
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.limit = Some(cx.now + rule.stop_timeout);
-        cx.signal(run.id, libc::SIGTERM);
+        cx.signal(run.id, rule.stop_signal);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
@@ -347,7 +349,7 @@ impl Lane {
             self.collecting = Some((queue, debounce));
             return;
         }
-        let delay = retry.delay(attempt);
+        let delay = cx.jitter.spread(retry.delay(attempt));
         cx.report(Report::Retry { rule: rule.name.clone(), attempt: attempt + 1, delay });
         self.collecting = Some((queue, Debounce::start(delay, delay, cx.now)));
         self.backing_off = true;

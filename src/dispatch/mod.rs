@@ -16,6 +16,7 @@ mod driver;
 mod env;
 mod escape;
 mod feedback;
+mod jitter;
 mod job;
 mod lane;
 mod lanes;

@@ -216,7 +216,9 @@ impl fmt::Display for Report {
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
-            Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
+            Self::Retry { rule, attempt, delay } => {
+                write!(f, "{rule}: attempt {attempt} in {}", Milliseconds(*delay))
+            }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Suspected { rule, path, generations, wait } => write!(
                 f,
@@ -268,6 +270,15 @@ impl fmt::Display for Circle<'_> {
             [] | [_] => f.write_str("its own runs change"),
             rules => write!(f, "{} start each other through", rules.join(" and ")),
         }
+    }
+}
+
+/// A time as far as it matters.
+struct Milliseconds(Duration);
+
+impl fmt::Display for Milliseconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", Duration::from_millis(self.0.as_millis() as u64))
     }
 }
 

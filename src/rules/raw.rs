@@ -76,6 +76,7 @@ pub struct RawRule {
     pub retry: Option<Spanned<RawRetry>>,
     pub may_loop: Option<Spanned<bool>>,
     pub timeout: Option<Spanned<String>>,
+    pub stop_signal: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
     pub contain: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
@@ -141,6 +142,7 @@ impl RawRule {
             retry: None,
             may_loop: None,
             timeout: None,
+            stop_signal: None,
             stop_timeout: None,
             contain: None,
             misread: false,
@@ -179,6 +181,7 @@ impl RawRule {
             retry: self.retry.or(base.retry),
             may_loop: self.may_loop.or(base.may_loop),
             timeout: self.timeout.or(base.timeout),
+            stop_signal: self.stop_signal.or(base.stop_signal),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
             contain: self.contain.or(base.contain),
             misread: self.misread || base.misread,
@@ -188,7 +191,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 26] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 27] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -214,6 +217,7 @@ impl RawRule {
             ("retry", place(self.retry.as_ref())),
             ("may_loop", place(self.may_loop.as_ref())),
             ("timeout", place(self.timeout.as_ref())),
+            ("stop_signal", place(self.stop_signal.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
             ("contain", place(self.contain.as_ref())),
         ]

@@ -58,7 +58,9 @@ pub struct Rule {
     pub timeout: Option<Duration>,
     /// What holds together whatever a run starts.
     pub contain: Contain,
-    /// How long a run may take to end after SIGTERM before SIGKILL follows.
+    /// The number of the signal that a run is stopped with.
+    pub stop_signal: i32,
+    /// How long a run may take to end after that before SIGKILL follows.
     pub stop_timeout: Duration,
 }
 

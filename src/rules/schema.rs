@@ -143,7 +143,8 @@ const RULE: &[Key] = &[
         "it may run again and again by what changes during its own runs, and is never suspended for that",
     ),
     Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
-    Key("stop_timeout", Duration, "from SIGTERM to SIGKILL when a run is stopped"),
+    Key("stop_signal", Text, "what a run is stopped with"),
+    Key("stop_timeout", Duration, "from `stop_signal` to SIGKILL when a run is stopped"),
     Key(
         "contain",
         Word(|| names(&CONTAIN)),

@@ -135,7 +135,7 @@ impl Children {
             Some(Stream { fd, lines: Lines::new(name), polled: false })
         });
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
-        let tree = Tree::new(job.run, pid, cgroup);
+        let tree = Tree::new(job, pid, cgroup);
         Ok(Child { pid, tree, streams, _paths: paths, foreground })
     }
 

@@ -89,6 +89,7 @@ mod tests {
             stdin: StdinSource::Null,
             paths: Vec::new(),
             contain: Contain::Group,
+            stop_signal: libc::SIGTERM,
         }
     }
 

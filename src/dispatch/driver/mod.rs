@@ -12,6 +12,7 @@ mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -116,8 +117,10 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> R
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until),
+        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),

@@ -8,7 +8,7 @@ use std::io;
 
 use super::cgroup::Cgroup;
 use super::proc;
-use crate::dispatch::RunId;
+use crate::dispatch::{Job, RunId};
 use crate::sys::{Pid, PidFd, group_is_empty, reap, signal_group};
 
 /// Children of tripline that no run has started itself, each with the run that it has descended from.
@@ -55,14 +55,17 @@ pub(super) struct Tree {
     /// All of it was sent SIGKILL.
     killed: bool,
     cgroup: Option<Cgroup>,
+    /// What it is to end by.
+    stop_signal: i32,
     /// Those that may not be signalled: another user's.
     foreign: HashSet<i32>,
 }
 
 impl Tree {
     /// What `leader`, which leads a process group, starts from now on.
-    pub(super) fn new(run: RunId, leader: Pid, cgroup: Option<Cgroup>) -> Self {
-        Self { run, leader, reaped: false, killed: false, cgroup, foreign: HashSet::new() }
+    pub(super) fn new(job: &Job, leader: Pid, cgroup: Option<Cgroup>) -> Self {
+        let (run, stop_signal) = (job.run, job.stop_signal);
+        Self { run, leader, reaped: false, killed: false, cgroup, stop_signal, foreign: HashSet::new() }
     }
 
     /// Waits for the leader, which has ended.
@@ -75,7 +78,7 @@ impl Tree {
     pub(super) fn signal(&mut self, signal: i32, orphans: &Orphans) {
         self.killed |= signal == libc::SIGKILL;
         self.send(signal, orphans);
-        if signal == libc::SIGTERM {
+        if signal == self.stop_signal {
             // A process that is stopped would not see it.
             self.send(libc::SIGCONT, orphans);
         }

@@ -86,6 +86,7 @@ impl Compiler {
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
             may_loop: raw.may_loop.as_ref().is_some_and(|typed| typed.value),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
+            stop_signal: self.signal(raw.stop_signal.as_ref(), libc::SIGTERM),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
             contain: self.choice("contain", raw.contain.as_ref(), &CONTAIN, Contain::Group),
         };
@@ -264,7 +265,7 @@ impl Compiler {
             self.error(&typed.place, "per = \"file\" never has two runs for one path", help);
         }
         match (policy, &raw.signal) {
-            (OnBusy::Signal(_), Some(typed)) => OnBusy::Signal(self.signal(typed)),
+            (OnBusy::Signal(_), Some(typed)) => OnBusy::Signal(self.signal(Some(typed), libc::SIGHUP)),
             (_, Some(typed)) => {
                 self.error(&typed.place, "`signal` has no use here", "it needs on_busy = \"signal\"");
                 policy
@@ -273,14 +274,15 @@ impl Compiler {
         }
     }
 
-    fn signal(&mut self, typed: &Spanned<String>) -> i32 {
+    fn signal(&mut self, typed: Option<&Spanned<String>>, default: i32) -> i32 {
+        let Some(typed) = typed else { return default };
         signal::number(&typed.value).unwrap_or_else(|| {
             let help = match suggest::nearest(&typed.value, signal::names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "write a name such as \"SIGHUP\" or \"USR1\"".to_owned(),
             };
             self.error(&typed.place, format!("no signal is called {}", quote(&typed.value)), help);
-            libc::SIGHUP
+            default
         })
     }
 

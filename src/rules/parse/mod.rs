@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 27] = [
+const RULE_KEYS: [&str; 28] = [
     "extends",
     "paths",
     "ignore",
@@ -58,6 +58,7 @@ const RULE_KEYS: [&str; 27] = [
     "retry",
     "may_loop",
     "timeout",
+    "stop_signal",
     "stop_timeout",
     "contain",
 ];
@@ -254,6 +255,7 @@ impl Reader<'_> {
                 "retry" => rule.retry = self.retry(key, value),
                 "may_loop" => rule.may_loop = self.boolean(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
+                "stop_signal" => rule.stop_signal = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 "contain" => rule.contain = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
