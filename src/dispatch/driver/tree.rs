@@ -8,7 +8,7 @@ use std::io;
 
 use super::cgroup::Cgroup;
 use super::proc;
-use crate::dispatch::{Job, RunId};
+use crate::dispatch::RunId;
 use crate::sys::{Pid, PidFd, group_is_empty, reap, signal_group};
 
 /// Children of tripline that no run has started itself, each with the run that it has descended from.
@@ -63,8 +63,7 @@ pub(super) struct Tree {
 
 impl Tree {
     /// What `leader`, which leads a process group, starts from now on.
-    pub(super) fn new(job: &Job, leader: Pid, cgroup: Option<Cgroup>) -> Self {
-        let (run, stop_signal) = (job.run, job.stop_signal);
+    pub(super) fn new(run: RunId, leader: Pid, cgroup: Option<Cgroup>, stop_signal: i32) -> Self {
         Self { run, leader, reaped: false, killed: false, cgroup, stop_signal, foreign: HashSet::new() }
     }
 

@@ -69,7 +69,11 @@ impl Compiler {
             paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
-            command: self.command(raw, per, pattern.as_ref()),
+            after: self.after(raw),
+            steps: self.steps(raw, per, pattern.as_ref()),
+            on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
+            on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
+            service: self.service(raw, per, pattern.as_ref()),
             pattern,
             size: self.size(raw),
             per,
@@ -86,7 +90,7 @@ impl Compiler {
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
             may_loop: raw.may_loop.as_ref().is_some_and(|typed| typed.value),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
-            stop_signal: self.signal(raw.stop_signal.as_ref(), libc::SIGTERM),
+            stop_signal: raw.stop_signal.as_ref().map_or(libc::SIGTERM, |typed| self.signal(typed)),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
             contain: self.choice("contain", raw.contain.as_ref(), &CONTAIN, Contain::Group),
         };
@@ -101,6 +105,10 @@ impl Compiler {
     }
 
     fn paths(&mut self, id: RuleId, raw: &RawRule) {
+        let on_start = raw.on_start.as_ref().is_some_and(|typed| typed.value);
+        if raw.paths.is_none() && (raw.after.is_some() || raw.service.is_some() || on_start) {
+            return;
+        }
         let Some(paths) = self.required(raw, "paths", raw.paths.as_ref()) else { return };
         if paths.value.is_empty() {
             self.error(
@@ -217,13 +225,16 @@ impl Compiler {
 
     fn pattern(&mut self, typed: Option<&Spanned<String>>) -> Option<Regex> {
         let typed = typed?;
+        let regex = self.regex("match", typed)?;
+        self.check_captures(typed, &regex);
+        Some(regex)
+    }
+
+    pub(super) fn regex(&mut self, key: &str, typed: &Spanned<String>) -> Option<Regex> {
         match RegexBuilder::new(&typed.value).size_limit(LARGEST_PATTERN).build() {
-            Ok(regex) => {
-                self.check_captures(typed, &regex);
-                Some(regex)
-            }
+            Ok(regex) => Some(regex),
             Err(Error::CompiledTooBig(limit)) => {
-                let message = format!("`match` takes more than {} MiB when compiled", limit >> 20);
+                let message = format!("`{key}` takes more than {} MiB when compiled", limit >> 20);
                 let help =
                     "count less in `{...}`; `(?-u)` in front makes `\\w`, `\\d` and others ASCII, and small";
                 self.error(&typed.place, message, help);
@@ -265,7 +276,7 @@ impl Compiler {
             self.error(&typed.place, "per = \"file\" never has two runs for one path", help);
         }
         match (policy, &raw.signal) {
-            (OnBusy::Signal(_), Some(typed)) => OnBusy::Signal(self.signal(Some(typed), libc::SIGHUP)),
+            (OnBusy::Signal(_), Some(typed)) => OnBusy::Signal(self.signal(typed)),
             (_, Some(typed)) => {
                 self.error(&typed.place, "`signal` has no use here", "it needs on_busy = \"signal\"");
                 policy
@@ -274,15 +285,14 @@ impl Compiler {
         }
     }
 
-    fn signal(&mut self, typed: Option<&Spanned<String>>, default: i32) -> i32 {
-        let Some(typed) = typed else { return default };
+    fn signal(&mut self, typed: &Spanned<String>) -> i32 {
         signal::number(&typed.value).unwrap_or_else(|| {
             let help = match suggest::nearest(&typed.value, signal::names()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => "write a name such as \"SIGHUP\" or \"USR1\"".to_owned(),
             };
             self.error(&typed.place, format!("no signal is called {}", quote(&typed.value)), help);
-            default
+            libc::SIGHUP
         })
     }
 
