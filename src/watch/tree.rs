@@ -95,6 +95,14 @@ impl Tree {
         self.nodes.get(&parent)?.children.get(name).copied()
     }
 
+    /// The node at a place now.
+    pub(super) fn at(&self, place: &Place) -> Option<Wd> {
+        match place {
+            Place::Root(root) => self.root(*root),
+            Place::Below(parent, name) => self.child(*parent, name),
+        }
+    }
+
     /// The node at a path below a root.
     pub(super) fn find(&self, root: RootId, relative: &[u8]) -> Option<Wd> {
         let names = relative.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
@@ -187,7 +195,7 @@ impl Tree {
         all
     }
 
-    /// Takes a node from its place; what is below stays below it.
+    /// Takes a node from its place; what is below stays below it. `unreported` if no event has told of it.
     pub(super) fn orphan(&mut self, wd: Wd, until: MonoTime, unreported: bool) {
         if self.standing(wd) != Some(Standing::Attached) {
             return;
@@ -207,10 +215,10 @@ impl Tree {
     }
 
     /// The node's watch has ended. It stays to name its last events until [`purge`](Self::purge); its
-    /// children are orphaned.
-    pub(super) fn bury(&mut self, wd: Wd, until: MonoTime) {
+    /// children are orphaned, `unreported` as in [`orphan`](Self::orphan).
+    pub(super) fn bury(&mut self, wd: Wd, until: MonoTime, unreported: bool) {
         for (_, child) in self.children(wd) {
-            self.orphan(child, until, false);
+            self.orphan(child, until, unreported);
         }
         self.unlink(wd);
         if let Some(node) = self.nodes.get_mut(&wd) {
@@ -273,6 +281,15 @@ impl Tree {
         expired
     }
 
+    /// The kernel has dropped events: what has left may have done so without one.
+    pub(super) fn doubt(&mut self) {
+        for wd in &self.limbo {
+            if let Some(Node { standing: Standing::Limbo { unreported, .. }, .. }) = self.nodes.get_mut(wd) {
+                *unreported = true;
+            }
+        }
+    }
+
     /// Whether the node left without an event that told so.
     pub(super) fn left_unreported(&self, wd: Wd) -> bool {
         matches!(self.standing(wd), Some(Standing::Limbo { unreported: true, .. }))
@@ -290,14 +307,26 @@ impl Tree {
     /// The node's path below its root, from today's parents. Where a directory was removed, its last
     /// place still names what happened in it.
     pub(super) fn route(&self, wd: Wd) -> Route {
+        self.route_over(wd, |standing| match standing {
+            Standing::Limbo { moved: true, .. } => Some(Route::Unsettled),
+            Standing::Dead { moved: true } => Some(Route::Left),
+            _ => None,
+        })
+    }
+
+    /// The path where the node was last, though it may have been moved away from there.
+    pub(super) fn last_route(&self, wd: Wd) -> Route {
+        self.route_over(wd, |_| None)
+    }
+
+    /// Follows the places up to the root, unless a node on the way is no part of the path.
+    fn route_over(&self, wd: Wd, ends: impl Fn(Standing) -> Option<Route>) -> Route {
         let mut names: Vec<&Name> = Vec::new();
         let mut at = wd;
         loop {
             let Some(node) = self.nodes.get(&at) else { return Route::Left };
-            match node.standing {
-                Standing::Limbo { moved: true, unreported: false, .. } => return Route::Unsettled,
-                Standing::Dead { moved: true } => return Route::Left,
-                _ => {}
+            if let Some(end) = ends(node.standing) {
+                return end;
             }
             match &node.place {
                 Place::Root(root) => return Route::Path(*root, join(&names)),
@@ -399,7 +428,7 @@ mod tests {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
         assert_eq!(path(&tree, 3), "a/b");
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(path(&tree, 3), "a/b");
         tree.purge();
         assert_eq!(tree.route(Wd(2)), Route::Left);
@@ -412,7 +441,7 @@ mod tests {
         tree.set_moved(Wd(2));
         assert_eq!(tree.route(Wd(3)), Route::Unsettled);
         assert!(!tree.is_attached(Wd(3)));
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(tree.route(Wd(2)), Route::Left);
     }
 
@@ -444,7 +473,7 @@ mod tests {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
         assert!(tree.attach(Wd(5), below(1, "a")));
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(tree.child(Wd(1), b"a"), Some(Wd(5)));
     }
 }
