@@ -8,6 +8,8 @@
 
 mod command_line;
 mod convergence;
+mod extent;
+mod extremes;
 mod golden;
 mod ignored;
 mod layers;

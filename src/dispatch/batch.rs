@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
+use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::Per;
+use crate::rules::{Per, RuleId};
 
 /// What is known of one path of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +42,47 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
+    /// The rule whose success passed it on.
+    after: Option<RuleId>,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
+    /// What its changes may have come of.
+    lineage: Lineage,
     changes: IndexMap<Vec<u8>, Change>,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, attempt: 1, changes: IndexMap::new() }
+        let (lineage, changes) = (Lineage::default(), IndexMap::new());
+        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
+    }
+
+    /// The same, with what its changes may have come of.
+    pub(crate) fn of(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// What its changes may have come of.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// The same, passed on by the success of `rule`: as one, or with each path by itself.
+    pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
+        let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
+        let whole = Self { trigger, after, attempt: 1, lineage, changes: self.changes };
+        if per == Per::Batch || whole.len() < 2 {
+            return vec![whole];
+        }
+        let part = Self { changes: IndexMap::new(), ..whole.clone() };
+        let one = |change| Self { changes: IndexMap::from([change]), ..part.clone() };
+        whole.changes.into_iter().map(one).collect()
+    }
+
+    /// The rule whose success passed it on.
+    pub(crate) fn after(&self) -> Option<RuleId> {
+        self.after
     }
 
     /// How its first event became known, or that it is told again.
@@ -89,6 +122,9 @@ impl Batch {
 
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
+        if later.lineage.len() < self.lineage.len() {
+            self.lineage = later.lineage;
+        }
         for (path, change) in later.changes {
             match self.changes.entry(path) {
                 Entry::Occupied(mut known) => known.get_mut().absorb(change),
@@ -103,7 +139,9 @@ impl Batch {
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         (keep < self.len()).then(|| Self {
             trigger: self.trigger,
+            after: self.after,
             attempt: 1,
+            lineage: self.lineage.clone(),
             changes: self.changes.split_off(keep),
         })
     }
@@ -113,7 +151,8 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, attempt: 1, changes: IndexMap::from([(path, change)]) }
+        let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
+        Self { trigger, after: None, attempt: 1, lineage, changes }
     }
 }
 
@@ -140,7 +179,10 @@ impl Queue {
         if per != Per::Event
             && let Some(next) = self.0.pop_front()
         {
+            // It runs again because of what came later.
+            let lineage = next.lineage.clone();
             earlier.merge(next);
+            earlier.lineage = lineage;
         }
         self.0.push_front(earlier);
     }
@@ -234,6 +276,16 @@ mod tests {
         let rest = first.split_off(2).unwrap();
         assert_eq!((paths(&first).len(), paths(&rest)), (2, vec![&b"c"[..]]));
         assert_eq!(first.split_off(2), None);
+    }
+
+    #[test]
+    fn what_is_passed_on_stays_whole_or_comes_path_by_path() {
+        let passed_on = |per| batch(&["a", "b"]).passed_on(RuleId(7), per);
+        assert_eq!(passed_on(Per::Batch).len(), 1);
+        let each = passed_on(Per::File);
+        assert_eq!(each.iter().map(paths).collect::<Vec<_>>(), [[b"a"], [b"b"]]);
+        assert_eq!((each[1].trigger(), each[1].after()), (Trigger::Chain, Some(RuleId(7))));
+        assert_eq!(Batch::at_start().passed_on(RuleId(7), Per::File).len(), 1);
     }
 
     #[test]

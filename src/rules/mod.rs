@@ -20,6 +20,7 @@ mod gitignore;
 mod glob;
 mod ignore;
 mod include;
+mod level;
 mod load;
 mod matcher;
 mod names;
@@ -48,13 +49,19 @@ pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use raw::{
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+};
+pub use rule::{
+    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
-use crate::event::Polling;
+use self::plan::Entry;
+use self::tree::Tree;
+use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -66,6 +73,8 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    /// The globs of `outputs`.
+    outputs: Tree<Entry>,
     files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,
@@ -117,6 +126,13 @@ impl Rules {
     pub fn set_polling(&mut self, polling: Polling) {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.polling = polling;
+        }
+    }
+
+    /// Overrules how far the watcher goes from its roots. Without effect once the rules are watched for.
+    pub fn set_extent(&mut self, extent: Extent) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.extent = extent;
         }
     }
 

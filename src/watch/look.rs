@@ -10,7 +10,7 @@ use super::scan::{Frame, Purpose};
 use super::translate::Sight;
 use super::tree::{Name, Place, Route};
 use crate::event::{EventMask, Subject, Trigger};
-use crate::sys::Wd;
+use crate::sys::{Identity, Wd};
 use crate::time::MonoTime;
 
 /// The directory whose entries are looked at, open.
@@ -45,15 +45,27 @@ impl<K: Kernel> Observer<K> {
         Err(stale())
     }
 
-    /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
-    pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
+    /// Asks which directory a name is now; `left` if an event says that the one known has gone.
+    pub(super) fn look(&mut self, parent: Wd, name: &Name, left: bool, now: MonoTime) {
+        // What could not be looked at before may have gone unseen since it was known.
+        let deep = left || self.is_denied(parent, name);
         let scan = Scan { purpose: self.purpose_of_events(), deep };
         let told = self.open_verified(parent).is_some_and(|(dir, path)| {
             self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now)
         });
         if !told {
             self.retry_name_later(parent, name, scan, now);
+        } else if left
+            && self.is_denied(parent, name)
+            && let Some(known) = self.state.tree.child(parent, name)
+        {
+            // Which one that is cannot be asked; the event has said that it is another.
+            self.orphan(known, scan.purpose, now);
         }
+    }
+
+    fn is_denied(&self, parent: Wd, name: &Name) -> bool {
+        self.state.denied.contains(&(parent, Arc::clone(name)))
     }
 
     /// From a loss until the tree has been looked at again, what an event leads to may be more than the event
@@ -72,12 +84,21 @@ impl<K: Kernel> Observer<K> {
             }
             return true;
         }
-        let opened = self.kernel.open_below(at.dir, name);
+        let opened = self.kernel.open_below(at.dir, name).and_then(|dir| self.stay(at.dir, dir));
         let watched = opened.and_then(|dir| Ok((self.watch(&dir, &path)?, dir)));
         match watched {
             Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
             Err(error) => self.look_failed(at, name, path, &error, now),
         }
+    }
+
+    /// The directory, with `EXDEV` if the watcher is to stay on the file system of the one that holds it.
+    fn stay(&self, parent: &K::Dir, dir: K::Dir) -> io::Result<K::Dir> {
+        let device = |dir| self.kernel.identity(dir).map(|Identity(device, _)| device);
+        if self.scope.extent().one_file_system && device(parent)? != device(&dir)? {
+            return Err(io::Error::from_raw_os_error(libc::EXDEV));
+        }
+        Ok(dir)
     }
 
     /// Hangs the directory that a name turned out to be where it belongs.
@@ -106,9 +127,9 @@ impl<K: Kernel> Observer<K> {
             self.orphan(known, purpose, now);
             self.seen(purpose, Sight::Left(place.clone()));
         }
-        let before = self.state.tree.place(wd).cloned();
+        let before = self.state.tree.place(wd);
         let unreported = self.state.tree.left_unreported(wd);
-        if !self.state.tree.attach(wd, place.clone()) {
+        if !self.state.tree.attach(wd, &place) {
             return false;
         }
         if let Some(before) = before.filter(|before| self.state.tree.at(before).is_none()) {
@@ -158,7 +179,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> bool {
         match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV) => {
                 if let Some(known) = self.state.tree.child(at.parent, name) {
                     self.orphan(known, at.scan.purpose, now);
                 }

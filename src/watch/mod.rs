@@ -20,7 +20,9 @@ mod look;
 #[cfg(test)]
 mod model;
 mod mounts;
+mod nodes;
 mod observer;
+mod pace;
 mod pair;
 mod pending;
 mod poll;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Notice;
 use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
+use super::pace::Pace;
 use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
@@ -37,6 +38,8 @@ pub(super) enum Next {
     Busy,
     /// Nothing until the kernel reports something, or until this moment.
     Idle(Option<MonoTime>),
+    /// Nothing until this moment, although the kernel reports something.
+    Rest(MonoTime),
 }
 
 pub(super) struct Observer<K: Kernel> {
@@ -57,13 +60,16 @@ pub(super) struct Observer<K: Kernel> {
     buffer: Vec<u8>,
     ready: bool,
     /// What has left the tree without an event, as events.
-    ended: Vec<Event>,
+    pub(super) ended: Vec<Event>,
     overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
     sound: i128,
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    pace: Pace,
+    /// Events taken in by this turn.
+    taken: usize,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -71,6 +77,7 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let queue = kernel.queue_limit();
         Self {
             kernel,
             scope,
@@ -90,6 +97,8 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            pace: Pace::new(queue),
+            taken: 0,
         }
     }
 
@@ -154,7 +163,16 @@ impl<K: Kernel> Observer<K> {
             return Ok(Next::Busy);
         }
         self.flush_all(now, room, out);
-        Ok(Next::Idle(self.deadline(room)))
+        Ok(self.rest(now, self.deadline(room)))
+    }
+
+    /// Waits for the deadline, not looking at the queue for a while in a storm.
+    fn rest(&mut self, now: MonoTime, deadline: Option<MonoTime>) -> Next {
+        let taken = std::mem::take(&mut self.taken);
+        match self.pace.rest(taken, self.scope.patience(), now) {
+            Some(rest) => Next::Rest(deadline.map_or(now + rest, |at| at.min(now + rest))),
+            None => Next::Idle(deadline),
+        }
     }
 
     /// Takes in what is queued; answers whether that was all.
@@ -191,6 +209,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        self.taken += 1;
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
         for root in self.roots_above(raw) {
             self.resolve(root, Purpose::arrived(), now);
@@ -210,12 +229,11 @@ impl<K: Kernel> Observer<K> {
     /// has done so.
     fn left_with(&mut self, wd: Wd) -> Vec<Place> {
         let tree = &self.state.tree;
-        let below = tree.children(wd).into_iter().map(|(_, child)| child);
-        let places = below.chain([wd]).filter_map(|wd| tree.place(wd).cloned()).collect();
+        let below = tree.children(wd).chain([wd]).filter_map(|wd| tree.place(wd)).collect();
         if tree.left_unreported(wd) {
             self.report_end(wd);
         }
-        places
+        below
     }
 
     /// After an overflow: every directory again, reporting what changed since nothing was lost.
@@ -289,13 +307,13 @@ impl<K: Kernel> Observer<K> {
             let there: HashSet<_> = now.into_iter().flat_map(|now| self.state.kept.of(now)).collect();
             let path = self.absolute(root, &relative);
             let names = self.state.kept.of(wd).filter(|name| now == Some(wd) || !there.contains(name));
-            let files = names.map(|name| ended(join(&path, name), Subject::Gone));
+            let files = names.map(|name| removed(join(&path, name), Subject::Gone));
             self.ended.extend(files);
             if wd == top && now.is_none_or(|now| now == wd) {
-                self.ended.push(ended(path, Subject::Dir));
+                self.ended.push(removed(path, Subject::Dir));
             }
         }
-        if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top)).cloned()
+        if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top))
             && self.state.tree.at(&place).is_some()
         {
             self.tell(Sight::Left(place));
@@ -313,6 +331,8 @@ impl<K: Kernel> Observer<K> {
                 self.kernel.unwatch(gone);
             }
         }
+        let tree = &self.state.tree;
+        self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
@@ -365,9 +385,13 @@ impl<K: Kernel> Observer<K> {
 }
 
 /// The end of a path that was found by looking.
-fn ended(path: Vec<u8>, subject: Subject) -> Event {
+fn removed(path: Vec<u8>, subject: Subject) -> Event {
     let mask = EventMask::DELETE | EventMask::CHANGE | isdir(subject == Subject::Dir);
-    Event { mask, path, subject, from: None, cookie: 0, trigger: Trigger::Overflow }
+    end(mask, path, subject, Trigger::Overflow)
+}
+
+pub(super) const fn end(mask: EventMask, path: Vec<u8>, subject: Subject, trigger: Trigger) -> Event {
+    Event { mask, path, subject, from: None, cookie: 0, trigger }
 }
 
 /// A path and a name, or the path itself for an empty one.

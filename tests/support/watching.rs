@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -17,8 +18,13 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::proc::settled_switches;
+
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The user without rights, and its group.
+const NOBODY: u32 = 65_534;
 
 /// One line of output.
 #[derive(Clone, Debug)]
@@ -44,27 +50,24 @@ impl Watching {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_tripline")), root, options)
     }
 
-    /// Watches `root` in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None
-    /// where this user may make none.
-    pub(crate) fn start_unshared(root: &Path, script: &str) -> Option<Self> {
-        let unshared = |program: &str| {
-            let mut command = Command::new("unshare");
-            let script = format!("{script}\nexec \"$@\"");
-            command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
-            command
-        };
-        let allowed = unshared("true").status().is_ok_and(|status| status.success());
-        if !allowed {
-            eprintln!("skipped: no namespaces of users and mounts here");
-        }
-        allowed.then(|| Self::start_by(unshared(env!("CARGO_BIN_EXE_tripline")), root, &[]))
+    /// Watches `root` as another user than root.
+    pub(crate) fn start_as_nobody(root: &Path) -> Self {
+        Self::start_by(as_nobody(), root, &[])
+    }
+
+    /// Whether this user may start it as another, and that one the program.
+    pub(crate) fn can_start_as_nobody() -> bool {
+        as_nobody().arg("--version").output().is_ok_and(|output| output.status.success())
+    }
+
+    /// Watches `root` as [`unshared`] does.
+    pub(crate) fn start_unshared(root: &Path, options: &[&str], script: &str) -> Option<Self> {
+        unshared(script).map(|command| Self::start_by(command, root, options))
     }
 
     /// Runs a script in its namespaces.
     pub(crate) fn inside(&self, script: &str) {
-        let pid = self.pid().to_string();
-        let done = Command::new("nsenter").args(["-U", "-m", "-t", &pid, "sh", "-e", "-c", script]).status();
-        assert!(done.unwrap().success(), "{script}");
+        inside(self.pid(), script);
     }
 
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
@@ -124,8 +127,8 @@ impl Watching {
     }
 
     /// Everything that has happened by now: makes files in the root and waits until they are reported.
-    /// What a scan finds because of an event before the first may be reported after it, with the same
-    /// batch; the second is in a later one.
+    /// What is still being looked for because of an event before the first may be reported after it; the second
+    /// comes when all has been looked through.
     pub(crate) fn so_far(&mut self) -> Vec<Seen> {
         let mut all = Vec::new();
         for _ in 0..2 {
@@ -134,6 +137,7 @@ impl Watching {
             fs::write(&sentinel, "").unwrap();
             // By whatever event: in an overflow, looking finds it.
             all.extend(self.until(|seen| seen.path == sentinel));
+            settled_switches(self.pid());
         }
         all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
         all
@@ -143,6 +147,35 @@ impl Watching {
     pub(crate) fn watched_inodes(&self) -> HashSet<u64> {
         watched_inodes(self.pid())
     }
+}
+
+fn as_nobody() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.uid(NOBODY).gid(NOBODY);
+    command
+}
+
+/// tripline in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None where this
+/// user may make none.
+pub(crate) fn unshared(script: &str) -> Option<Command> {
+    let unshared = |program: &str| {
+        let mut command = Command::new("unshare");
+        let script = format!("{script}\nexec \"$@\"");
+        command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
+        command
+    };
+    let allowed = unshared("true").status().is_ok_and(|status| status.success());
+    if !allowed {
+        eprintln!("skipped: no namespaces of users and mounts here");
+    }
+    allowed.then(|| unshared(env!("CARGO_BIN_EXE_tripline")))
+}
+
+/// Runs a script in the namespaces of a process.
+pub(crate) fn inside(pid: u32, script: &str) {
+    let pid = pid.to_string();
+    let done = Command::new("nsenter").args(["-U", "-m", "-t", &pid, "sh", "-e", "-c", script]).status();
+    assert!(done.unwrap().success(), "{script}");
 }
 
 /// The inodes that a process watches, from `/proc/PID/fdinfo`.

@@ -1,9 +1,11 @@
 //! From what was typed to rules: every string parsed, every default filled in, every mistake kept.
 
+mod after;
 mod command;
 mod extend;
 mod outcome;
 mod rule;
+mod service;
 mod value;
 mod warn;
 
@@ -24,8 +26,9 @@ use super::path;
 use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
+use super::tree::Tree;
 use super::{Rules, Settings};
-use crate::event::{Polling, as_path};
+use crate::event::{Extent, Polling, as_path};
 
 /// The quiet period: editors and compilers that write in several steps take less.
 pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -69,8 +72,10 @@ pub(crate) fn compile(
         compiler.error(&include.place, "there is no file here that could include another", help);
     }
     let raw = Raw { rules: compiler.extended(raw), ..raw.clone() };
+    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).collect();
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
+    compiler.circles(&raw.rules, &rules);
     if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         let message = format!("there is no rule in {}", compiler.diagnostics.source_names().join(", "));
@@ -95,11 +100,15 @@ struct Compiler {
     shell: Vec<String>,
     jobs: usize,
     polling: Polling,
+    extent: Extent,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
     vars: Vec<(String, String)>,
+    /// Of the rules.
+    names: Vec<String>,
     globs: Vec<(Entry, Glob)>,
+    outputs: Tree<Entry>,
     /// How many components they have in all.
     parts: usize,
 }
@@ -125,11 +134,14 @@ impl Compiler {
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
             polling: Polling::default(),
+            extent: Extent::default(),
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
             vars: Vec::new(),
+            names: Vec::new(),
             globs: Vec::new(),
+            outputs: Tree::default(),
             parts: 0,
         }
     }
@@ -146,6 +158,7 @@ impl Compiler {
             self.shell = self.shell(typed);
         }
         self.polling = self.polling(raw);
+        self.extent.one_file_system = raw.one_file_system.as_ref().is_some_and(|typed| typed.value);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
@@ -230,11 +243,13 @@ impl Compiler {
         let root = self.lists.root.clone();
         let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
         let mut plan = Plan::new(&self.globs, ignores, &root, on);
-        plan.polling = self.polling;
+        (plan.polling, plan.extent) = (self.polling, self.extent);
+        plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
+        let (plan, warnings) = (Arc::new(plan), self.diagnostics);
+        Rules { settings, rules, warnings, plan, outputs: self.outputs, files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

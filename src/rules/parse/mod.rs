@@ -17,7 +17,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 11] = [
+const SETTINGS_KEYS: [&str; 12] = [
     "root",
     "ignore",
     "gitignore",
@@ -29,18 +29,29 @@ const SETTINGS_KEYS: [&str; 11] = [
     "jobs",
     "poll",
     "poll_interval",
+    "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 24] = [
+const RULE_KEYS: [&str; 34] = [
     "extends",
     "paths",
     "ignore",
+    "outputs",
     "case_insensitive",
     "on",
     "types",
     "match",
     "size",
+    "after",
     "run",
+    "steps",
+    "on_success",
+    "on_failure",
+    "service",
+    "ready",
+    "backoff",
+    "start_limit",
+    "stop_signal",
     "per",
     "stdin",
     "on_busy",
@@ -190,6 +201,9 @@ impl Reader<'_> {
                 "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
                 "poll" => self.once(&mut settings.poll, key, |r| r.string(key, value)),
                 "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
+                "one_file_system" => {
+                    self.once(&mut settings.one_file_system, key, |r| r.boolean(key, value));
+                }
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }
@@ -225,12 +239,22 @@ impl Reader<'_> {
                 "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
+                "outputs" => rule.outputs = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
                 "size" => self.size(key, value, &mut rule),
+                "after" => rule.after = self.strings(key, value),
                 "run" => rule.run = self.command(key, value),
+                "steps" => rule.steps = self.commands(key, value),
+                "on_success" => rule.on_success = self.command(key, value),
+                "on_failure" => rule.on_failure = self.command(key, value),
+                "service" => rule.service = self.command(key, value),
+                "ready" => rule.ready = self.ready(key, value),
+                "backoff" => rule.backoff = self.backoff(key, value),
+                "start_limit" => rule.start_limit = self.start_limit(key, value),
+                "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
