@@ -134,7 +134,7 @@ impl<K: Kernel> Observer<K> {
         }
         if let Some(before) = before.filter(|before| self.state.tree.at(before).is_none()) {
             let left = Sight::Left(before);
-            if unreported { self.tell(left) } else { self.seen(purpose, left) }
+            if unreported { self.tell(&left) } else { self.seen(purpose, left) }
         }
         self.seen(purpose, Sight::Arrived(place));
         self.push(Frame::deep(wd, purpose.for_new(), Some(dir)));
@@ -145,14 +145,14 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
             Purpose::Initial => {}
-            purpose if purpose.follows_loss() => self.tell(sight),
+            purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }
     }
 
     /// Notes what no event tells. What has come to a place since another left it is found once more, after that.
-    pub(super) fn tell(&mut self, sight: Sight) {
-        let (Sight::Left(place) | Sight::Arrived(place)) = &sight;
+    pub(super) fn tell(&mut self, sight: &Sight) {
+        let (Sight::Left(place) | Sight::Arrived(place)) = sight;
         let (Place::Below(parent, name), there) = (place, self.state.tree.at(place)) else { return };
         let mask = EventMask::CHANGE | EventMask::ISDIR;
         let mut note = |mask| {

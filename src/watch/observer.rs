@@ -271,7 +271,7 @@ impl<K: Kernel> Observer<K> {
     /// has told already may come without its event.
     fn doubt(&mut self) {
         self.state.tree.doubt();
-        std::mem::take(&mut self.state.untold).into_iter().for_each(|sight| self.tell(sight));
+        std::mem::take(&mut self.state.untold).iter().for_each(|sight| self.tell(sight));
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
                 && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
@@ -316,7 +316,7 @@ impl<K: Kernel> Observer<K> {
         if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top))
             && self.state.tree.at(&place).is_some()
         {
-            self.tell(Sight::Left(place));
+            self.tell(&Sight::Left(place));
         }
     }
 
