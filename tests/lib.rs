@@ -21,4 +21,5 @@ mod readme;
 mod rules_files;
 mod scenarios;
 mod support;
+mod swap;
 mod watching;
