@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Notice;
 use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
+use super::pace::Pace;
 use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
@@ -37,6 +38,8 @@ pub(super) enum Next {
     Busy,
     /// Nothing until the kernel reports something, or until this moment.
     Idle(Option<MonoTime>),
+    /// Nothing until this moment, although the kernel reports something.
+    Rest(MonoTime),
 }
 
 pub(super) struct Observer<K: Kernel> {
@@ -57,7 +60,7 @@ pub(super) struct Observer<K: Kernel> {
     buffer: Vec<u8>,
     ready: bool,
     /// What has left the tree without an event, as events.
-    ended: Vec<Event>,
+    pub(super) ended: Vec<Event>,
     /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
     pub(super) resyncing: bool,
     overflows: usize,
@@ -66,6 +69,9 @@ pub(super) struct Observer<K: Kernel> {
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    pace: Pace,
+    /// Events taken in by this turn.
+    taken: usize,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -73,6 +79,7 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let queue = kernel.queue_limit();
         Self {
             kernel,
             scope,
@@ -93,6 +100,8 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            pace: Pace::new(queue),
+            taken: 0,
         }
     }
 
@@ -154,7 +163,16 @@ impl<K: Kernel> Observer<K> {
         self.report_limit();
         self.expire(now);
         self.flush_all(now, room, out);
-        Ok(Next::Idle(self.deadline(room)))
+        Ok(self.rest(now, self.deadline(room)))
+    }
+
+    /// Waits for the deadline, not looking at the queue for a while in a storm.
+    fn rest(&mut self, now: MonoTime, deadline: Option<MonoTime>) -> Next {
+        let taken = std::mem::take(&mut self.taken);
+        match self.pace.rest(taken, self.scope.patience(), now) {
+            Some(rest) => Next::Rest(deadline.map_or(now + rest, |at| at.min(now + rest))),
+            None => Next::Idle(deadline),
+        }
     }
 
     /// Takes in what is queued; answers whether that was all.
@@ -191,6 +209,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        self.taken += 1;
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
         for root in self.roots_above(raw) {
             self.resolve(root, Purpose::arrived(), now);
@@ -266,10 +285,10 @@ impl<K: Kernel> Observer<K> {
         for wd in self.state.tree.subtree(top) {
             let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
             let path = self.absolute(root, &relative);
-            let files = self.state.kept.of(wd).map(|name| ended(join(&path, name), Subject::Gone));
+            let files = self.state.kept.of(wd).map(|name| removed(join(&path, name), Subject::Gone));
             self.ended.extend(files);
             if wd == top {
-                self.ended.push(ended(path, Subject::Dir));
+                self.ended.push(removed(path, Subject::Dir));
             }
         }
     }
@@ -285,6 +304,8 @@ impl<K: Kernel> Observer<K> {
                 self.kernel.unwatch(gone);
             }
         }
+        let tree = &self.state.tree;
+        self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
@@ -337,9 +358,13 @@ impl<K: Kernel> Observer<K> {
 }
 
 /// The end of a path that was found by looking.
-fn ended(path: Vec<u8>, subject: Subject) -> Event {
+fn removed(path: Vec<u8>, subject: Subject) -> Event {
     let mask = EventMask::DELETE | EventMask::CHANGE | isdir(subject == Subject::Dir);
-    Event { mask, path, subject, from: None, cookie: 0, trigger: Trigger::Overflow }
+    end(mask, path, subject, Trigger::Overflow)
+}
+
+pub(super) const fn end(mask: EventMask, path: Vec<u8>, subject: Subject, trigger: Trigger) -> Event {
+    Event { mask, path, subject, from: None, cookie: 0, trigger }
 }
 
 /// A path and a name, or the path itself for an empty one.

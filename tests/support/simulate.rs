@@ -159,6 +159,9 @@ impl<'a> World<'a> {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) => return Err("there is no shell here".to_owned()),
+            Verb::Exchange(..) | Verb::Stop | Verb::Cont => {
+                return Err("there is no kernel here".to_owned());
+            }
             Verb::Ready => self.feed(Input::Ready),
             Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
