@@ -105,8 +105,9 @@ impl Project {
         let steps = if self.cargo {
             "[[\"cargo\", \"build\", \"-q\", \"--offline\"], [\"cargo\", \"test\", \"-q\", \"--offline\"]]"
         } else {
-            "['! grep -q broken src/main.rs && sed -n \"s/^version //p\" src/main.rs | tr -d \"\\n\" > built', \
-             '! grep -q wrong src/main.rs && mv built target/version']"
+            // Like cargo, it puts the program in its place before the tests run.
+            "['! grep -q broken src/main.rs && sed -n \"s/^version //p\" src/main.rs | tr -d \"\\n\" > built && \
+               mv built target/version', '! grep -q wrong src/main.rs']"
         };
         format!(
             "[rules.server]\npaths = [\"src/**/*.rs\"]\nsteps = {steps}\non_busy = \"restart\"\non_start = true\n\
