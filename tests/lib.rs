@@ -23,4 +23,5 @@ mod rules_files;
 mod scenarios;
 mod support;
 mod swap;
+mod trees;
 mod watching;

@@ -54,8 +54,8 @@ pub use raw::{
     RawStartLimit,
 };
 pub use rule::{
-    Command, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin,
-    Types,
+    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
+    Stdin, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;

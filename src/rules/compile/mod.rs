@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use self::output::OUTPUT;
-pub(crate) use self::rule::{ON_BUSY, PER, STDIN, TYPES};
+pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::files::FileSource;
