@@ -99,6 +99,15 @@ impl Batch {
         }
     }
 
+    /// Each change as an event of its own.
+    pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
+        let trigger = self.trigger;
+        self.changes.into_iter().map(move |(path, change)| {
+            let Change { mask, subject, from, cookie } = change;
+            Event { mask, path, subject, from, cookie, trigger }
+        })
+    }
+
     /// Takes off everything after the first `keep` paths; none if there is no more.
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         (keep < self.len()).then(|| Self {
@@ -178,6 +187,14 @@ impl Queue {
     /// How many changes wait, where a batch without a path counts as one.
     pub(crate) fn changes(&self) -> usize {
         self.0.iter().map(|batch| batch.len().max(1)).sum()
+    }
+}
+
+impl IntoIterator for Queue {
+    type Item = Batch;
+    type IntoIter = std::collections::vec_deque::IntoIter<Batch>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -10,7 +10,7 @@ use super::report::{Report, Status};
 use super::slots::Slots;
 use super::turn::Turn;
 use crate::event::Event;
-use crate::rules::{Match, Rules};
+use crate::rules::{Match, Rule, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// What the core is told.
@@ -50,6 +50,8 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
+    /// Go on with these rules in place of those there are. `Ready` follows once what they need is watched.
+    Reload(Arc<Rules>),
     /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
@@ -96,6 +98,10 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub struct Core {
     pub(super) rules: Arc<Rules>,
+    /// Rules that are no more and of which something still runs: numbered after all others.
+    pub(super) retired: Vec<Rule>,
+    /// Those that are to run with the next `Ready`.
+    pub(super) starting: Vec<RuleId>,
     pub(super) limits: Limits,
     pub(super) phase: Phase,
     pub(super) lanes: Lanes,
@@ -112,8 +118,16 @@ impl Core {
     pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
-        let (lanes, last_run) = (Lanes::default(), RunId::default());
-        Self { rules, limits, phase: Phase::Live, lanes, slots, runs, last_run, matches }
+        let (lanes, last_run, retired) = (Lanes::default(), RunId::default(), Vec::new());
+        let starting = rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start);
+        let starting = starting.map(|(number, _)| RuleId(number)).collect();
+        let phase = Phase::Live;
+        Self { rules, retired, starting, limits, phase, lanes, slots, runs, last_run, matches }
+    }
+
+    /// A rule, be it one that is no more.
+    pub(super) fn rule(&self, id: RuleId) -> &Rule {
+        lane::rule_of(&self.rules, &self.retired, id)
     }
 
     /// Takes one step: `now` never goes back. Appends what is to be done, in order.

@@ -42,8 +42,8 @@ pub fn size(string: &[u8]) -> usize {
 pub struct Job {
     /// The run.
     pub run: RunId,
-    /// The rule it belongs to.
-    pub rule: RuleId,
+    /// The name of the rule it belongs to.
+    pub rule: String,
     /// The program and its arguments; never empty.
     pub argv: Vec<Vec<u8>>,
     /// Variables to set over those that are inherited (see [`is_inherited`](super::is_inherited)).
@@ -70,7 +70,8 @@ pub(crate) fn build(
     let rest = split(rules, rule, run, batch, limits);
     let (argv, env) = invocation(rules, rule, run, batch);
     let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
-    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
+    let name = rule.name.clone();
+    (Job { run, rule: name, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
 }
 
 /// The job that this one event would start by itself, for showing it.

@@ -1,9 +1,9 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
-use super::batch::Queue;
+use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::job::{self, Limits, RunId};
@@ -30,6 +30,7 @@ pub(crate) struct Key {
 /// What the actions of a lane work on.
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
+    pub(crate) retired: &'a [Rule],
     pub(crate) limits: &'a Limits,
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
@@ -102,10 +103,33 @@ impl Lane {
         self.key.as_ref()
     }
 
+    /// Its rule has another number now.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.rule = ids.get(&self.rule).copied().unwrap_or(self.rule);
+        if let Some(key) = &mut self.key {
+            key.rule = self.rule;
+        }
+    }
+
+    /// Collects nothing any more, and ends with its run.
+    pub(crate) fn part(&mut self) -> Option<Key> {
+        self.key.take()
+    }
+
+    /// Takes out what collects and what is due, oldest first. It no longer stands in line.
+    pub(crate) fn pull(&mut self) -> impl Iterator<Item = Batch> + use<> {
+        if self.state == State::Ready {
+            self.state = State::Settling;
+        }
+        self.backing_off = false;
+        let collecting = self.collecting.take().map(|(queue, _)| queue).unwrap_or_default();
+        std::mem::take(&mut self.due).into_iter().chain(collecting)
+    }
+
     /// Notes how its run ended.
-    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rules: &Rules, now: MonoTime) {
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rule: &Rule, now: MonoTime) {
         if let Some(run) = &mut self.run {
-            run.note_end(how, &rules.rules[self.rule.0].exit_codes, now);
+            run.note_end(how, &rule.exit_codes, now);
         }
     }
 
@@ -147,7 +171,7 @@ impl Lane {
     /// Takes the table's next step. `fresh` is what came with the input: the change of a match, or what
     /// is due.
     pub(crate) fn apply(&mut self, input: Input, fresh: Queue, cx: &mut Context<'_>) {
-        let rule = &cx.rules.rules[self.rule.0];
+        let rule = rule_of(cx.rules, cx.retired, self.rule);
         let (state, action) = schedule::next(self.state, input, rule.on_busy);
         self.state = state;
         match action {
@@ -325,6 +349,11 @@ impl Lane {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
     }
+}
+
+/// A rule; those that are no more are numbered after all others.
+pub(crate) fn rule_of<'r>(rules: &'r Rules, retired: &'r [Rule], id: RuleId) -> &'r Rule {
+    rules.rules.get(id.0).unwrap_or_else(|| &retired[id.0 - rules.rules.len()])
 }
 
 /// How many runs of the rule may go on at once, and how long after one start the next may follow.

@@ -23,6 +23,7 @@ mod run;
 mod schedule;
 mod slots;
 mod stdin;
+mod swap;
 mod turn;
 
 pub use self::core::{Core, Effect, Input};

@@ -147,7 +147,18 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
-    /// tripline ends, and these changes were still waiting.
+    /// Other rules have taken the place of those there were.
+    Reloaded {
+        /// How many there were not before.
+        added: usize,
+        /// How many say something else.
+        changed: usize,
+        /// How many are no more.
+        removed: usize,
+        /// How many are the same.
+        unchanged: usize,
+    },
+    /// tripline or the rule ends, and these changes were still waiting.
     Dropped {
         /// The rule.
         rule: String,
@@ -172,6 +183,13 @@ impl fmt::Display for Report {
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
             Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Reloaded { added, changed, removed, unchanged } => {
+                let counts =
+                    [(added, "added"), (changed, "changed"), (removed, "removed"), (unchanged, "unchanged")];
+                let parts = counts.iter().filter(|(count, _)| **count > 0);
+                let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+                write!(f, "rules reloaded: {}", parts.join(", "))
+            }
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
     }

@@ -1,7 +1,6 @@
 //! One step of the core: each input finds the lanes that it concerns.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::batch::{Batch, Queue};
 use super::core::{Core, Effect, Input, Phase};
@@ -31,6 +30,7 @@ impl Turn<'_> {
             Input::SpawnFailed { run, error } => self.ended(run, Err(error), schedule::Input::SpawnFailed),
             Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
             Input::Gone { run } => self.gone(run),
+            Input::Reload(rules) => self.swap(rules),
             Input::Halt => self.halt(),
             Input::Kill => self.kill(),
         }
@@ -72,28 +72,34 @@ impl Turn<'_> {
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {
-            let per_file = self.core.rules.rules[rule.0].per == Per::File;
-            let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-            self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).into());
+            self.collect(rule, event);
         }
         self.core.matches = matches;
+    }
+
+    /// Has a rule that the event concerns take it in.
+    pub(super) fn collect(&mut self, rule: RuleId, event: &Event) {
+        let per_file = self.core.rules.rules[rule.0].per == Per::File;
+        let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
+        self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).into());
     }
 
     fn ready(&mut self) {
         if self.core.phase != Phase::Live {
             return;
         }
-        let rules = Arc::clone(&self.core.rules);
-        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start) {
-            let lane = self.core.lanes.open(Key { rule: RuleId(i), path: None });
+        for rule in std::mem::take(&mut self.core.starting) {
+            let lane = self.core.lanes.open(Key { rule, path: None });
             self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
         }
     }
 
     fn spawned(&mut self, run: RunId) {
         let Some(lane) = self.lane_of(run) else { return };
+        let retired = lane.rule().0 >= self.core.rules.rules.len();
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
+            Phase::Live if retired => schedule::Input::Halt,
             Phase::Live | Phase::Over => return,
             Phase::Halting => schedule::Input::Halt,
             Phase::Killing => schedule::Input::Kill,
@@ -105,7 +111,7 @@ impl Turn<'_> {
 
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
         let Some(mut lane) = self.lane_of(run) else { return };
-        lane.note_end(how, &self.core.rules, self.now);
+        lane.note_end(how, self.core.rule(lane.rule()), self.now);
         self.apply(lane, input, Queue::default());
     }
 
@@ -131,7 +137,7 @@ impl Turn<'_> {
             *refused.entry(rule).or_insert(0) += self.apply(lane, schedule::Input::Halt, Queue::default());
         }
         for (rule, changes) in refused.into_iter().filter(|&(_, changes)| changes > 0) {
-            let rule = self.core.rules.rules[rule.0].name.clone();
+            let rule = self.core.rule(rule).name.clone();
             self.effects.push(Effect::Report(Report::Dropped { rule, changes }));
         }
     }
@@ -155,11 +161,11 @@ impl Turn<'_> {
     }
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
-    fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
+    pub(super) fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
+        let Core { rules, retired, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused) = (self.now, None, 0);
-        let mut cx = Context { rules, limits, now, slots, runs, last_run, effects, detached, refused };
+        let mut cx = Context { rules, retired, limits, now, slots, runs, last_run, effects, detached, refused };
         lane.apply(input, fresh, &mut cx);
         let (detached, refused) = (cx.detached, cx.refused);
         if let Some(run) = detached {

@@ -31,6 +31,7 @@ mod rule;
 mod schema;
 mod signal;
 mod size;
+mod successor;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -49,9 +50,12 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use rule::{
+    Command, ExitCodes, OnBusy, PathRegex, Pattern, Per, Retry, Rule, RuleId, Stdin, Types,
+};
 pub use schema::schema;
 pub use signal::SignalName;
+pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 
 use crate::event::Polling;

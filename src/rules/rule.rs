@@ -1,6 +1,6 @@
 //! A rule as everything after loading sees it: each string parsed, each default filled in.
 
-use std::ops::RangeInclusive;
+use std::ops::{Deref, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::event::{EventMask, Subject};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub usize);
 
-/// One `[rules.NAME]`.
-#[derive(Clone, Debug)]
+/// One `[rules.NAME]`. It is the same as another if it means the same, wherever it was typed.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name in the rules file.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Rule {
     /// The kinds of things it asks for.
     pub types: Types,
     /// `match`: what the relative path must match; its named groups become captures.
-    pub pattern: Option<regex::bytes::Regex>,
+    pub pattern: Option<PathRegex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
     /// What runs.
@@ -95,8 +95,25 @@ impl Default for ExitCodes {
     }
 }
 
-/// A pattern and where it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A regular expression for paths; the same as another if it was typed the same.
+#[derive(Clone, Debug)]
+pub struct PathRegex(pub(super) regex::bytes::Regex);
+
+impl Deref for PathRegex {
+    type Target = regex::bytes::Regex;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl PartialEq for PathRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// A pattern and where it was typed; the same as another wherever that was.
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// As it was typed.
     pub text: String,
@@ -105,6 +122,14 @@ pub struct Pattern {
     /// The line in it, from 1.
     pub line: usize,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Rule {
     /// The named groups of `match` that take part in matching `subject`, with their values.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 use super::trip::{Line, Script, Show, Step};
@@ -28,16 +28,16 @@ const SHOWN_ARGUMENTS: usize = 6;
 const TOO_MANY_TURNS: usize = 10_000;
 
 /// The rules of a script, with the root `/w` and no ignore file anywhere.
-pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
-    let file = SourceFile { name: script.file.display().to_string(), text: script.rules.clone() };
+pub(crate) fn rules(script: &Script, text: &str) -> Result<Rules, String> {
+    let file = SourceFile { name: script.file.display().to_string(), text: text.to_owned() };
     let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
     Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
 }
 
 /// What came of the script, in order. The error names the line of the step that makes no sense.
-pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, String> {
-    let mut world = World::new(rules, &script.show);
+pub(crate) fn simulate(script: &Script) -> Result<Vec<Line>, String> {
+    let mut world = World::new(rules(script, &script.rules)?, script);
     if let Some(step) = script.before.first() {
         return Err(format!("{}:{}: `/w` is empty at first", script.file.display(), step.line));
     }
@@ -53,7 +53,7 @@ struct World<'a> {
     rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
-    show: &'a [Show],
+    script: &'a Script,
     log: Vec<Line>,
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
@@ -63,19 +63,19 @@ struct World<'a> {
 
 struct Run {
     id: RunId,
-    rule: RuleId,
+    rule: String,
     leader_lives: bool,
     group_lives: bool,
 }
 
 impl<'a> World<'a> {
-    fn new(rules: Rules, show: &'a [Show]) -> Self {
+    fn new(rules: Rules, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
         Self {
             core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }),
             rules,
             now: MonoTime::default(),
-            show,
+            script,
             log: Vec::new(),
             files: BTreeMap::new(),
             cookie: 0,
@@ -107,8 +107,9 @@ impl<'a> World<'a> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
-            Verb::Sh(_) => return Err("there is no shell here".to_owned()),
+            Verb::Sh(_) | Verb::Hup => return Err("there is no shell and no signal here".to_owned()),
             Verb::Ready => self.feed(Input::Ready),
+            Verb::Reload(name) => self.reload(name)?,
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
@@ -119,6 +120,13 @@ impl<'a> World<'a> {
                 self.failures.entry(rule.clone()).or_default().push_back(error.clone());
             }
         }
+        Ok(())
+    }
+
+    fn reload(&mut self, name: &str) -> Result<(), String> {
+        self.rules = Arc::new(rules(self.script, self.script.later(name)?)?);
+        self.feed(Input::Reload(Arc::clone(&self.rules)));
+        self.feed(Input::Ready);
         Ok(())
     }
 
@@ -252,14 +260,13 @@ impl<'a> World<'a> {
     }
 
     fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
-        let id = self.rule(rule)?;
-        let found = self.runs.iter_mut().find(|run| run.rule == id && wanted(run));
+        let found = self.runs.iter_mut().find(|run| run.rule == rule && wanted(run));
         found.ok_or_else(|| format!("{rule} has no such run now"))
     }
 
-    fn rule(&self, name: &str) -> Result<RuleId, String> {
-        let found = self.rules.rules.iter().position(|rule| rule.name == name);
-        found.map(RuleId).ok_or_else(|| format!("there is no rule {name}"))
+    fn rule(&self, name: &str) -> Result<(), String> {
+        let found = self.rules.rules.iter().any(|rule| rule.name == name);
+        if found { Ok(()) } else { Err(format!("there is no rule {name}")) }
     }
 
     /// Gives the core an input, carries out its effects in order, and answers them in that order.
@@ -281,23 +288,22 @@ impl<'a> World<'a> {
     }
 
     fn spawn(&mut self, job: &Job) -> Input {
-        let name = self.rules.rules[job.rule.0].name.clone();
+        let name = &job.rule;
         self.say(format!("spawn {name}: {}", command_line(&job.argv)));
-        for show in self.show {
+        for show in &self.script.show {
             self.say(detail(show, job));
         }
-        if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
+        if let Some(error) = self.failures.get_mut(name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        self.runs.push(Run { id: job.run, rule: job.rule, leader_lives: true, group_lives: true });
+        self.runs.push(Run { id: job.run, rule: name.clone(), leader_lives: true, group_lives: true });
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
-        let name = &self.rules.rules[run.rule.0].name;
-        self.say(format!("signal {name}: {}", SignalName(signal)));
+        self.say(format!("signal {}: {}", run.rule, SignalName(signal)));
     }
 
     fn say(&mut self, text: String) {

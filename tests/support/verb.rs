@@ -24,6 +24,10 @@ pub(crate) enum Verb {
     SpawnFail { rule: String, error: String },
     /// Every initial watch is in place.
     Ready,
+    /// The rules of this name take the place of those there are.
+    Reload(String),
+    /// SIGHUP to tripline.
+    Hup,
     /// The first signal to tripline.
     Halt,
     /// The second.
@@ -79,6 +83,8 @@ impl Verb {
         let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Ok(match words.as_slice() {
             [b"ready"] => Self::Ready,
+            [b"reload", name] => Self::Reload(rule(name)),
+            [b"hup"] => Self::Hup,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,
             [b"rename", from, to] => Self::Rename(from.to_vec(), to.to_vec()),

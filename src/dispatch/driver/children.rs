@@ -78,13 +78,12 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        name: &str,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
+        let child = self.spawn(job, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -95,13 +94,7 @@ impl Children {
         Ok(())
     }
 
-    fn spawn(
-        &self,
-        job: &Job,
-        name: &str,
-        program: &Path,
-        sinks: &[Sink; STREAMS],
-    ) -> Result<Child, SpawnError> {
+    fn spawn(&self, job: &Job, program: &Path, sinks: &[Sink; STREAMS]) -> Result<Child, SpawnError> {
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
         let variable = paths.as_ref().map(|fd| (b"TRIPLINE_PATHS_FILE".to_vec(), path_of(fd)));
         let content = match &job.stdin {
@@ -123,7 +116,7 @@ impl Children {
         let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
-            Some(Stream { fd, lines: Lines::new(name), polled: false })
+            Some(Stream { fd, lines: Lines::new(&job.rule), polled: false })
         });
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         Ok(Child { pid, reaped: false, streams, _paths: paths, foreground })

@@ -75,13 +75,12 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 mod tests {
     use super::*;
     use crate::dispatch::{RunId, StdinSource};
-    use crate::rules::RuleId;
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
         let bytes = |text: &str| text.as_bytes().to_vec();
         Job {
             run: RunId(1),
-            rule: RuleId(0),
+            rule: "r".to_owned(),
             argv: vec![bytes(program)],
             env: env.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
             cwd: "/work".into(),

@@ -30,7 +30,7 @@ pub trait View {
     /// Something about a run.
     fn report(&mut self, report: &Report, out: &mut Vec<u8>);
     /// What would run, with [`Mode::Dry`].
-    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>);
+    fn job(&mut self, job: &Job, out: &mut Vec<u8>);
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
 }
@@ -190,19 +190,19 @@ impl Driver<'_> {
     }
 
     fn show(&mut self, job: &Job) -> Vec<Input> {
-        let (run, rules) = (job.run, self.rules);
-        self.tell(|view, out| view.job(&rules.rules[job.rule.0].name, job, out));
+        let run = job.run;
+        self.tell(|view, out| view.job(job, out));
         vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
     }
 
     /// Starts a job; none if it has to wait for room.
     fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
-        let name = &self.rules.rules[job.rule.0].name;
-        Some(match self.children.start(&job, name, &self.sinks, &self.epoll) {
+        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if !self.halting => {
-                tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
+                let (rule, wait) = (&job.rule, RETRY.as_millis());
+                tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
                 self.waiting.push((self.clock.now() + RETRY, job));
                 return None;
             }

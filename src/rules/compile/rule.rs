@@ -12,7 +12,7 @@ use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{OnBusy, PathRegex, Pattern, Per, Rule, RuleId, Stdin, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
@@ -67,7 +67,7 @@ impl Compiler {
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
             command: self.command(raw, per, pattern.as_ref()),
-            pattern,
+            pattern: pattern.map(PathRegex),
             size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
