@@ -46,7 +46,11 @@ impl<K: Kernel> Observer<K> {
 
     /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
     pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
-        let scan = Scan { purpose: self.purpose_of_events(), deep };
+        self.look_as(parent, name, Scan { purpose: self.purpose_of_events(), deep }, now);
+    }
+
+    /// As [`look`](Self::look), for this purpose.
+    pub(super) fn look_as(&mut self, parent: Wd, name: &Name, scan: Scan, now: MonoTime) {
         let told = self.open_verified(parent).is_some_and(|(dir, path)| {
             self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now)
         });
@@ -104,11 +108,12 @@ impl<K: Kernel> Observer<K> {
             self.orphan(known, at.scan.purpose, now);
         }
         let before = self.state.tree.place(wd).cloned();
+        let purpose = self.purpose_at(wd, &join(at.path, name), at.scan.purpose.for_new());
         if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
             if at.scan.purpose.follows_loss() {
                 self.report_move(before, at.parent, name);
             }
-            self.push(Frame::deep(wd, at.scan.purpose.for_new(), Some(dir)));
+            self.push(Frame::deep(wd, purpose, Some(dir)));
             return true;
         }
         false

@@ -42,6 +42,10 @@ pub(super) enum Next {
 pub(super) struct Observer<K: Kernel> {
     pub(super) kernel: K,
     pub(super) scope: Arc<dyn Scope>,
+    /// The scope that was followed before, while its successor's directories are looked through.
+    pub(super) before: Option<Arc<dyn Scope>>,
+    /// Whether everything is polled: settled at the start.
+    pub(super) polls_all: bool,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
     /// Watches on what is above the roots.
@@ -55,7 +59,7 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) polls: Polls,
     pub(super) limit_reported: bool,
     buffer: Vec<u8>,
-    ready: bool,
+    pub(super) ready: bool,
     /// What has left the tree without an event, as events.
     ended: Vec<Event>,
     /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
@@ -73,9 +77,12 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let polls_all = scope.polling().always;
         Self {
             kernel,
             scope,
+            before: None,
+            polls_all,
             state,
             roots,
             spine: HashMap::new(),
@@ -113,7 +120,7 @@ impl<K: Kernel> Observer<K> {
                 None if path.starts_with(dir) => self.state.tree.root(root),
                 None => None,
             };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial, None)));
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Rescoped, None)));
         }
     }
 
@@ -246,6 +253,7 @@ impl<K: Kernel> Observer<K> {
     fn announce_ready(&mut self) {
         if !self.ready {
             self.ready = true;
+            self.before = None;
             self.notices.push(Notice::Ready { directories: self.state.tree.len() });
         }
     }

@@ -91,6 +91,23 @@ impl Tree {
         self.roots.iter().find(|&(_, &at)| at == wd).map(|(&root, _)| root)
     }
 
+    /// The nodes whose place is this root or was it last.
+    pub(super) fn at_root(&self, root: RootId) -> Vec<Wd> {
+        let nodes = self.nodes.iter().filter(|(_, node)| node.place == Place::Root(root));
+        nodes.map(|(&wd, _)| wd).collect()
+    }
+
+    /// Gives the roots other numbers. Nothing hangs at those that have none.
+    pub(super) fn renumber_roots(&mut self, ids: &[Option<RootId>]) {
+        for node in self.nodes.values_mut() {
+            if let Place::Root(root) = &mut node.place {
+                *root = ids[*root].unwrap_or(*root);
+            }
+        }
+        let roots = std::mem::take(&mut self.roots).into_iter();
+        self.roots = roots.filter_map(|(root, wd)| Some((ids[root]?, wd))).collect();
+    }
+
     pub(super) fn child(&self, parent: Wd, name: &[u8]) -> Option<Wd> {
         self.nodes.get(&parent)?.children.get(name).copied()
     }
@@ -254,6 +271,7 @@ impl Tree {
         for at in &removed {
             self.nodes.remove(at);
         }
+        self.dead.retain(|dead| self.nodes.contains_key(dead));
         removed
     }
 
