@@ -16,7 +16,7 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     let rule = rule(args, &mut sources);
     let raw = Raw { rules: vec![rule], ..Raw::default() };
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
-        Ok(rules) => run::follow(rules, Mode::Live, args.poll, args.log),
+        Ok(rules) => run::follow(rules, None, Mode::Live, args.poll, args.log),
         Err(diagnostics) => {
             refuse(&diagnostics);
             Exit::Usage

@@ -10,6 +10,7 @@ use super::args::LogFormat;
 use super::notify;
 use super::quote::quoted;
 use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, View};
+use crate::rules::Diagnostics;
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -65,6 +66,9 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
+        if let Report::Reloaded { added, changed, unchanged, .. } = report {
+            self.rules = added + changed + unchanged;
+        }
         if self.mode == Mode::Dry && matches!(report, Report::Ended { .. }) {
             return;
         }
@@ -82,6 +86,7 @@ impl View for Lines {
                 self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
             }
             Report::Started { .. } => self.line(Style::Start, report, out),
+            Report::Reloaded { .. } => self.line(Style::Plain, format_args!("tripline: {report}"), out),
             _ => self.line(Style::Plain, report, out),
         }
     }
@@ -94,6 +99,24 @@ impl View for Lines {
             tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
         } else {
             self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
+        }
+    }
+
+    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>) {
+        let mistaken = found.has_errors();
+        let unchanged = "the rules stay as they were";
+        if self.format == LogFormat::Json {
+            let text = found.render(false);
+            match mistaken {
+                true => tracing::error!("{unchanged}: {text}"),
+                false if !text.is_empty() => tracing::warn!("{text}"),
+                false => {}
+            }
+            return;
+        }
+        out.extend(found.render(self.styled).into_bytes());
+        if mistaken {
+            self.line(Style::Bad, format_args!("tripline: {unchanged}"), out);
         }
     }
 

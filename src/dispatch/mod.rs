@@ -13,6 +13,7 @@ mod batch;
 mod core;
 mod debounce;
 mod driver;
+mod edits;
 mod env;
 mod escape;
 mod job;
@@ -27,7 +28,7 @@ mod swap;
 mod turn;
 
 pub use self::core::{Core, Effect, Input};
-pub use self::driver::{Mode, RunError, View, run};
+pub use self::driver::{Mode, Origin, RunError, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, RunId, preview, size};

@@ -31,6 +31,7 @@ mod rule;
 mod schema;
 mod signal;
 mod size;
+mod sources;
 mod successor;
 mod suggest;
 mod template;
@@ -47,7 +48,7 @@ pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
-pub use load::{Loaded, Location, load, load_profile, surroundings};
+pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
 pub use rule::{
@@ -55,6 +56,7 @@ pub use rule::{
 };
 pub use schema::schema;
 pub use signal::SignalName;
+pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 

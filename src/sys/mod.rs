@@ -25,7 +25,7 @@ pub use process::{
     Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,
     group_is_empty, is_executable, peek_exit, reap, signal_group, spawn,
 };
-pub use signal::{Signal, SignalFd, block_all};
+pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;
 

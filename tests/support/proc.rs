@@ -92,3 +92,10 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
         sleep(Duration::from_millis(5));
     }
 }
+
+/// How many inotify watches a process has.
+pub(crate) fn watches(pid: u32) -> usize {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    let texts = files.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
+    texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
+}

@@ -71,6 +71,11 @@ impl Children {
         Self { by_run, by_pid, environment, prefixed, buffer: vec![0; BUFFER] }
     }
 
+    /// Says whether output goes through tripline from the next process on.
+    pub(super) const fn prefix(&mut self, prefixed: bool) {
+        self.prefixed = prefixed;
+    }
+
     /// Starts a job's process.
     ///
     /// # Errors

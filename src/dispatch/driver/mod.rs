@@ -5,10 +5,11 @@ mod children;
 mod environment;
 mod lines;
 mod output;
+mod reload;
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +17,15 @@ use std::time::Duration;
 use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
 use self::output::Sink;
+pub use self::reload::Origin;
+use self::reload::Reloader;
 use super::{Core, Effect, Input, Job, Limits, Report, Status};
-use crate::rules::Rules;
+use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored, peek_exit, reap,
     stderr, stdout,
 };
+use crate::event::Scope;
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
 
@@ -31,6 +35,8 @@ pub trait View {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>);
     /// What would run, with [`Mode::Dry`].
     fn job(&mut self, job: &Job, out: &mut Vec<u8>);
+    /// Mistakes for which rules that were read again are not taken, or warnings about those that are.
+    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>);
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
 }
@@ -80,13 +86,19 @@ const STDOUT: u64 = u64::MAX;
 const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
+const RULES: u64 = u64::MAX - 4;
 
-/// Runs the rules until a signal ends it. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// Runs the rules until a signal ends it, and reads them again from `origin` when they change. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is left to itself.
-pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), RunError> {
+pub fn run(
+    rules: &Arc<Rules>,
+    origin: Option<Origin>,
+    mode: Mode,
+    view: &mut dyn View,
+) -> Result<(), RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
     become_subreaper()?;
@@ -95,6 +107,10 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), Ru
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
     epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    let reloader = origin.map(Reloader::start).transpose()?;
+    if let Some(reloader) = &reloader {
+        epoll.add_readable(reloader.as_fd(), RULES)?;
+    }
     let environment = Environment::new(std::env::vars_os());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
@@ -103,11 +119,13 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), Ru
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
-        rules,
         mode,
         view,
+        has_terminal: has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
+        reloader,
+        polls_all: rules.plan().polling().always,
         epoll,
         reading: true,
         waiting: Vec::new(),
@@ -123,11 +141,15 @@ struct Driver<'a> {
     /// Standard output and standard error.
     sinks: [Sink; 2],
     clock: Clock,
-    rules: &'a Rules,
     mode: Mode,
     view: &'a mut dyn View,
     signals: SignalFd,
+    /// Whether the end of a terminal is the end of tripline.
+    has_terminal: bool,
     watcher: Watcher,
+    reloader: Option<Reloader>,
+    /// Whether everything is polled.
+    polls_all: bool,
     epoll: Epoll,
     /// Whether children's output is read, or left to wait for ours.
     reading: bool,
@@ -149,6 +171,7 @@ impl Driver<'_> {
                 match token {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
+                    RULES => self.reload(),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -235,14 +258,45 @@ impl Driver<'_> {
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
-                Signal::Stop => {
-                    let again = std::mem::replace(&mut self.halting, true);
-                    self.step(if again { Input::Kill } else { Input::Halt });
-                }
+                Signal::Stop => self.stop(),
+                Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
             }
         }
         Ok(())
+    }
+
+    fn stop(&mut self) {
+        let again = std::mem::replace(&mut self.halting, true);
+        self.step(if again { Input::Kill } else { Input::Halt });
+    }
+
+    /// A terminal that has gone ends what ran in it. Otherwise the rules are read again, if they come from a file.
+    fn hang_up(&mut self) {
+        match &self.reloader {
+            _ if self.has_terminal && !has_terminal() => self.stop(),
+            Some(reloader) => reloader.ask(),
+            None if hangup_is_ignored() => {}
+            None => self.stop(),
+        }
+    }
+
+    /// Goes on with rules that were read again, unless there is a mistake in them.
+    fn reload(&mut self) {
+        match self.reloader.as_ref().and_then(Reloader::take) {
+            Some(Ok(loaded)) if !self.halting => {
+                let rules = Arc::new(loaded.rules);
+                self.tell(|view, out| view.diagnostics(&rules.warnings, out));
+                if rules.plan().polling().always != self.polls_all {
+                    tracing::warn!("`poll` counts from the next start of tripline");
+                }
+                self.children.prefix(rules.rules.len() > 1);
+                self.watcher.rescope(rules.plan());
+                self.step(Input::Reload(rules));
+            }
+            Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
+            Some(Ok(_)) | None => {}
+        }
     }
 
     /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
@@ -305,4 +359,9 @@ impl Driver<'_> {
             self.children.poll_all(room, &self.epoll);
         }
     }
+}
+
+/// Whether something of standard input, output and error is a terminal that is there.
+fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }
