@@ -205,7 +205,7 @@ pub enum Trigger {
     Scan,
     /// It was found by looking again after the kernel's queue had overflowed.
     Overflow,
-    /// The rule asked to run at the start.
+    /// It was there at the start, or the rule asked to run then.
     Start,
     /// The run that was told of it before has failed.
     Retry,
@@ -248,7 +248,7 @@ impl Event {
     #[must_use]
     pub fn is_one_of(&self, on: EventMask) -> bool {
         let there = !self.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
-        let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
+        let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow | Trigger::Start);
         let ways = match found {
             true if self.mask.intersects(EventMask::CHANGE) => EventMask::FOUND,
             true => EventMask::CREATE | EventMask::MOVED_TO,
@@ -274,6 +274,13 @@ impl Default for Polling {
     }
 }
 
+/// How far the watcher goes from its roots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Whether directories on other file systems than their root's are left out.
+    pub one_file_system: bool,
+}
+
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.
@@ -291,6 +298,10 @@ pub trait Scope: fmt::Debug + Send + Sync {
     /// How to look where inotify does not watch.
     fn polling(&self) -> Polling {
         Polling::default()
+    }
+    /// How far to go from the roots.
+    fn extent(&self) -> Extent {
+        Extent::default()
     }
 }
 

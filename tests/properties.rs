@@ -250,6 +250,7 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::Reloaded { .. }
+            | Report::NothingThere { .. }
             | Report::Killing { .. } => {}
         }
     }

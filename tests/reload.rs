@@ -91,8 +91,10 @@ fn nothing_is_missed_while_rules_change() {
     for dir in ["in/deep", "beside"] {
         fs::create_dir_all(root.join(dir)).unwrap();
     }
-    let unchanged = rule("r", &format!("paths = [\"{}/in/deep/**\"]\nper = \"file\"\nmax_parallel = 8", root.display()));
-    let others = ["paths = [\"**/*.x\"]", "paths = [\"beside/**\"]", "paths = [\"in/*/x\"]\non = [\"modify\"]"];
+    let unchanged =
+        rule("r", &format!("paths = [\"{}/in/deep/**\"]\nper = \"file\"\nmax_parallel = 8", root.display()));
+    let others =
+        ["paths = [\"**/*.x\"]", "paths = [\"beside/**\"]", "paths = [\"in/*/x\"]\non = [\"modify\"]"];
     let running = Running::with_rules(&root, &unchanged);
     running.until_ready();
     let mut missing: BTreeSet<_> = (0..FILES).map(|n| format!("r: in/deep/{n}/f")).collect();

@@ -194,7 +194,7 @@ fn what_the_watch_limit_leaves_out_is_looked_through_and_watched_once_the_limit_
         fs::write(root.join(format!("d{number}/sub/old")), "content").unwrap();
     }
     let limit = |watches: u32| format!("echo {watches} > /proc/sys/user/max_inotify_watches");
-    let Some(watching) = Watching::start_unshared(&root, &limit(20)) else { return };
+    let Some(watching) = Watching::start_unshared(&root, &[], &limit(20)) else { return };
     // Whichever are watched, each file is changed, made and removed.
     for (name, event) in [("old", "close_write"), ("new", "create"), ("old", "delete")] {
         let mut left: BTreeSet<_> =
@@ -263,7 +263,7 @@ fn a_mount_over_a_watched_directory_is_followed_and_so_is_its_end() {
     let (_directory, root) = place();
     let point = root.join("point");
     fs::create_dir(&point).unwrap();
-    let Some(watching) = Watching::start_unshared(&root, "") else { return };
+    let Some(watching) = Watching::start_unshared(&root, &[], "") else { return };
     let shown = point.display();
     for round in ["first", "second"] {
         watching

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 use crate::rules::duration;
 
 /// Run commands when files change.
@@ -102,6 +102,9 @@ pub(super) struct RunArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Run each rule once, for what is there and matches it, and exit with the worst of the exit codes
+    #[arg(long, conflicts_with = "list")]
+    pub(super) once: bool,
     /// Run nothing: print what would run, on real events
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -140,6 +143,11 @@ pub(super) struct OnArgs {
     /// Run once at the start as well
     #[arg(long)]
     pub(super) on_start: bool,
+    /// Wait for the first change, run the command, and exit with its exit code
+    #[arg(long, conflicts_with = "on_start")]
+    pub(super) exit: bool,
+    #[command(flatten)]
+    pub(super) extent: ExtentArgs,
     #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
@@ -158,9 +166,26 @@ pub(super) struct WatchArgs {
     #[arg(long, value_name = "EVENTS", value_delimiter = ',')]
     pub(super) on: Vec<String>,
     #[command(flatten)]
+    pub(super) extent: ExtentArgs,
+    #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct ExtentArgs {
+    /// Leave out directories on other file systems than those that the paths are on
+    #[arg(long)]
+    one_file_system: bool,
+}
+
+impl ExtentArgs {
+    /// What was asked for.
+    pub(super) fn extent(self) -> Extent {
+        let Self { one_file_system } = self;
+        Extent { one_file_system }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::OnArgs;
 use super::{Exit, fail, refuse, run};
-use crate::dispatch::Mode;
+use crate::dispatch::{Mode, Span};
 use crate::rules::{Diagnostics, Raw, RawCommand, RawRule, Rules, Spanned, surroundings};
 
 pub(super) fn on(args: &OnArgs) -> Exit {
@@ -16,7 +16,11 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     let rule = rule(args, &mut sources);
     let raw = Raw { rules: vec![rule], ..Raw::default() };
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
-        Ok(rules) => run::follow(rules, None, Mode::Live, args.poll, args.log),
+        Ok(mut rules) => {
+            rules.set_extent(args.extent.extent());
+            let span = if args.exit { Span::FirstRun } else { Span::Stopped };
+            run::follow(rules, None, (Mode::Live, span), args.poll, args.log)
+        }
         Err(diagnostics) => {
             refuse(&diagnostics);
             Exit::Usage

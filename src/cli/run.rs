@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Mode, Origin};
+use crate::dispatch::{self, Mode, Origin, Span};
 use crate::rules::{Attempt, Loaded, Location, Rules, attempt};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -15,9 +15,11 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
             let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
+            let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
             let read = Box::new(move || again(&location, profile.as_deref(), poll));
-            follow(loaded.rules, Some(Origin { read, sources }), mode, args.poll, args.log)
+            let origin = (!args.once).then_some(Origin { read, sources });
+            follow(loaded.rules, origin, (mode, span), args.poll, args.log)
         }
         Err(diagnostics) => refuse(&diagnostics),
     }
@@ -39,11 +41,11 @@ fn again(location: &Location, profile: Option<&str>, poll: PollArgs) -> Attempt 
     attempt
 }
 
-/// Runs rules until a signal ends it.
+/// Runs rules for that long.
 pub(super) fn follow(
     mut rules: Rules,
     origin: Option<Origin>,
-    mode: Mode,
+    (mode, span): (Mode, Span),
     poll: PollArgs,
     args: LogArgs,
 ) -> Exit {
@@ -53,8 +55,8 @@ pub(super) fn follow(
     }
     warn(&rules.warnings);
     let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
-    match dispatch::run(&Arc::new(rules), origin, mode, &mut lines) {
-        Ok(()) => Exit::Ok,
+    match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines) {
+        Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
     }
 }

@@ -15,7 +15,7 @@ use super::args::WatchArgs;
 use super::report::words;
 use super::{Exit, fail, log};
 use crate::dispatch::Escaped;
-use crate::event::{Event, EventMask, Polling, Scope, is_below};
+use crate::event::{Event, EventMask, Extent, Polling, Scope, is_below};
 use crate::sys::Epoll;
 use crate::watch::{Message, Notice, Watcher};
 
@@ -28,7 +28,8 @@ pub(super) fn watch(args: &WatchArgs) -> Exit {
     let paths: io::Result<Vec<_>> = args.paths.iter().map(std::path::absolute).collect();
     let places = match paths {
         Ok(paths) => {
-            Arc::new(Places { polling: args.poll.asked().unwrap_or_default(), ..Places::new(paths, on) })
+            let (polling, extent) = (args.poll.asked().unwrap_or_default(), args.extent.extent());
+            Arc::new(Places { polling, extent, ..Places::new(paths, on) })
         }
         Err(error) => return fail(error, Exit::Usage),
     };
@@ -132,6 +133,7 @@ struct Places {
     roots: Vec<PathBuf>,
     on: EventMask,
     polling: Polling,
+    extent: Extent,
 }
 
 impl Places {
@@ -146,7 +148,7 @@ impl Places {
                 roots.push(root.to_path_buf());
             }
         }
-        Self { paths, roots, on, polling: Polling::default() }
+        Self { paths, roots, on, polling: Polling::default(), extent: Extent::default() }
     }
 
     fn concern(&self, event: &Event) -> bool {
@@ -177,6 +179,10 @@ impl Scope for Places {
 
     fn polling(&self) -> Polling {
         self.polling
+    }
+
+    fn extent(&self) -> Extent {
+        self.extent
     }
 
     fn mask(&self) -> EventMask {

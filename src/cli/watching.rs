@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::explain::shown;
@@ -23,12 +24,15 @@ struct Found {
     /// What is left out, each with why.
     ignored: Vec<(PathBuf, String)>,
     unreached: usize,
+    /// What lies on other file systems, where those are left out.
+    elsewhere: Option<Vec<PathBuf>>,
 }
 
 /// The plan, of the directories that are there now.
 pub(super) fn plan(rules: &Rules) -> String {
     let plan = rules.plan();
-    let mut found = Found::default();
+    let elsewhere = plan.extent().one_file_system.then(Vec::new);
+    let mut found = Found { elsewhere, ..Found::default() };
     for root in plan.roots() {
         found.root(&plan, root);
     }
@@ -37,15 +41,20 @@ pub(super) fn plan(rules: &Rules) -> String {
 
 impl Found {
     fn root(&mut self, plan: &Plan, root: &Path) {
+        let home = device(root);
         let mut open = vec![(root.to_path_buf(), None)];
         while let Some((dir, above)) = open.pop() {
-            let group = match plan.watching(dir.as_os_str().as_bytes()) {
-                Watching::For(rules) => self.watched(&dir, rules, above),
-                Watching::Ignored(line) => {
+            let group = match (plan.watching(dir.as_os_str().as_bytes()), &mut self.elsewhere) {
+                (Watching::For(_), Some(elsewhere)) if device(&dir) != home => {
+                    elsewhere.push(dir);
+                    continue;
+                }
+                (Watching::For(rules), _) => self.watched(&dir, rules, above),
+                (Watching::Ignored(line), _) => {
                     self.ignored.push((dir, line.to_string()));
                     continue;
                 }
-                Watching::Unreached => {
+                (Watching::Unreached, _) => {
                     self.unreached += 1;
                     continue;
                 }
@@ -80,12 +89,22 @@ impl Found {
         for (dir, line) in &self.ignored {
             out += &format!("  {}, by {line}\n", name(dir));
         }
-        out + &format!("{} that no rule reaches\n", directories_of(self.unreached))
+        out += &format!("{} that no rule reaches\n", directories_of(self.unreached));
+        if let Some(elsewhere) = &self.elsewhere {
+            out += &format!("{} on other file systems, with all below\n", directories_of(elsewhere.len()));
+            elsewhere.iter().for_each(|dir| out += &format!("  {}\n", name(dir)));
+        }
+        out
     }
 }
 
 fn directories_of(count: usize) -> String {
     if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") }
+}
+
+/// The number of its file system.
+fn device(dir: &Path) -> Option<u64> {
+    fs::metadata(dir).ok().map(|found| found.dev())
 }
 
 /// The directories in it, in the order of their names. What cannot be read has none.

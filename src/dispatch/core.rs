@@ -23,6 +23,8 @@ pub enum Input {
     Event(Event),
     /// Every initial watch is in place: rules with `on_start` run.
     Ready,
+    /// These are there: each rule runs once, for those of them that it matches, and then everything is over.
+    Once(Vec<Event>),
     /// [`Core::deadline`] has passed.
     Due,
     /// A run has begun.
@@ -77,8 +79,18 @@ pub enum Effect {
     },
     /// Tell the user.
     Report(Report),
-    /// Everything has ended after [`Input::Halt`] or [`Input::Kill`]. Comes once.
+    /// Everything has ended: after [`Input::Halt`], [`Input::Kill`] or [`Input::Once`], or as [`Until`] says.
+    /// Comes once.
     Exit,
+}
+
+/// How long a core goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// For ever.
+    Stopped,
+    /// Until a run has ended that is not to be done again. Others that run by then end by themselves.
+    FirstRun,
 }
 
 /// Whether tripline goes on.
@@ -86,6 +98,8 @@ pub enum Effect {
 pub(super) enum Phase {
     /// It does.
     Live,
+    /// Nothing new is taken; it ends when nothing is left to do.
+    Draining,
     /// It ends: what runs was sent SIGTERM.
     Halting,
     /// It ends at once: what runs was sent SIGKILL.
@@ -103,7 +117,10 @@ pub struct Core {
     /// Those that are to run with the next `Ready`.
     pub(super) starting: Vec<RuleId>,
     pub(super) limits: Limits,
+    pub(super) until: Until,
     pub(super) phase: Phase,
+    /// The worst exit code so far.
+    pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
     pub(super) runs: HashMap<RunId, LaneId>,
@@ -121,13 +138,25 @@ impl Core {
         let (lanes, last_run, retired) = (Lanes::default(), RunId::default(), Vec::new());
         let starting = rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start);
         let starting = starting.map(|(number, _)| RuleId(number)).collect();
-        let phase = Phase::Live;
-        Self { rules, retired, starting, limits, phase, lanes, slots, runs, last_run, matches }
+        let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
+        Self { rules, retired, starting, limits, until, phase, worst, lanes, slots, runs, last_run, matches }
     }
 
     /// A rule, be it one that is no more.
     pub(super) fn rule(&self, id: RuleId) -> &Rule {
         lane::rule_of(&self.rules, &self.retired, id)
+    }
+
+    /// The same, going on no longer than that.
+    #[must_use]
+    pub fn until(self, until: Until) -> Self {
+        Self { until, ..self }
+    }
+
+    /// The largest exit code that a run has ended with which was not done again, as a shell would count it.
+    #[must_use]
+    pub fn worst_code(&self) -> u8 {
+        self.worst
     }
 
     /// Takes one step: `now` never goes back. Appends what is to be done, in order.

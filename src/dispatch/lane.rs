@@ -7,11 +7,11 @@ use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::job::{self, Limits, RunId};
-use super::report::{Cause, Report, Status};
+use super::report::{Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
-use crate::rules::{OnBusy, Per, Rule, RuleId, Rules};
+use crate::rules::{OnBusy, Per, Retry, Rule, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// A lane, as the line for slots and the deadlines name it.
@@ -41,6 +41,18 @@ pub(crate) struct Context<'a> {
     pub(crate) detached: Option<Run>,
     /// How many changes were refused.
     pub(crate) refused: usize,
+    /// A run that has ended and is not done again.
+    pub(crate) over: Option<Over>,
+}
+
+/// What is to be known of a run that is over.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) outcome: Outcome,
+    /// Whether it was told to end, to begin anew or because tripline ends.
+    pub(crate) stopped: bool,
+    /// Whether another follows with the paths that its arguments had no room for.
+    pub(crate) unfinished: bool,
 }
 
 impl Context<'_> {
@@ -190,6 +202,7 @@ impl Lane {
             Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
             Action::Term => self.term(rule, cx),
             Action::TimeOut => self.time_out(rule, cx),
+            Action::Drop => cx.refused = self.drop_waiting(),
             Action::Refuse => cx.refused = self.refuse(),
             Action::Stop => {
                 cx.refused = self.refuse();
@@ -235,13 +248,16 @@ impl Lane {
         cx.last_run.0 += 1;
         let id = *cx.last_run;
         let (job, rest) = job::build(cx.rules, self.rule, id, &mut batch, cx.limits);
+        let unfinished = rest.is_some();
         if let Some(rest) = rest {
             self.due.put_back(rest, rule.per);
         }
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
         let program = job.argv.first().cloned().unwrap_or_default();
-        self.run = Some(Run::new(id, program, batch, cx.now));
+        let mut run = Run::new(id, program, batch, cx.now);
+        run.unfinished = unfinished;
+        self.run = Some(run);
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
@@ -304,15 +320,18 @@ impl Lane {
         if let Some(run) = &mut self.run {
             run.stopped = true;
         }
+        self.drop_waiting()
+    }
+
+    fn drop_waiting(&mut self) -> usize {
         let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
         collecting + std::mem::take(&mut self.due).changes()
     }
 
     /// Has what a failed run was told wait for its next attempt, in front of what is due. A change that came
     /// during the run ends the wait.
-    fn retry(&mut self, failed: Run, rule: &Rule, cx: &mut Context<'_>) {
+    fn again(&mut self, failed: Run, retry: Retry, rule: &Rule, cx: &mut Context<'_>) {
         let attempt = failed.batch.attempt();
-        let Some(retry) = rule.retry.filter(|retry| attempt <= retry.max) else { return };
         let merges = rule.per != Per::Event;
         self.due.put_back(failed.batch.again(), rule.per);
         if failed.overtaken && merges {
@@ -339,10 +358,12 @@ impl Lane {
             cx.runs.remove(&run.id);
             if let Some((outcome, at)) = run.outcome.clone() {
                 let elapsed = at.since(run.started);
-                cx.report(Report::Ended { rule: rule.name.clone(), run: run.id, outcome, elapsed });
+                let (rule, run) = (rule.name.clone(), run.id);
+                cx.report(Report::Ended { rule, run, outcome, elapsed });
             }
-            if run.is_worth_retrying(&rule.exit_codes) {
-                self.retry(run, rule, cx);
+            match run.retry(rule) {
+                Some(retry) => self.again(run, retry, rule, cx),
+                None => cx.over = run.over(),
             }
         }
         if !self.due.is_empty() {

@@ -27,8 +27,8 @@ mod stdin;
 mod swap;
 mod turn;
 
-pub use self::core::{Core, Effect, Input};
-pub use self::driver::{Mode, Origin, RunError, View, run};
+pub use self::core::{Core, Effect, Input, Until};
+pub use self::driver::{Mode, Origin, RunError, Span, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, RunId, preview, size};

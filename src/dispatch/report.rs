@@ -38,6 +38,21 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What a shell would say of it: the exit code; 128 and the signal's number; 124 like timeout(1) after a
+    /// timeout; 127 for what could not be started. 0 is success, and that there was nothing to do.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match *self {
+            Self::Ok(_) | Self::Skipped(_) => 0,
+            Self::Failed(Status::Exited(code)) => u8::try_from(code).unwrap_or(u8::MAX).max(1),
+            Self::Failed(Status::Signaled(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Self::TimedOut(_) => 124,
+            Self::NotStarted { .. } => 127,
+        }
+    }
+}
+
 /// Why a run starts, is signalled or is stopped: the first change of its batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -158,6 +173,11 @@ pub enum Report {
         /// How many are the same.
         unchanged: usize,
     },
+    /// A rule was to run once, for what is there, and nothing there concerns it.
+    NothingThere {
+        /// The rule.
+        rule: String,
+    },
     /// tripline or the rule ends, and these changes were still waiting.
     Dropped {
         /// The rule.
@@ -190,6 +210,7 @@ impl fmt::Display for Report {
                 let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
                 write!(f, "rules reloaded: {}", parts.join(", "))
             }
+            Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
     }
@@ -244,6 +265,21 @@ mod tests {
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };
         assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");
+    }
+
+    #[test]
+    fn a_failure_is_never_code_0() {
+        let codes = [
+            (Outcome::Ok(3), 0),
+            (Outcome::Skipped(3), 0),
+            (Outcome::Failed(Status::Exited(0)), 1),
+            (Outcome::Failed(Status::Exited(101)), 101),
+            (Outcome::Failed(Status::Signaled(9)), 137),
+            (Outcome::TimedOut(Status::Exited(0)), 124),
+        ];
+        for (outcome, code) in codes {
+            assert_eq!(outcome.code(), code, "{outcome}");
+        }
     }
 
     #[test]

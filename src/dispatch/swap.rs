@@ -78,7 +78,9 @@ impl Turn<'_> {
     /// Has what waits for a rule that says something else now collect as if it had just come, if it still
     /// matches.
     fn match_anew(&mut self, rule: RuleId) {
-        let Some(by_path) = self.core.rules.rules.get(rule.0).map(|rule| rule.per == Per::File) else { return };
+        let Some(by_path) = self.core.rules.rules.get(rule.0).map(|rule| rule.per == Per::File) else {
+            return;
+        };
         let mut waiting = Vec::new();
         for id in self.core.lanes.of(rule) {
             self.core.slots.leave(rule, id);
@@ -104,7 +106,7 @@ impl Turn<'_> {
             let mut matches = Vec::new();
             self.core.rules.matches(&event, &mut matches);
             if matches.iter().any(|found| found.rule == rule) {
-                self.collect(rule, &event);
+                self.hand_out(&event, rule, schedule::Input::Match);
             }
         }
     }

@@ -40,8 +40,7 @@ impl Rules {
     /// The rules that match this path of the event, as far as `asks` for it.
     fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Vec<RuleId>) {
         let hits = self.plan.hits(path);
-        let Some(floor) = hits.iter().map(|hit| hit.base).min() else { return };
-        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir, floor);
+        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir);
         for Hit { entry: Entry { rule: id, .. }, base } in hits {
             if let Some(rule) = self.rule(id)
                 && asks(rule)

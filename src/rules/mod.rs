@@ -20,6 +20,7 @@ mod gitignore;
 mod glob;
 mod ignore;
 mod include;
+mod level;
 mod load;
 mod matcher;
 mod names;
@@ -51,16 +52,14 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{
-    Command, ExitCodes, OnBusy, PathRegex, Pattern, Per, Retry, Rule, RuleId, Stdin, Types,
-};
+pub use rule::{Command, ExitCodes, OnBusy, PathRegex, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 
-use crate::event::Polling;
+use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
 #[derive(Debug)]
@@ -123,6 +122,13 @@ impl Rules {
     pub fn set_polling(&mut self, polling: Polling) {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.polling = polling;
+        }
+    }
+
+    /// Overrules how far the watcher goes from its roots. Without effect once the rules are watched for.
+    pub fn set_extent(&mut self, extent: Extent) {
+        if let Some(plan) = Arc::get_mut(&mut self.plan) {
+            plan.extent = extent;
         }
     }
 

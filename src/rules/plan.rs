@@ -11,7 +11,7 @@ use super::ignore::{Ignores, Judge};
 use super::path;
 use super::rule::RuleId;
 use super::tree::{Id, State, Tree};
-use crate::event::{EventMask, Polling, Scope, as_path};
+use crate::event::{EventMask, Extent, Polling, Scope, as_path};
 
 /// One glob of a rule, as the tree holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,7 @@ pub struct Plan {
     /// What each rule asks for.
     on: Vec<EventMask>,
     pub(super) polling: Polling,
+    pub(super) extent: Extent,
 }
 
 impl Plan {
@@ -61,7 +62,8 @@ impl Plan {
             tree.insert(&glob.parts, *entry);
         }
         let below = below(&tree, globs, &ignores);
-        Self { tree, ignores, below, roots, on, polling: Polling::default() }
+        let (polling, extent) = (Polling::default(), Extent::default());
+        Self { tree, ignores, below, roots, on, polling, extent }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -102,7 +104,7 @@ impl Plan {
 
     /// Every rule that could match something below `dir`, in rule order, each once.
     pub(super) fn rules_below(&self, dir: &[u8]) -> Vec<RuleId> {
-        let mut judge = self.ignores.judge(dir, true, 0);
+        let mut judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut rules = Vec::new();
         for &state in &states {
@@ -126,7 +128,7 @@ impl Plan {
 
     /// The line that hides the directory from a glob which would reach below it.
     pub(super) fn ignored_by(&self, dir: &[u8]) -> Option<Arc<Line>> {
-        let judge = self.ignores.judge(dir, true, 0);
+        let judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut reaches = states
             .iter()
@@ -163,11 +165,11 @@ impl Scope for Plan {
     }
 
     fn wants(&self, dir: &[u8]) -> bool {
-        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true, 0))
+        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true))
     }
 
     fn keeps(&self, path: &[u8]) -> bool {
-        let mut judge = self.ignores.judge(path, false, 0);
+        let mut judge = self.ignores.judge(path, false);
         self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
             let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
             asks && !judge.hides(self.ignores.list_of(rule), base)
@@ -176,6 +178,10 @@ impl Scope for Plan {
 
     fn polling(&self) -> Polling {
         self.polling
+    }
+
+    fn extent(&self) -> Extent {
+        self.extent
     }
 
     fn mask(&self) -> EventMask {

@@ -42,6 +42,7 @@ pub struct RawSettings {
     pub jobs: Option<Spanned<usize>>,
     pub poll: Option<Spanned<String>>,
     pub poll_interval: Option<Spanned<String>>,
+    pub one_file_system: Option<Spanned<bool>>,
 }
 
 /// `[rules.NAME]`.
@@ -213,7 +214,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 11] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 12] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -226,6 +227,7 @@ impl RawSettings {
             ("jobs", place(self.jobs.as_ref())),
             ("poll", place(self.poll.as_ref())),
             ("poll_interval", place(self.poll_interval.as_ref())),
+            ("one_file_system", place(self.one_file_system.as_ref())),
         ]
     }
 
@@ -242,6 +244,7 @@ impl RawSettings {
             jobs: self.jobs.or(base.jobs),
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
+            one_file_system: self.one_file_system.or(base.one_file_system),
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
+use super::Rules;
 use super::error::Spanned;
 use super::raw::RawRule;
 use super::rule::RuleId;
-use super::Rules;
 
 /// What a rule goes on as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

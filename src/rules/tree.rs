@@ -154,6 +154,11 @@ impl<T> Tree<T> {
         node.names.children().chain(node.deep)
     }
 
+    /// Whether there is no pattern.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.len() == 1 && self.nodes[0].values.is_empty()
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()

@@ -9,8 +9,8 @@ use super::{cvt, cvt_len, own, retry};
 /// A signal that the event loop acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT, SIGTERM or SIGQUIT: end.
-    Stop,
+    /// SIGINT, SIGTERM or SIGQUIT, by its number: end.
+    Stop(i32),
     /// SIGHUP: the terminal has gone, or somebody wants everything read again.
     Hangup,
     /// SIGCHLD: a child has changed state.
@@ -58,7 +58,7 @@ impl SignalFd {
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
                 libc::SIGHUP => Signal::Hangup,
-                _ => Signal::Stop,
+                signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),

@@ -9,7 +9,7 @@ use super::retry::Scan;
 use super::scan::{Frame, Purpose};
 use super::tree::{Name, Place, Route};
 use crate::event::{EventMask, Subject, Trigger};
-use crate::sys::Wd;
+use crate::sys::{Identity, Wd};
 use crate::time::MonoTime;
 
 /// The directory whose entries are looked at, open.
@@ -79,12 +79,21 @@ impl<K: Kernel> Observer<K> {
             }
             return true;
         }
-        let opened = self.kernel.open_below(at.dir, name);
+        let opened = self.kernel.open_below(at.dir, name).and_then(|dir| self.stay(at.dir, dir));
         let watched = opened.and_then(|dir| Ok((self.watch(&dir, &path)?, dir)));
         match watched {
             Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
             Err(error) => self.look_failed(at, name, path, &error, now),
         }
+    }
+
+    /// The directory, with `EXDEV` if the watcher is to stay on the file system of the one that holds it.
+    fn stay(&self, parent: &K::Dir, dir: K::Dir) -> io::Result<K::Dir> {
+        let device = |dir| self.kernel.identity(dir).map(|Identity(device, _)| device);
+        if self.scope.extent().one_file_system && device(parent)? != device(&dir)? {
+            return Err(io::Error::from_raw_os_error(libc::EXDEV));
+        }
+        Ok(dir)
     }
 
     /// Hangs the directory that a name turned out to be where it belongs.
@@ -107,9 +116,9 @@ impl<K: Kernel> Observer<K> {
         if let Some(known) = known {
             self.orphan(known, at.scan.purpose, now);
         }
-        let before = self.state.tree.place(wd).cloned();
+        let before = self.state.tree.place(wd);
         let purpose = self.purpose_at(wd, &join(at.path, name), at.scan.purpose.for_new());
-        if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+        if self.state.tree.attach(wd, &Place::Below(at.parent, Arc::clone(name))) {
             if at.scan.purpose.follows_loss() {
                 self.report_move(before, at.parent, name);
             }
@@ -137,7 +146,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> bool {
         match error.raw_os_error() {
-            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP) => {
+            Some(libc::ENOENT | libc::ENOTDIR | libc::ELOOP | libc::EXDEV) => {
                 if let Some(known) = self.state.tree.child(at.parent, name) {
                     self.orphan(known, at.scan.purpose, now);
                 }

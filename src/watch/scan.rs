@@ -186,7 +186,7 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.polls.looked_through(frame.wd);
-        names.extend(self.state.tree.children(frame.wd).into_iter().map(|(name, _)| name));
+        names.extend(self.state.tree.names_below(frame.wd));
         Ok(names.into_iter().collect())
     }
 

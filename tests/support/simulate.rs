@@ -1,6 +1,6 @@
 //! Carries out a script on a clock that only the script moves, without kernel and processes.
 //!
-//! The root is `/w`, and it is empty at first. A process does nothing by itself: it ends when the script says
+//! The root is `/w`, and it is empty but for what `-- before` makes. A process does nothing by itself: it ends when the script says
 //! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
+use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource, Until};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -38,8 +38,8 @@ pub(crate) fn rules(script: &Script, text: &str) -> Result<Rules, String> {
 /// What came of the script, in order. The error names the line of the step that makes no sense.
 pub(crate) fn simulate(script: &Script) -> Result<Vec<Line>, String> {
     let mut world = World::new(rules(script, &script.rules)?, script);
-    if let Some(step) = script.before.first() {
-        return Err(format!("{}:{}: `/w` is empty at first", script.file.display(), step.line));
+    for step in &script.before {
+        world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
     for step in &script.steps {
         world.pass_time(Some(step.at));
@@ -71,8 +71,9 @@ struct Run {
 impl<'a> World<'a> {
     fn new(rules: Rules, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
+        let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }),
+            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
             rules,
             now: MonoTime::default(),
             script,
@@ -103,6 +104,17 @@ impl<'a> World<'a> {
         panic!("the core never comes to rest");
     }
 
+    /// Makes what is there from the start.
+    fn before(&mut self, step: &Step) -> Result<(), String> {
+        let (subject, name) = match &step.verb {
+            Verb::File(FileOp::Mkdir, name) => (Subject::Dir, name),
+            Verb::File(FileOp::Write, name) => (Subject::File, name),
+            _ => return Err("only `mkdir` and `write` come before the start".to_owned()),
+        };
+        self.files.insert(absolute(name), subject);
+        Ok(())
+    }
+
     fn take(&mut self, step: &Step) -> Result<(), String> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
@@ -110,6 +122,7 @@ impl<'a> World<'a> {
             Verb::Sh(_) | Verb::Hup => return Err("there is no shell and no signal here".to_owned()),
             Verb::Ready => self.feed(Input::Ready),
             Verb::Reload(name) => self.reload(name)?,
+            Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
@@ -165,6 +178,16 @@ impl<'a> World<'a> {
             (_, None) => return Err(format!("{} does not exist", Escaped(path))),
         }
         Ok(())
+    }
+
+    /// Runs everything once, for what is there; an end is as good as the code that it comes with.
+    fn once(&mut self) {
+        let there = |(path, &subject): (&Vec<u8>, &Subject)| {
+            let mask = EventMask::CHANGE | gone(subject).1;
+            Event { trigger: Trigger::Start, ..event(path, subject, mask) }
+        };
+        let events = self.files.iter().map(there).collect();
+        self.feed(Input::Once(events));
     }
 
     fn unseen(&mut self, path: &[u8], known: Option<Subject>) {
@@ -281,7 +304,10 @@ impl<'a> World<'a> {
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
-                    Effect::Exit => self.say("exit".to_owned()),
+                    Effect::Exit => self.say(match self.core.worst_code() {
+                        0 => "exit".to_owned(),
+                        code => format!("exit, worst code {code}"),
+                    }),
                 }
             }
         }

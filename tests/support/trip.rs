@@ -17,8 +17,8 @@
 //! 75ms   spawn test: make
 //! ```
 //!
-//! What `-- before` has is done before tripline starts; only a script on a real file system needs it. What
-//! `-- rules NAME` has takes the place of the rules with the step `reload NAME`.
+//! What `-- before` has is done before tripline starts. What `-- rules NAME` has takes the place of the rules with
+//! the step `reload NAME`. `-- until first run` is what `tripline on --exit` does.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
@@ -42,6 +42,8 @@ pub(crate) struct Script {
     pub(crate) later: Vec<(String, String)>,
     /// What a spawn line is followed by.
     pub(crate) show: Vec<Show>,
+    /// Whether everything ends with the first run.
+    pub(crate) first_run: bool,
     /// What is there before anything is watched.
     pub(crate) before: Vec<Step>,
     /// What happens, in order.
@@ -99,6 +101,7 @@ impl Script {
             rules: String::new(),
             later: Vec::new(),
             show: Vec::new(),
+            first_run: false,
             before: Vec::new(),
             steps: Vec::new(),
             expect: Vec::new(),
@@ -148,6 +151,10 @@ impl Script {
             (Section::Steps, ["expect"]) => Ok(Section::Expect),
             (Section::Rules, ["show", "env", names @ ..]) if !names.is_empty() => {
                 self.show.extend(names.iter().map(|name| Show::Env((*name).to_owned())));
+                Ok(section)
+            }
+            (Section::Rules, ["until", "first", "run"]) => {
+                self.first_run = true;
                 Ok(section)
             }
             (Section::Rules, ["show", "stdin"]) => {

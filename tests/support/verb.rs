@@ -28,6 +28,8 @@ pub(crate) enum Verb {
     Reload(String),
     /// SIGHUP to tripline.
     Hup,
+    /// Everything that is there runs once.
+    Once,
     /// The first signal to tripline.
     Halt,
     /// The second.
@@ -85,6 +87,7 @@ impl Verb {
             [b"ready"] => Self::Ready,
             [b"reload", name] => Self::Reload(rule(name)),
             [b"hup"] => Self::Hup,
+            [b"once"] => Self::Once,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,
             [b"rename", from, to] => Self::Rename(from.to_vec(), to.to_vec()),

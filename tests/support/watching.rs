@@ -44,27 +44,14 @@ impl Watching {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_tripline")), root, options)
     }
 
-    /// Watches `root` in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None
-    /// where this user may make none.
-    pub(crate) fn start_unshared(root: &Path, script: &str) -> Option<Self> {
-        let unshared = |program: &str| {
-            let mut command = Command::new("unshare");
-            let script = format!("{script}\nexec \"$@\"");
-            command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
-            command
-        };
-        let allowed = unshared("true").status().is_ok_and(|status| status.success());
-        if !allowed {
-            eprintln!("skipped: no namespaces of users and mounts here");
-        }
-        allowed.then(|| Self::start_by(unshared(env!("CARGO_BIN_EXE_tripline")), root, &[]))
+    /// Watches `root` as [`unshared`] does.
+    pub(crate) fn start_unshared(root: &Path, options: &[&str], script: &str) -> Option<Self> {
+        unshared(script).map(|command| Self::start_by(command, root, options))
     }
 
     /// Runs a script in its namespaces.
     pub(crate) fn inside(&self, script: &str) {
-        let pid = self.pid().to_string();
-        let done = Command::new("nsenter").args(["-U", "-m", "-t", &pid, "sh", "-e", "-c", script]).status();
-        assert!(done.unwrap().success(), "{script}");
+        inside(self.pid(), script);
     }
 
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
@@ -143,6 +130,29 @@ impl Watching {
     pub(crate) fn watched_inodes(&self) -> HashSet<u64> {
         watched_inodes(self.pid())
     }
+}
+
+/// tripline in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None where this
+/// user may make none.
+pub(crate) fn unshared(script: &str) -> Option<Command> {
+    let unshared = |program: &str| {
+        let mut command = Command::new("unshare");
+        let script = format!("{script}\nexec \"$@\"");
+        command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
+        command
+    };
+    let allowed = unshared("true").status().is_ok_and(|status| status.success());
+    if !allowed {
+        eprintln!("skipped: no namespaces of users and mounts here");
+    }
+    allowed.then(|| unshared(env!("CARGO_BIN_EXE_tripline")))
+}
+
+/// Runs a script in the namespaces of a process.
+pub(crate) fn inside(pid: u32, script: &str) {
+    let pid = pid.to_string();
+    let done = Command::new("nsenter").args(["-U", "-m", "-t", &pid, "sh", "-e", "-c", script]).status();
+    assert!(done.unwrap().success(), "{script}");
 }
 
 /// The inodes that a process watches, from `/proc/PID/fdinfo`.

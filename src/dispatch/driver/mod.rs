@@ -3,6 +3,7 @@
 
 mod children;
 mod environment;
+mod existing;
 mod lines;
 mod output;
 mod reload;
@@ -16,16 +17,17 @@ use std::time::Duration;
 
 use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
+use self::existing::existing;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-use super::{Core, Effect, Input, Job, Limits, Report, Status};
+use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
+use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored, peek_exit, reap,
-    stderr, stdout,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored,
+    peek_exit, reap, stderr, stdout,
 };
-use crate::event::Scope;
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
 
@@ -48,6 +50,17 @@ pub enum Mode {
     Live,
     /// It is shown, and has succeeded at once.
     Dry,
+}
+
+/// For how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Until a signal ends it.
+    Stopped,
+    /// Until the first run has ended.
+    FirstRun,
+    /// Once, for what is there: nothing is watched.
+    Once,
 }
 
 /// Why running ended, if not because it was asked to.
@@ -88,7 +101,9 @@ const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
 
-/// Runs the rules until a signal ends it, and reads them again from `origin` when they change. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// Runs the rules for that long, and reads them again from `origin` when they change. Answers the exit code: 0
+/// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
+/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
@@ -97,16 +112,16 @@ pub fn run(
     rules: &Arc<Rules>,
     origin: Option<Origin>,
     mode: Mode,
+    span: Span,
     view: &mut dyn View,
-) -> Result<(), RunError> {
+) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
     become_subreaper()?;
     let signals = SignalFd::new()?;
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
-    let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
-    epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
     let reloader = origin.map(Reloader::start).transpose()?;
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
@@ -114,8 +129,9 @@ pub fn run(
     let environment = Environment::new(std::env::vars_os());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let driver = Driver {
-        core: Core::new(Arc::clone(rules), limits),
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    let mut driver = Driver {
+        core: Core::new(Arc::clone(rules), limits).until(until),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
@@ -129,10 +145,22 @@ pub fn run(
         epoll,
         reading: true,
         waiting: Vec::new(),
-        halting: false,
+        halting: None,
         over: false,
     };
-    driver.run()
+    if span == Span::Once {
+        driver.step(Input::Once(existing(rules)));
+    }
+    driver.run()?;
+    let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
+    let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
+    Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+}
+
+fn watch(rules: &Rules, epoll: &Epoll) -> Result<Watcher, RunError> {
+    let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
+    epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    Ok(watcher)
 }
 
 struct Driver<'a> {
@@ -146,7 +174,7 @@ struct Driver<'a> {
     signals: SignalFd,
     /// Whether the end of a terminal is the end of tripline.
     has_terminal: bool,
-    watcher: Watcher,
+    watcher: Option<Watcher>,
     reloader: Option<Reloader>,
     /// Whether everything is polled.
     polls_all: bool,
@@ -155,12 +183,13 @@ struct Driver<'a> {
     reading: bool,
     /// Jobs for which the system had no room, and when to try them again.
     waiting: Vec<(MonoTime, Job)>,
-    halting: bool,
+    /// The signal that asked for the end.
+    halting: Option<i32>,
     over: bool,
 }
 
 impl Driver<'_> {
-    fn run(mut self) -> Result<(), RunError> {
+    fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
@@ -205,7 +234,11 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
-            Effect::LookAgain { dir } => self.watcher.look_again(dir),
+            Effect::LookAgain { dir } => {
+                if let Some(watcher) = &self.watcher {
+                    watcher.look_again(dir);
+                }
+            }
             Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
             Effect::Exit => self.over = true,
         }
@@ -223,7 +256,7 @@ impl Driver<'_> {
         let run = job.run;
         Some(match self.children.start(&job, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
-            Err(NotStarted::NotNow(error)) if !self.halting => {
+            Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
                 let (rule, wait) = (&job.rule, RETRY.as_millis());
                 tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
                 self.waiting.push((self.clock.now() + RETRY, job));
@@ -235,7 +268,7 @@ impl Driver<'_> {
 
     /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
     fn spawn_waiting(&mut self) {
-        let (now, halting) = (self.clock.now(), self.halting);
+        let (now, halting) = (self.clock.now(), self.halting.is_some());
         let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
         for (_, job) in due {
             let answer = if halting {
@@ -258,7 +291,7 @@ impl Driver<'_> {
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
-                Signal::Stop => self.stop(),
+                Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
             }
@@ -266,32 +299,34 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn stop(&mut self) {
-        let again = std::mem::replace(&mut self.halting, true);
+    fn stop(&mut self, signal: i32) {
+        let again = self.halting.replace(signal).is_some();
         self.step(if again { Input::Kill } else { Input::Halt });
     }
 
     /// A terminal that has gone ends what ran in it. Otherwise the rules are read again, if they come from a file.
     fn hang_up(&mut self) {
         match &self.reloader {
-            _ if self.has_terminal && !has_terminal() => self.stop(),
+            _ if self.has_terminal && !has_terminal() => self.stop(libc::SIGHUP),
             Some(reloader) => reloader.ask(),
             None if hangup_is_ignored() => {}
-            None => self.stop(),
+            None => self.stop(libc::SIGHUP),
         }
     }
 
     /// Goes on with rules that were read again, unless there is a mistake in them.
     fn reload(&mut self) {
         match self.reloader.as_ref().and_then(Reloader::take) {
-            Some(Ok(loaded)) if !self.halting => {
+            Some(Ok(loaded)) if self.halting.is_none() => {
                 let rules = Arc::new(loaded.rules);
                 self.tell(|view, out| view.diagnostics(&rules.warnings, out));
                 if rules.plan().polling().always != self.polls_all {
                     tracing::warn!("`poll` counts from the next start of tripline");
                 }
                 self.children.prefix(rules.rules.len() > 1);
-                self.watcher.rescope(rules.plan());
+                if let Some(watcher) = &self.watcher {
+                    watcher.rescope(rules.plan());
+                }
                 self.step(Input::Reload(rules));
             }
             Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
@@ -321,7 +356,8 @@ impl Driver<'_> {
     }
 
     fn messages(&mut self) -> Result<(), RunError> {
-        for message in self.watcher.take() {
+        let messages = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        for message in messages {
             match message {
                 Message::Event(event) => self.step(Input::Event(event)),
                 Message::Notice(notice) => self.notice(notice)?,

@@ -152,7 +152,10 @@ impl Reader {
 
     fn read(&mut self, now: MonoTime) {
         let Attempt { loaded, sources } = (self.origin.read)();
-        if !self.asked && sources.are_emptied(&self.origin.sources) && !std::mem::replace(&mut self.patient, true) {
+        if !self.asked
+            && sources.are_emptied(&self.origin.sources)
+            && !std::mem::replace(&mut self.patient, true)
+        {
             return self.edits.postpone(now);
         }
         self.patient = false;

@@ -25,7 +25,7 @@ use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
 use super::{Rules, Settings};
-use crate::event::{Polling, as_path};
+use crate::event::{Extent, Polling, as_path};
 
 /// The quiet period: editors and compilers that write in several steps take less.
 pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -95,6 +95,7 @@ struct Compiler {
     shell: Vec<String>,
     jobs: usize,
     polling: Polling,
+    extent: Extent,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
@@ -125,6 +126,7 @@ impl Compiler {
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
             polling: Polling::default(),
+            extent: Extent::default(),
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
@@ -146,6 +148,7 @@ impl Compiler {
             self.shell = self.shell(typed);
         }
         self.polling = self.polling(raw);
+        self.extent.one_file_system = raw.one_file_system.as_ref().is_some_and(|typed| typed.value);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
@@ -230,7 +233,7 @@ impl Compiler {
         let root = self.lists.root.clone();
         let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
         let mut plan = Plan::new(&self.globs, ignores, &root, on);
-        plan.polling = self.polling;
+        (plan.polling, plan.extent) = (self.polling, self.extent);
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };

@@ -17,7 +17,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 11] = [
+const SETTINGS_KEYS: [&str; 12] = [
     "root",
     "ignore",
     "gitignore",
@@ -29,6 +29,7 @@ const SETTINGS_KEYS: [&str; 11] = [
     "jobs",
     "poll",
     "poll_interval",
+    "one_file_system",
 ];
 
 const RULE_KEYS: [&str; 24] = [
@@ -190,6 +191,9 @@ impl Reader<'_> {
                 "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
                 "poll" => self.once(&mut settings.poll, key, |r| r.string(key, value)),
                 "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
+                "one_file_system" => {
+                    self.once(&mut settings.one_file_system, key, |r| r.boolean(key, value));
+                }
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }
