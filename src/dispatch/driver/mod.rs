@@ -141,6 +141,7 @@ pub fn run(
         signals,
         watcher,
         reloader,
+        early: None,
         polls_all: rules.plan().polling().always,
         epoll,
         reading: true,
@@ -176,6 +177,8 @@ struct Driver<'a> {
     has_terminal: bool,
     watcher: Option<Watcher>,
     reloader: Option<Reloader>,
+    /// Says that all is watched, while the rules files are not.
+    early: Option<Notice>,
     /// Whether everything is polled.
     polls_all: bool,
     epoll: Epoll,
@@ -200,7 +203,7 @@ impl Driver<'_> {
                 match token {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
-                    RULES => self.reload(),
+                    RULES => self.reload()?,
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -315,7 +318,7 @@ impl Driver<'_> {
     }
 
     /// Goes on with rules that were read again, unless there is a mistake in them.
-    fn reload(&mut self) {
+    fn reload(&mut self) -> Result<(), RunError> {
         match self.reloader.as_ref().and_then(Reloader::take) {
             Some(Ok(loaded)) if self.halting.is_none() => {
                 let rules = Arc::new(loaded.rules);
@@ -332,6 +335,7 @@ impl Driver<'_> {
             Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
             Some(Ok(_)) | None => {}
         }
+        self.early.take().map_or(Ok(()), |ready| self.notice(ready))
     }
 
     /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
@@ -367,6 +371,11 @@ impl Driver<'_> {
     }
 
     fn notice(&mut self, notice: Notice) -> Result<(), RunError> {
+        let waits = self.reloader.as_ref().is_some_and(|reloader| !reloader.is_watching());
+        if waits && matches!(notice, Notice::Ready { .. }) {
+            self.early = Some(notice);
+            return Ok(());
+        }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
             Notice::Ready { .. } => self.step(Input::Ready),

@@ -30,6 +30,8 @@ type Outcome = Result<Loaded, Diagnostics>;
 struct State {
     /// The last outcome that was not taken.
     outcome: Option<Outcome>,
+    /// Whether the files are watched.
+    watching: bool,
     asked: bool,
     closed: bool,
 }
@@ -74,6 +76,11 @@ impl Reloader {
         self.shared.asked.set();
     }
 
+    /// Whether the files are watched yet.
+    pub(super) fn is_watching(&self) -> bool {
+        self.shared.lock().watching
+    }
+
     /// What came of it, if there is something new.
     pub(super) fn take(&self) -> Option<Outcome> {
         self.shared.filled.clear();
@@ -82,7 +89,7 @@ impl Reloader {
 }
 
 impl AsFd for Reloader {
-    /// Readable while there is something to take.
+    /// Readable when there is something to take, and when the files are watched.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.shared.filled.as_fd()
     }
@@ -138,8 +145,12 @@ impl Reader {
         for message in self.watcher.take() {
             match message {
                 Message::Event(event) if self.origin.sources.concern(&event) => self.edits.note(&event, now),
-                // They may have changed before they were watched.
-                Message::Notice(Notice::Ready { .. }) => self.edits.ask(now),
+                Message::Notice(Notice::Ready { .. }) => {
+                    // They may have changed before they were watched.
+                    self.edits.ask(now);
+                    self.shared.lock().watching = true;
+                    self.shared.filled.set();
+                }
                 Message::Notice(Notice::Failed { reason }) => {
                     give_up(&reason);
                     return false;
