@@ -9,6 +9,7 @@
 mod command_line;
 mod convergence;
 mod extent;
+mod extremes;
 mod golden;
 mod ignored;
 mod layers;

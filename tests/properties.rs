@@ -104,6 +104,7 @@ struct World {
     spawned: usize,
     last_of_f: Option<MonoTime>,
     ended: BTreeSet<RunId>,
+    over: BTreeSet<RunId>,
     halted: bool,
     exits: usize,
 }
@@ -122,6 +123,7 @@ impl World {
             spawned: 0,
             last_of_f: None,
             ended: BTreeSet::new(),
+            over: BTreeSet::new(),
             halted: false,
             exits: 0,
         }
@@ -207,6 +209,8 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
+                Effect::Look { run } => panic!("{run:?} is no service"),
+                Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
             }
@@ -251,7 +255,12 @@ impl World {
             | Report::Retry { .. }
             | Report::Reloaded { .. }
             | Report::NothingThere { .. }
-            | Report::Killing { .. } => {}
+            | Report::HookFailed { .. }
+            | Report::NotOnce { .. }
+            | Report::Service { .. }
+            | Report::Killing { .. }
+            | Report::Suspected { .. } => {}
+            Report::Suspended { .. } => panic!("nothing here is written by a run"),
         }
     }
 

@@ -1,12 +1,13 @@
 //! A batch: what one run is told, and the queue of batches that wait for theirs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
+use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::Per;
+use crate::rules::{Per, RuleId};
 
 /// What is known of one path of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +42,53 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
+    /// The rule whose success passed it on.
+    after: Option<RuleId>,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
+    /// What its changes may have come of.
+    lineage: Lineage,
     changes: IndexMap<Vec<u8>, Change>,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, attempt: 1, changes: IndexMap::new() }
+        let (lineage, changes) = (Lineage::default(), IndexMap::new());
+        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
+    }
+
+    /// The same, with what its changes may have come of.
+    pub(crate) fn of(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// What its changes may have come of.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// The same, passed on by the success of `rule`: as one, or with each path by itself.
+    pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
+        let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
+        let whole = Self { trigger, after, attempt: 1, lineage, changes: self.changes };
+        if per == Per::Batch || whole.len() < 2 {
+            return vec![whole];
+        }
+        let part = Self { changes: IndexMap::new(), ..whole.clone() };
+        let one = |change| Self { changes: IndexMap::from([change]), ..part.clone() };
+        whole.changes.into_iter().map(one).collect()
+    }
+
+    /// Rules have other numbers now; what its changes may have come of is no longer told.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.after = self.after.and_then(|rule| ids.get(&rule).copied());
+        self.lineage = Lineage::default();
+    }
+
+    /// The rule whose success passed it on.
+    pub(crate) fn after(&self) -> Option<RuleId> {
+        self.after
     }
 
     /// How its first event became known, or that it is told again.
@@ -89,6 +128,9 @@ impl Batch {
 
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
+        if later.lineage.len() < self.lineage.len() {
+            self.lineage = later.lineage;
+        }
         for (path, change) in later.changes {
             match self.changes.entry(path) {
                 Entry::Occupied(mut known) => known.get_mut().absorb(change),
@@ -112,7 +154,9 @@ impl Batch {
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         (keep < self.len()).then(|| Self {
             trigger: self.trigger,
+            after: self.after,
             attempt: 1,
+            lineage: self.lineage.clone(),
             changes: self.changes.split_off(keep),
         })
     }
@@ -122,7 +166,8 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, attempt: 1, changes: IndexMap::from([(path, change)]) }
+        let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
+        Self { trigger, after: None, attempt: 1, lineage, changes }
     }
 }
 
@@ -149,7 +194,10 @@ impl Queue {
         if per != Per::Event
             && let Some(next) = self.0.pop_front()
         {
+            // It runs again because of what came later.
+            let lineage = next.lineage.clone();
             earlier.merge(next);
+            earlier.lineage = lineage;
         }
         self.0.push_front(earlier);
     }
@@ -164,6 +212,11 @@ impl Queue {
     /// Takes the batch that is to run first.
     pub(crate) fn take(&mut self) -> Option<Batch> {
         self.0.pop_front()
+    }
+
+    /// Each batch, to change it.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Batch> {
+        self.0.iter_mut()
     }
 
     /// All of it as one batch.
@@ -251,6 +304,16 @@ mod tests {
         let rest = first.split_off(2).unwrap();
         assert_eq!((paths(&first).len(), paths(&rest)), (2, vec![&b"c"[..]]));
         assert_eq!(first.split_off(2), None);
+    }
+
+    #[test]
+    fn what_is_passed_on_stays_whole_or_comes_path_by_path() {
+        let passed_on = |per| batch(&["a", "b"]).passed_on(RuleId(7), per);
+        assert_eq!(passed_on(Per::Batch).len(), 1);
+        let each = passed_on(Per::File);
+        assert_eq!(each.iter().map(paths).collect::<Vec<_>>(), [[b"a"], [b"b"]]);
+        assert_eq!((each[1].trigger(), each[1].after()), (Trigger::Chain, Some(RuleId(7))));
+        assert_eq!(Batch::at_start().passed_on(RuleId(7), Per::File).len(), 1);
     }
 
     #[test]

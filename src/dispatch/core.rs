@@ -3,14 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::feedback::Feedback;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
+use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
 use crate::event::Event;
-use crate::rules::{Match, Rule, RuleId, Rules};
+use crate::rules::{Match, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// What the core is told.
@@ -52,16 +54,21 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
+    /// A service is ready.
+    ServiceReady {
+        /// Its run.
+        run: RunId,
+    },
     /// Go on with these rules in place of those there are. `Ready` follows once what they need is watched.
     Reload(Arc<Rules>),
-    /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
+    /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
     Kill,
 }
 
 /// What the core asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Start this.
     Spawn(Job),
@@ -71,6 +78,16 @@ pub enum Effect {
         run: RunId,
         /// The signal's number.
         signal: i32,
+    },
+    /// Look whether a service is ready, and if so say [`Input::ServiceReady`].
+    Look {
+        /// Its run.
+        run: RunId,
+    },
+    /// Nothing more comes of a run, and no command after it.
+    Over {
+        /// Which.
+        run: RunId,
     },
     /// Have the watcher look through a directory again: other things below it may be ignored now.
     LookAgain {
@@ -112,9 +129,9 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub struct Core {
     pub(super) rules: Arc<Rules>,
-    /// Rules that are no more and of which something still runs: numbered after all others.
-    pub(super) retired: Vec<Rule>,
-    /// Those that are to run with the next `Ready`.
+    /// How many of them are in force. After them come those that are no more and of which something still runs.
+    pub(super) live: usize,
+    /// Those that begin with the next `Ready`.
     pub(super) starting: Vec<RuleId>,
     pub(super) limits: Limits,
     pub(super) until: Until,
@@ -123,6 +140,8 @@ pub struct Core {
     pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) services: Services,
+    pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -135,16 +154,33 @@ impl Core {
     pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
-        let (lanes, last_run, retired) = (Lanes::default(), RunId::default(), Vec::new());
-        let starting = rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start);
-        let starting = starting.map(|(number, _)| RuleId(number)).collect();
+        let (lanes, last_run) = (Lanes::default(), RunId::default());
+        let (services, feedback) = (Services::new(&rules), Feedback::of(&rules));
+        let live = rules.rules.len();
+        let starting = (0..live).map(RuleId).collect();
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, retired, starting, limits, until, phase, worst, lanes, slots, runs, last_run, matches }
+        Self {
+            rules,
+            live,
+            starting,
+            limits,
+            until,
+            phase,
+            worst,
+            lanes,
+            slots,
+            services,
+            feedback,
+            runs,
+            last_run,
+            matches,
+        }
     }
 
-    /// A rule, be it one that is no more.
-    pub(super) fn rule(&self, id: RuleId) -> &Rule {
-        lane::rule_of(&self.rules, &self.retired, id)
+    /// The rules that it goes by, and after them those that are no more and of which something still runs.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// The same, going on no longer than that.
@@ -172,7 +208,7 @@ impl Core {
     /// after a step at `now`, so that the driver can sleep until then.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        [self.lanes.deadline(), self.slots.deadline()].into_iter().flatten().min()
+        [self.lanes.deadline(), self.slots.deadline(), self.services.deadline()].into_iter().flatten().min()
     }
 }
 
@@ -200,7 +236,7 @@ mod tests {
         fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
             let mut effects = Vec::new();
             self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
-            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects.retain(|effect| !matches!(effect, Effect::Report(_) | Effect::Over { .. }));
             effects
         }
 

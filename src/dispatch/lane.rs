@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
-use super::job::{self, Limits, RunId};
-use super::report::{Cause, Outcome, Report, Status};
+use super::feedback::{Feedback, Verdict};
+use super::job::{self, Ended, Limits, Part, RunId};
+use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
@@ -30,10 +31,10 @@ pub(crate) struct Key {
 /// What the actions of a lane work on.
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
-    pub(crate) retired: &'a [Rule],
     pub(crate) limits: &'a Limits,
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
+    pub(crate) feedback: &'a mut Feedback,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -49,6 +50,8 @@ pub(crate) struct Context<'a> {
 #[derive(Debug)]
 pub(crate) struct Over {
     pub(crate) outcome: Outcome,
+    /// What it was told; none for a command after a run.
+    pub(crate) batch: Option<Batch>,
     /// Whether it was told to end, to begin anew or because tripline ends.
     pub(crate) stopped: bool,
     /// Whether another follows with the paths that its arguments had no room for.
@@ -121,6 +124,10 @@ impl Lane {
         if let Some(key) = &mut self.key {
             key.rule = self.rule;
         }
+        let collecting = self.collecting.iter_mut().flat_map(|(queue, _)| queue.iter_mut());
+        let batches =
+            collecting.chain(self.due.iter_mut()).chain(self.run.as_mut().map(|run| &mut run.batch));
+        batches.for_each(|batch| batch.renumber(ids));
     }
 
     /// Collects nothing any more, and ends with its run.
@@ -141,13 +148,18 @@ impl Lane {
     /// Notes how its run ended.
     pub(crate) fn note_end(&mut self, how: Result<Status, String>, rule: &Rule, now: MonoTime) {
         if let Some(run) = &mut self.run {
-            run.note_end(how, &rule.exit_codes, now);
+            run.note_end(how, rule, now);
         }
     }
 
     /// Whether it is known how its run ended.
     pub(crate) fn end_is_known(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.outcome.is_some())
+    }
+
+    /// Whether another command of its run follows the one that has ended.
+    pub(crate) fn goes_on(&self, rules: &Rules) -> bool {
+        self.run.as_ref().is_some_and(|run| run.next(&rules.rules[self.rule.0]).is_some())
     }
 
     /// Whether nothing collects, waits or runs.
@@ -183,19 +195,21 @@ impl Lane {
     /// Takes the table's next step. `fresh` is what came with the input: the change of a match, or what
     /// is due.
     pub(crate) fn apply(&mut self, input: Input, fresh: Queue, cx: &mut Context<'_>) {
-        let rule = rule_of(cx.rules, cx.retired, self.rule);
-        let (state, action) = schedule::next(self.state, input, rule.on_busy);
+        let rule = &cx.rules.rules[self.rule.0];
+        let busy = self.run.as_ref().map_or(rule.on_busy, |run| run.busy(rule));
+        let (state, action) = schedule::next(self.state, input, busy);
         self.state = state;
         match action {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
             Action::Keep => self.keep(fresh, rule.per),
-            Action::LineUp => self.line_up(fresh, rule.per, cx),
+            Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
+            Action::Proceed => self.proceed(rule, cx),
             Action::Detach => {
                 cx.detached = self.run.take();
-                self.line_up(fresh, rule.per, cx);
+                self.line_up(fresh, rule, cx);
             }
             Action::Restart => self.restart(fresh, rule, cx),
             Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
@@ -233,9 +247,31 @@ impl Lane {
         self.due.append(fresh, per);
     }
 
-    fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
-        self.due.append(fresh, per);
+    fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
+        self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
+        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let name = || rule.name.clone();
+        match cx.feedback.judge(self.rule, lineage, cx.now) {
+            None => {}
+            Some(Verdict::Test { wait, until }) => {
+                let (path, generations) = (self.written(cx), lineage.count(self.rule));
+                cx.report(Report::Suspected { rule: name(), path, generations, wait });
+                cx.slots.shut(self.rule, until);
+            }
+            Some(Verdict::Suspend(until)) => {
+                let names =
+                    lineage.circle(self.rule).map(|other| cx.rules.rules[other.0].name.clone()).collect();
+                let path = self.written(cx);
+                cx.report(Report::Suspended { rule: name(), path, circle: names });
+                cx.slots.shut(self.rule, Some(until));
+            }
+        }
+    }
+
+    /// The path that the last run may have written, as it is shown.
+    fn written(&self, cx: &Context<'_>) -> Vec<u8> {
+        report::shown(cx.feedback.path(self.rule), cx.rules).to_vec()
     }
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
@@ -247,25 +283,47 @@ impl Lane {
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;
-        let (job, rest) = job::build(cx.rules, self.rule, id, &mut batch, cx.limits);
+        let rest = job::split(cx.rules, self.rule, id, &mut batch, cx.limits);
         let unfinished = rest.is_some();
         if let Some(rest) = rest {
             self.due.put_back(rest, rule.per);
         }
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
-        let program = job.argv.first().cloned().unwrap_or_default();
-        let mut run = Run::new(id, program, batch, cx.now);
+        cx.feedback.begin(id, self.rule, rule.on_busy, batch.lineage(), cx.now);
+        let mut run = Run::new(id, batch, cx.now);
         run.unfinished = unfinished;
-        self.run = Some(run);
         cx.runs.insert(id, self.id);
-        cx.effects.push(Effect::Spawn(job));
+        self.spawn(run, None, cx);
+    }
+
+    /// Asks for the command that the run is at.
+    fn spawn(&mut self, mut run: Run, ended: Option<Ended>, cx: &mut Context<'_>) {
+        if let Some(job) = job::build(cx.rules, self.rule, run.id, run.part, &run.batch, ended) {
+            run.program = job.argv.first().cloned().unwrap_or_default();
+            cx.effects.push(Effect::Spawn(job));
+            self.run = Some(run);
+        } else {
+            run.outcome = Some((Outcome::Ok(0), cx.now));
+            self.run = Some(run);
+            self.apply(Input::Done, Queue::default(), cx);
+        }
+    }
+
+    fn proceed(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(mut run) = self.run.take() else { return };
+        let next = run.next(rule);
+        if !matches!(next, Some(Part::Step(_))) {
+            cx.effects.extend(run.end_report(rule).map(Effect::Report));
+            cx.over = run.over();
+        }
+        let ended = next.and_then(|part| run.go_on(part));
+        self.spawn(run, ended, cx);
     }
 
     fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
-        run.started = cx.now;
-        run.limit = rule.timeout.map(|timeout| cx.now + timeout);
+        run.begin(rule, cx.now);
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
@@ -306,7 +364,7 @@ impl Lane {
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.limit = Some(cx.now + rule.stop_timeout);
-        cx.signal(run.id, libc::SIGTERM);
+        cx.signal(run.id, rule.stop_signal);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
@@ -356,11 +414,11 @@ impl Lane {
         cx.slots.release(self.rule);
         if let Some(run) = self.run.take() {
             cx.runs.remove(&run.id);
-            if let Some((outcome, at)) = run.outcome.clone() {
-                let elapsed = at.since(run.started);
-                let (rule, run) = (rule.name.clone(), run.id);
-                cx.report(Report::Ended { rule, run, outcome, elapsed });
+            if let Some(until) = cx.feedback.end(run.id, cx.now) {
+                cx.slots.shut(self.rule, Some(until));
             }
+            cx.effects.extend(run.end_report(rule).map(Effect::Report));
+            cx.effects.push(Effect::Over { run: run.id });
             match run.retry(rule) {
                 Some(retry) => self.again(run, retry, rule, cx),
                 None => cx.over = run.over(),
@@ -370,11 +428,6 @@ impl Lane {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
     }
-}
-
-/// A rule; those that are no more are numbered after all others.
-pub(crate) fn rule_of<'r>(rules: &'r Rules, retired: &'r [Rule], id: RuleId) -> &'r Rule {
-    rules.rules.get(id.0).unwrap_or_else(|| &retired[id.0 - rules.rules.len()])
 }
 
 /// How many runs of the rule may go on at once, and how long after one start the next may follow.

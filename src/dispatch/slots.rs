@@ -16,6 +16,13 @@ pub(crate) struct Slots {
     rules: Vec<Line>,
 }
 
+/// What keeps all of a rule from a slot, however many are free.
+#[derive(Clone, Copy, Debug)]
+enum Gate {
+    OpensAt(MonoTime),
+    Shut,
+}
+
 /// One rule's slots and its line; each lane with its turn among all lanes.
 #[derive(Debug)]
 struct Line {
@@ -24,6 +31,7 @@ struct Line {
     /// The least time between two slots, and when the next may be given.
     throttle: Duration,
     opens: MonoTime,
+    gate: Gate,
     waiting: VecDeque<(u64, LaneId)>,
 }
 
@@ -35,7 +43,7 @@ impl Slots {
     }
 
     /// Other limits, for rules that have other numbers now: `ids` has the new one of each that is left. What is
-    /// taken stays taken, and who stands in line keeps the turn.
+    /// taken stays taken, and who stands in line keeps the turn. What was shut is open.
     pub(crate) fn renumber(
         &mut self,
         jobs: usize,
@@ -47,7 +55,7 @@ impl Slots {
             ids.iter().filter_map(|(before, now)| Some((*now, old.remove(before)?))).collect();
         let line = |(number, (limit, throttle))| {
             let line = known.remove(&RuleId(number)).unwrap_or_else(|| Line::new(limit, throttle));
-            Line { limit, throttle, ..line }
+            Line { limit, throttle, gate: Gate::OpensAt(MonoTime::default()), ..line }
         };
         self.rules = limits.enumerate().map(line).collect();
         self.jobs = jobs;
@@ -70,7 +78,10 @@ impl Slots {
         if self.taken >= self.jobs {
             return None;
         }
-        let with_room = self.rules.iter_mut().filter(|line| line.has_room() && line.opens <= now);
+        let with_room = self
+            .rules
+            .iter_mut()
+            .filter(|line| line.has_room() && line.opens_at().is_some_and(|at| at <= now));
         let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
         let (_, lane) = line.waiting.pop_front()?;
         line.taken += 1;
@@ -79,16 +90,21 @@ impl Slots {
         Some(lane)
     }
 
-    /// When the next slot may be given that only a throttle holds back.
+    /// When the next slot may be given that only time holds back.
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
         let with_room = self.rules.iter().filter(|line| self.taken < self.jobs && line.has_room());
-        with_room.map(|line| line.opens).min()
+        with_room.filter_map(Line::opens_at).min()
     }
 
     /// Takes back the slot of a run of `rule`.
     pub(crate) fn release(&mut self, rule: RuleId) {
         self.taken -= 1;
         self.rules[rule.0].taken -= 1;
+    }
+
+    /// Gives the rule no slot until that moment, or until further notice.
+    pub(crate) fn shut(&mut self, rule: RuleId, until: Option<MonoTime>) {
+        self.rules[rule.0].gate = until.map_or(Gate::Shut, Gate::OpensAt);
     }
 
     /// Sends everyone in line away.
@@ -99,11 +115,20 @@ impl Slots {
 
 impl Line {
     fn new(limit: usize, throttle: Duration) -> Self {
-        Self { limit, taken: 0, throttle, opens: MonoTime::default(), waiting: VecDeque::new() }
+        let opens = MonoTime::default();
+        Self { limit, taken: 0, throttle, opens, gate: Gate::OpensAt(opens), waiting: VecDeque::new() }
     }
 
     fn has_room(&self) -> bool {
         self.taken < self.limit && !self.waiting.is_empty()
+    }
+
+    /// From when on it may be given a slot, if that is known.
+    fn opens_at(&self) -> Option<MonoTime> {
+        match self.gate {
+            Gate::OpensAt(at) => Some(at.max(self.opens)),
+            Gate::Shut => None,
+        }
     }
 }
 
@@ -170,5 +195,20 @@ mod tests {
         slots.release(RuleId(1));
         slots.release(RuleId(1));
         assert_eq!(slots.take(at(0)), None);
+    }
+
+    #[test]
+    fn a_rule_that_is_shut_waits_until_it_is_let_in() {
+        let mut slots = Slots::new(2, [(1, Duration::from_secs(10))].into_iter());
+        slots.line_up(RuleId(0), LaneId(1));
+        slots.shut(RuleId(0), None);
+        assert_eq!((slots.take(at(5)), slots.deadline()), (None, None));
+        slots.shut(RuleId(0), Some(at(8)));
+        assert_eq!((slots.take(at(7)), slots.deadline()), (None, Some(at(8))));
+        assert_eq!(slots.take(at(8)), Some(LaneId(1)));
+        slots.release(RuleId(0));
+        slots.line_up(RuleId(0), LaneId(2));
+        slots.shut(RuleId(0), Some(at(9)));
+        assert_eq!(slots.deadline(), Some(at(18)), "the throttle counts, too");
     }
 }

@@ -4,59 +4,72 @@
 //! what waits is matched and collects anew, and what runs runs on. A rule that is no more takes in nothing, and
 //! what it runs is stopped; if it comes back before that has ended, it waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::batch::{Batch, Queue};
 use super::core::{Effect, Phase};
 use super::lane::{self, Key};
+use super::lifecycle;
+use super::lineage::Lineage;
 use super::report::Report;
 use super::schedule;
 use super::turn::Turn;
-use crate::rules::{Per, RuleId, Rules, Successor};
+use crate::rules::{Per, Rule, RuleId, Rules, Successor};
 
 impl Turn<'_> {
-    /// Goes on with these rules. Those with `on_start` that were not there before run with the next
+    /// Goes on with these rules. Those that were not there before begin with the next
     /// [`Input::Ready`](super::Input::Ready).
     pub(super) fn swap(&mut self, new: Arc<Rules>) {
         if self.core.phase != Phase::Live {
             return;
         }
-        let successors = self.core.rules.successors(&new);
-        let ids = self.renumber(&successors, new);
-        self.effects.push(Effect::Report(told(&successors, self.core.rules.rules.len())));
-        for (old, id) in ids {
-            match successors.get(old.0) {
+        let (old, live) = (Arc::clone(&self.core.rules), self.core.live);
+        let successors = &old.successors(&new)[..live];
+        let ids = self.renumber(successors, new);
+        self.effects.push(Effect::Report(told(successors, self.core.live)));
+        for (before, id) in ids {
+            match successors.get(before.0) {
                 Some(Successor::Same(_)) => {}
                 Some(Successor::None) => self.retire(id),
-                Some(Successor::Changed(_)) | None => self.match_anew(id),
+                Some(Successor::Changed(_)) => {
+                    self.match_anew(id);
+                    self.serve_anew(id, &old.rules[before.0]);
+                }
+                // It was no more, and may be back.
+                None => self.match_anew(id),
             }
         }
     }
 
     /// Puts the rules in place. Answers the new number of every rule that is left, or still has something to do:
     /// those that are no more are numbered after all others.
-    fn renumber(&mut self, successors: &[Successor], new: Arc<Rules>) -> BTreeMap<RuleId, RuleId> {
+    fn renumber(&mut self, successors: &[Successor], mut new: Arc<Rules>) -> BTreeMap<RuleId, RuleId> {
         let core = &mut *self.core;
-        let (mut ids, mut retired) = (BTreeMap::new(), Vec::new());
-        for old in (0..core.rules.rules.len() + core.retired.len()).map(RuleId) {
-            let back = || new.rules.iter().position(|rule| rule.name == core.rule(old).name).map(RuleId);
+        let (mut ids, mut retired, live) = (BTreeMap::new(), Vec::new(), new.rules.len());
+        let renewed: BTreeSet<_> = successors.iter().filter_map(|successor| successor.id()).collect();
+        let added = |id: &RuleId| !renewed.contains(id);
+        for (old, rule) in (0..).map(RuleId).zip(&core.rules.rules) {
+            let back =
+                || new.rules.iter().position(|known| known.name == rule.name).map(RuleId).filter(added);
             let id = successors.get(old.0).map_or_else(back, |successor| successor.id());
             if let Some(id) = id {
                 ids.insert(old, id);
-            } else if core.lanes.any_of(old) {
-                ids.insert(old, RuleId(new.rules.len() + retired.len()));
-                retired.push(core.rule(old).clone());
+            } else if core.lanes.any_of(old) || core.services.has_process(old) {
+                ids.insert(old, RuleId(live + retired.len()));
+                retired.push(rule.clone());
             }
         }
-        let renewed = |id: &RuleId| successors.iter().any(|successor| successor.id() == Some(*id));
-        let added = (0..new.rules.len()).map(RuleId).filter(|id| !renewed(id));
         let waiting = core.starting.iter().filter_map(|id| ids.get(id)).copied();
-        let starting = waiting.chain(added.filter(|id| new.rules[id.0].on_start)).collect();
-        let limits = new.rules.iter().chain(&retired).map(lane::limits);
-        core.slots.renumber(new.settings.jobs, limits, &ids);
+        core.starting = waiting.filter(|id| id.0 < live).chain((0..live).map(RuleId).filter(added)).collect();
+        if !retired.is_empty() {
+            Arc::make_mut(&mut new).rules.extend(retired);
+        }
+        core.slots.renumber(new.settings.jobs, new.rules.iter().map(lane::limits), &ids);
         core.lanes.renumber(&ids);
-        (core.starting, core.retired, core.rules) = (starting, retired, new);
+        core.services.renumber(&new, &ids);
+        core.feedback.renumber(&new, &ids);
+        (core.live, core.rules) = (live, new);
         ids
     }
 
@@ -70,17 +83,28 @@ impl Turn<'_> {
             }
         }
         if changes > 0 {
-            let rule = self.core.rule(rule).name.clone();
+            let rule = self.core.rules.rules[rule.0].name.clone();
             self.effects.push(Effect::Report(Report::Dropped { rule, changes }));
+        }
+        self.tell_service_of(rule, lifecycle::Input::Halt);
+    }
+
+    /// Has a service that goes on begin anew, if it is to be run in another way.
+    fn serve_anew(&mut self, id: RuleId, old: &Rule) {
+        let new = &self.core.rules.rules[id.0];
+        let same = (&old.service, &old.cwd, &old.env) == (&new.service, &new.cwd, &new.env);
+        if !same && self.core.services.has_begun(id) {
+            self.serve(id, Batch::at_start());
         }
     }
 
     /// Has what waits for a rule that says something else now collect as if it had just come, if it still
     /// matches.
     fn match_anew(&mut self, rule: RuleId) {
-        let Some(by_path) = self.core.rules.rules.get(rule.0).map(|rule| rule.per == Per::File) else {
+        if rule.0 >= self.core.live {
             return;
-        };
+        }
+        let by_path = self.core.rules.rules[rule.0].per == Per::File;
         let mut waiting = Vec::new();
         for id in self.core.lanes.of(rule) {
             self.core.slots.leave(rule, id);
@@ -96,17 +120,19 @@ impl Turn<'_> {
         }
     }
 
-    fn collect_anew(&mut self, rule: RuleId, batch: Batch) {
-        if batch.len() == 0 {
-            let lane = self.core.lanes.open(Key { rule, path: None });
+    fn collect_anew(&mut self, id: RuleId, batch: Batch) {
+        let rule = &self.core.rules.rules[id.0];
+        let passed_on = batch.after().is_some_and(|after| rule.after.contains(&after));
+        if batch.len() == 0 || (passed_on && rule.per != Per::File) {
+            let lane = self.core.lanes.open(Key { rule: id, path: None });
             self.apply(lane, schedule::Input::Quiet, batch.into());
             return;
         }
         for event in batch.into_events() {
             let mut matches = Vec::new();
             self.core.rules.matches(&event, &mut matches);
-            if matches.iter().any(|found| found.rule == rule) {
-                self.hand_out(&event, rule, schedule::Input::Match);
+            if passed_on || matches.iter().any(|found| found.rule == id) {
+                self.hand_out(id, &event, Lineage::default(), schedule::Input::Match);
             }
         }
     }

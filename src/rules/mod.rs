@@ -51,18 +51,25 @@ pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, PathRegex, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use raw::{
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+};
+pub use rule::{
+    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, TypedRegex,
+    Types,
+};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 
+use self::plan::Entry;
+use self::tree::Tree;
 use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// `[settings]`, as far as they concern more than matching.
     pub settings: Settings,
@@ -71,6 +78,8 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    /// The globs of `outputs`.
+    outputs: Arc<Tree<Entry>>,
     files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,

@@ -81,25 +81,12 @@ impl Plan {
 
     /// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
     pub(super) fn hits(&self, path: &[u8]) -> Vec<Hit> {
-        let mut hits = self.all_hits(path);
-        if hits.iter().any(|hit| hit.entry.excludes) {
-            let mut last = BTreeMap::new();
-            for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
-                let place = last.entry(entry.rule).or_insert(entry.place);
-                *place = entry.place.max(*place);
-            }
-            hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
-        }
-        hits
+        hits(&self.tree, path)
     }
 
     /// Every glob that matches `path`, exclusions too.
     pub(super) fn all_hits(&self, path: &[u8]) -> Vec<Hit> {
-        let states = self.states(path);
-        let hits = states.iter().flat_map(|&state| {
-            self.tree.matching(state).iter().map(move |&entry| Hit { entry, base: state.base })
-        });
-        hits.collect()
+        all_hits(&self.tree, path)
     }
 
     /// Every rule that could match something below `dir`, in rule order, each once.
@@ -155,8 +142,35 @@ impl Plan {
     }
 
     fn states(&self, path: &[u8]) -> Vec<State> {
-        if path.starts_with(b"/") { self.tree.walk(path) } else { Vec::new() }
+        states(&self.tree, path)
     }
+}
+
+/// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
+pub(super) fn hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
+    let mut hits = all_hits(tree, path);
+    if hits.iter().any(|hit| hit.entry.excludes) {
+        let mut last = BTreeMap::new();
+        for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
+            let place = last.entry(entry.rule).or_insert(entry.place);
+            *place = entry.place.max(*place);
+        }
+        hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
+    }
+    hits
+}
+
+fn all_hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
+    let states = states(tree, path);
+    let matching = |state: &State| tree.matching(*state);
+    let hits = states
+        .iter()
+        .flat_map(|state| matching(state).iter().map(move |&entry| Hit { entry, base: state.base }));
+    hits.collect()
+}
+
+fn states(tree: &Tree<Entry>, path: &[u8]) -> Vec<State> {
+    if path.starts_with(b"/") { tree.walk(path) } else { Vec::new() }
 }
 
 impl Scope for Plan {

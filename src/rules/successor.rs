@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::Rules;
 use super::error::Spanned;
 use super::raw::RawRule;
-use super::rule::RuleId;
+use super::rule::{Rule, RuleId};
 
 /// What a rule goes on as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +36,11 @@ impl Rules {
         let by_name = |(number, rule)| (rule, RuleId(number));
         let names = new.rules.iter().map(|rule| rule.name.as_str());
         let ids: HashMap<_, _> = names.enumerate().map(by_name).collect();
-        let of = |(number, name)| match ids.get(name) {
+        let of = |(number, name): (usize, &str)| match ids.get(name) {
+            // What has kept something running, and now does not, is another rule.
+            Some(&id) if self.rules[number].service.is_some() && new.rules[id.0].service.is_none() => {
+                Successor::None
+            }
             Some(&id) if self.says_the_same(number, new, id.0) => Successor::Same(id),
             Some(&id) => Successor::Changed(id),
             None => Successor::None,
@@ -46,17 +50,25 @@ impl Rules {
 
     fn says_the_same(&self, own: usize, new: &Self, other: usize) -> bool {
         let typed = |rules: &Self, number: usize| rules.raw.rules.get(number).map(of_globs);
-        self.rules[own] == new.rules[other] && typed(self, own) == typed(new, other)
+        let after = |rules: &Self, number: usize| {
+            let names = rules.rules[number].after.iter().map(|id| rules.rules[id.0].name.clone());
+            names.collect::<Vec<_>>()
+        };
+        let renumbered = Rule { after: new.rules[other].after.clone(), ..self.rules[own].clone() };
+        renumbered == new.rules[other]
+            && after(self, own) == after(new, other)
+            && typed(self, own) == typed(new, other)
     }
 }
 
-/// What a rule says that is in the plan alone.
-fn of_globs(rule: &RawRule) -> (Vec<String>, Option<bool>) {
+/// What a rule says that is in the plan alone: its `ignore`, its `outputs`, its case.
+fn of_globs(rule: &RawRule) -> (Vec<String>, Vec<String>, Option<bool>) {
     let words = |list: &Spanned<Vec<Spanned<String>>>| {
         list.value.iter().map(|word| word.value.clone()).collect::<Vec<_>>()
     };
     let case = rule.case_insensitive.as_ref().map(|typed| typed.value);
-    (rule.ignore.as_ref().map(words).unwrap_or_default(), case)
+    let words = |list: &Option<_>| list.as_ref().map(words).unwrap_or_default();
+    (words(&rule.ignore), words(&rule.outputs), case)
 }
 
 #[cfg(test)]

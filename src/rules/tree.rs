@@ -4,6 +4,8 @@
 //! one path through the tree, and a name finds its children by hash, so that a thousand patterns cost
 //! little more than ten.
 
+use std::fmt;
+
 use super::glob::Part;
 use super::names::Names;
 use super::wildcard::Name;
@@ -162,6 +164,13 @@ impl<T> Tree<T> {
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+}
+
+/// Without the patterns: they fill pages.
+impl<T> fmt::Debug for Tree<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree").field("nodes", &self.nodes.len()).finish_non_exhaustive()
     }
 }
 

@@ -64,7 +64,7 @@ impl<K: Kernel> Observer<K> {
         let Some(mut at) = self.state.tree.root(outer) else { return };
         let rest = path[self.roots[outer].path.len()..].to_vec();
         for name in rest.split(|&byte| byte == b'/').filter(|name| !name.is_empty()) {
-            self.look_as(at, &name.into(), Scan { purpose: Purpose::Rescoped, deep: false }, now);
+            self.look_at(at, &name.into(), Scan { purpose: Purpose::Rescoped, deep: false }, now);
             let Some(next) = self.state.tree.child(at, name) else { return };
             at = next;
         }

@@ -23,6 +23,9 @@ pub(crate) fn play(script: &Script) -> Result<(), String> {
     if !script.show.is_empty() {
         return Err(format!("{}: `-- show` means nothing here: commands can print", script.file.display()));
     }
+    if !script.runs.is_empty() {
+        return Err(format!("{}: `-- runs` means nothing here: commands do it", script.file.display()));
+    }
     let expected: Vec<_> = script.expect.iter().map(|line| line.text.clone()).collect();
     let mut seen = Vec::new();
     let outcome = perform(script, &mut seen);
@@ -96,6 +99,14 @@ impl Show<'_> {
             Verb::Halt | Verb::Kill => {
                 self.halted = true;
                 self.running.signal(Signal::TERM);
+                Ok(())
+            }
+            Verb::Stop => {
+                self.running.signal(Signal::STOP);
+                Ok(())
+            }
+            Verb::Cont => {
+                self.running.signal(Signal::CONT);
                 Ok(())
             }
             verb => self.place.act(verb),

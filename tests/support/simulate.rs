@@ -3,12 +3,14 @@
 //! The root is `/w`, and it is empty but for what `-- before` makes. A process does nothing by itself: it ends when the script says
 //! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource, Until};
+use tripline::dispatch::{
+    Core, Effect, Escaped, Input, Job, Limits, Part, RunId, Status, StdinSource, Until,
+};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -41,11 +43,9 @@ pub(crate) fn simulate(script: &Script) -> Result<Vec<Line>, String> {
     for step in &script.before {
         world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
-    for step in &script.steps {
-        world.pass_time(Some(step.at));
-        world.take(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
+    while let Some(next) = world.next() {
+        world.take(&next).map_err(|error| format!("{}:{}: {error}", script.file.display(), next.line))?;
     }
-    world.pass_time(None);
     Ok(world.log)
 }
 
@@ -54,16 +54,32 @@ struct World<'a> {
     core: Core,
     now: MonoTime,
     script: &'a Script,
+    /// What is to happen, by its time and then in the order in which it was planned.
+    agenda: BTreeMap<(Duration, usize), Planned>,
+    planned: usize,
     log: Vec<Line>,
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
     runs: Vec<Run>,
+    /// The services that are found ready when they are looked at.
+    ready: HashSet<RunId>,
     failures: HashMap<String, VecDeque<String>>,
+}
+
+/// Something that is to happen.
+struct Planned {
+    line: usize,
+    verb: Verb,
+    /// Only while the leader of this run lives.
+    by: Option<RunId>,
 }
 
 struct Run {
     id: RunId,
     rule: String,
+    service: bool,
+    /// Among the runs of its rule, from 1.
+    number: usize,
     leader_lives: bool,
     group_lives: bool,
 }
@@ -71,37 +87,60 @@ struct Run {
 impl<'a> World<'a> {
     fn new(rules: Rules, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
+        let plan = |(number, step): (usize, &Step)| {
+            ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
+        };
         let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
         Self {
             core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
             rules,
             now: MonoTime::default(),
             script,
+            agenda: script.steps.iter().enumerate().map(plan).collect(),
+            planned: script.steps.len(),
             log: Vec::new(),
             files: BTreeMap::new(),
             cookie: 0,
             runs: Vec::new(),
+            ready: HashSet::new(),
             failures: HashMap::new(),
         }
     }
 
-    /// Moves the clock to `until`, or to where nothing waits any more, and stops at each deadline.
-    fn pass_time(&mut self, until: Option<Duration>) {
-        let until = until.map(MonoTime::from_origin);
+    /// What is planned next, the clock moved to it with a stop at each deadline before; none once nothing is, and
+    /// nothing waits for a time.
+    fn next(&mut self) -> Option<Planned> {
         for _ in 0..TOO_MANY_TURNS {
+            let planned = self.agenda.keys().next().map(|&(at, _)| MonoTime::from_origin(at));
             match self.core.deadline() {
-                Some(deadline) if until.is_none_or(|until| deadline <= until) => {
+                Some(deadline) if planned.is_none_or(|at| deadline <= at) => {
                     assert!(deadline > self.now, "the core asks to be called in the past");
                     self.now = deadline;
                     self.feed(Input::Due);
                 }
                 _ => {
-                    self.now = until.unwrap_or(self.now).max(self.now);
-                    return;
+                    let (_, next) = self.agenda.pop_first()?;
+                    self.now = self.now.max(planned?);
+                    let lives = |id| self.runs.iter().any(|run| run.id == id && run.leader_lives);
+                    if next.by.is_none_or(lives) {
+                        return Some(next);
+                    }
                 }
             }
         }
         panic!("the core never comes to rest");
+    }
+
+    /// Plans what a run of the rule does, after its start or on SIGTERM.
+    fn plan_run(&mut self, run: RunId, number: usize, rule: &str, on_term: bool) {
+        let acts = self.script.runs.iter().filter(|act| act.rule == rule && act.after.is_none() == on_term);
+        for act in acts {
+            // It was tried when it was read.
+            let Ok(verb) = act.of_run(number) else { continue };
+            let at = self.now.since_origin() + act.after.unwrap_or_default();
+            self.agenda.insert((at, self.planned), Planned { line: act.line, verb, by: Some(run) });
+            self.planned += 1;
+        }
     }
 
     /// Makes what is there from the start.
@@ -115,17 +154,24 @@ impl<'a> World<'a> {
         Ok(())
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    fn take(&mut self, step: &Planned) -> Result<(), String> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) | Verb::Hup => return Err("there is no shell and no signal here".to_owned()),
+            Verb::Exchange(..) | Verb::Stop | Verb::Cont => {
+                return Err("there is no kernel here".to_owned());
+            }
             Verb::Ready => self.feed(Input::Ready),
             Verb::Reload(name) => self.reload(name)?,
             Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
+            Verb::Serve { rule } => {
+                let id = self.oldest(rule, |run| run.leader_lives)?.id;
+                self.ready.insert(id);
+            }
             Verb::Straggle { rule } => self.straggle(rule)?,
             Verb::Gone { rule } => self.gone(rule)?,
             Verb::SpawnFail { rule, error } => {
@@ -283,7 +329,12 @@ impl<'a> World<'a> {
     }
 
     fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
-        let found = self.runs.iter_mut().find(|run| run.rule == rule && wanted(run));
+        let (name, service) = match rule.strip_suffix(".service") {
+            Some(name) => (name, true),
+            None => (rule, self.has_only_a_service(rule)),
+        };
+        let mut runs = self.runs.iter_mut().filter(|run| run.rule == name && run.service == service);
+        let found = runs.find(|run| wanted(run));
         found.ok_or_else(|| format!("{rule} has no such run now"))
     }
 
@@ -303,6 +354,11 @@ impl<'a> World<'a> {
                     Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
+                    Effect::Over { .. } => {}
+                    Effect::Look { run } if self.ready.contains(&run) => {
+                        inputs.push_back(Input::ServiceReady { run });
+                    }
+                    Effect::Look { .. } => self.say("look".to_owned()),
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
                     Effect::Exit => self.say(match self.core.worst_code() {
                         0 => "exit".to_owned(),
@@ -315,21 +371,40 @@ impl<'a> World<'a> {
 
     fn spawn(&mut self, job: &Job) -> Input {
         let name = &job.rule;
-        self.say(format!("spawn {name}: {}", command_line(&job.argv)));
+        let label = self.label(name, job.part == Part::Service);
+        self.say(format!("spawn {label}: {}", command_line(&job.argv)));
         for show in &self.script.show {
             self.say(detail(show, job));
         }
         if let Some(error) = self.failures.get_mut(name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        self.runs.push(Run { id: job.run, rule: name.clone(), leader_lives: true, group_lives: true });
+        let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
+        let (id, rule, service) = (job.run, job.rule.clone(), job.part == Part::Service);
+        self.runs.push(Run { id, rule, service, number, leader_lives: true, group_lives: true });
+        self.plan_run(job.run, number, name, false);
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
-        self.say(format!("signal {}: {}", run.rule, SignalName(signal)));
+        let (id, number, name) = (run.id, run.number, run.rule.clone());
+        let label = self.label(&name, run.service);
+        self.say(format!("signal {label}: {}", SignalName(signal)));
+        if signal == libc::SIGTERM {
+            self.plan_run(id, number, &name, true);
+        }
+    }
+
+    /// What a script calls the runs of a rule, or its service if it has both.
+    fn label(&self, rule: &str, service: bool) -> String {
+        let suffix = if service && !self.has_only_a_service(rule) { ".service" } else { "" };
+        format!("{rule}{suffix}")
+    }
+
+    fn has_only_a_service(&self, name: &str) -> bool {
+        self.core.rules().rules.iter().any(|rule| rule.name == name && rule.steps.is_empty())
     }
 
     fn say(&mut self, text: String) {

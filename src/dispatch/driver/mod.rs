@@ -6,7 +6,9 @@ mod environment;
 mod existing;
 mod lines;
 mod output;
+mod ready;
 mod reload;
+mod spool;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -237,6 +239,10 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Look { run } => {
+                return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
+            }
+            Effect::Over { run } => self.children.forget(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
@@ -394,6 +400,9 @@ impl Driver<'_> {
     fn output(&mut self, token: u64) {
         let (run, stream) = of_token(token);
         self.children.pass_on(run, stream, &mut self.sinks, &self.epoll);
+        if self.children.has_said_so(run) {
+            self.step(Input::ServiceReady { run });
+        }
     }
 
     /// Stops reading from children while nobody takes what they have written.

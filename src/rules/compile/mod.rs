@@ -1,9 +1,11 @@
 //! From what was typed to rules: every string parsed, every default filled in, every mistake kept.
 
+mod after;
 mod command;
 mod extend;
 mod outcome;
 mod rule;
+mod service;
 mod value;
 mod warn;
 
@@ -24,6 +26,7 @@ use super::path;
 use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
+use super::tree::Tree;
 use super::{Rules, Settings};
 use crate::event::{Extent, Polling, as_path};
 
@@ -69,8 +72,10 @@ pub(crate) fn compile(
         compiler.error(&include.place, "there is no file here that could include another", help);
     }
     let raw = Raw { rules: compiler.extended(raw), ..raw.clone() };
+    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).collect();
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
+    compiler.circles(&raw.rules, &rules);
     if rules.is_empty() && !raw.broken && !compiler.diagnostics.has_errors() {
         let help = "a rule begins with [rules.NAME] and has `paths` and `run`";
         let message = format!("there is no rule in {}", compiler.diagnostics.source_names().join(", "));
@@ -100,7 +105,10 @@ struct Compiler {
     max_wait: Duration,
     env: Vec<(String, String)>,
     vars: Vec<(String, String)>,
+    /// Of the rules.
+    names: Vec<String>,
     globs: Vec<(Entry, Glob)>,
+    outputs: Tree<Entry>,
     /// How many components they have in all.
     parts: usize,
 }
@@ -131,7 +139,9 @@ impl Compiler {
             max_wait: MAX_WAIT,
             env: Vec::new(),
             vars: Vec::new(),
+            names: Vec::new(),
             globs: Vec::new(),
+            outputs: Tree::default(),
             parts: 0,
         }
     }
@@ -237,7 +247,8 @@ impl Compiler {
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
+        let (plan, warnings) = (Arc::new(plan), self.diagnostics);
+        Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

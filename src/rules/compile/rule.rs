@@ -12,7 +12,7 @@ use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{OnBusy, PathRegex, Pattern, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, TypedRegex, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
@@ -56,6 +56,7 @@ impl Compiler {
     pub(super) fn rule(&mut self, id: RuleId, raw: &RawRule) -> Rule {
         self.name(&raw.name);
         self.paths(id, raw);
+        self.outputs(id, raw);
         self.own_patterns(raw.ignore.as_ref());
         let pattern = self.pattern(raw.pattern.as_ref());
         let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
@@ -66,8 +67,12 @@ impl Compiler {
             paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
-            command: self.command(raw, per, pattern.as_ref()),
-            pattern: pattern.map(PathRegex),
+            after: self.after(raw),
+            steps: self.steps(raw, per, pattern.as_ref()),
+            on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
+            on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
+            service: self.service(raw, per, pattern.as_ref()),
+            pattern: pattern.map(TypedRegex::from),
             size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
@@ -82,6 +87,7 @@ impl Compiler {
             exit_codes: self.exit_codes(raw),
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
+            stop_signal: raw.stop_signal.as_ref().map_or(libc::SIGTERM, |typed| self.signal(typed)),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
         };
         self.oddities(raw, &rule);
@@ -95,6 +101,10 @@ impl Compiler {
     }
 
     fn paths(&mut self, id: RuleId, raw: &RawRule) {
+        let on_start = raw.on_start.as_ref().is_some_and(|typed| typed.value);
+        if raw.paths.is_none() && (raw.after.is_some() || raw.service.is_some() || on_start) {
+            return;
+        }
         let Some(paths) = self.required(raw, "paths", raw.paths.as_ref()) else { return };
         if paths.value.is_empty() {
             self.error(
@@ -103,17 +113,31 @@ impl Compiler {
                 "\".\" is everything below the root",
             );
         }
+        let globs = self.globs(id, raw, paths);
+        self.globs.extend(globs);
+    }
+
+    fn outputs(&mut self, id: RuleId, raw: &RawRule) {
+        let Some(outputs) = &raw.outputs else { return };
+        let globs = self.globs(id, raw, outputs);
+        globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+    }
+
+    /// The globs of a list in which `!` takes something out again.
+    fn globs(&mut self, id: RuleId, raw: &RawRule, list: &Words) -> Vec<(Entry, Glob)> {
         let case = case(raw.case_insensitive.as_ref(), self.case);
-        let mut takes = false;
-        for (place, typed) in paths.value.iter().enumerate() {
+        let (mut globs, mut takes) = (Vec::new(), false);
+        for (place, typed) in list.value.iter().enumerate() {
             let excludes = typed.value.starts_with('!');
             if excludes && !takes {
                 let help = "a path before it, such as \"**\", says what it takes from";
                 self.error(&typed.place, format!("{} excludes nothing", quote(&typed.value)), help);
             }
             takes |= !excludes;
-            self.glob(Entry { rule: id, place, excludes }, typed, case);
+            let entry = Entry { rule: id, place, excludes };
+            globs.extend(self.glob(typed, case).into_iter().map(|glob| (entry, glob)));
         }
+        globs
     }
 
     fn typed(&self, paths: Option<&Words>) -> Vec<Pattern> {
@@ -124,7 +148,7 @@ impl Compiler {
         paths.into_iter().flat_map(|paths| &paths.value).map(pattern).collect()
     }
 
-    fn glob(&mut self, entry: Entry, typed: &Spanned<String>, case: Case) {
+    fn glob(&mut self, typed: &Spanned<String>, case: Case) -> Vec<Glob> {
         let text = typed.value.strip_prefix('!').unwrap_or(&typed.value);
         match Glob::parse(text, self.anchors(), case) {
             Ok(globs) => {
@@ -132,9 +156,9 @@ impl Compiler {
                 if self.parts > MOST_PARTS {
                     let message = format!("the globs have more than {MOST_PARTS} components in all");
                     self.error(&typed.place, message, "`**` reaches many directories with one glob");
-                    return;
+                    return Vec::new();
                 }
-                self.globs.extend(globs.into_iter().map(|glob| (entry, glob)));
+                globs
             }
             Err(mistake) => {
                 let found = Diagnostic::at(&typed.place, mistake.message);
@@ -142,6 +166,7 @@ impl Compiler {
                     Some(help) => found.help(help),
                     None => found,
                 });
+                Vec::new()
             }
         }
     }
@@ -196,13 +221,16 @@ impl Compiler {
 
     fn pattern(&mut self, typed: Option<&Spanned<String>>) -> Option<Regex> {
         let typed = typed?;
+        let regex = self.regex("match", typed)?;
+        self.check_captures(typed, &regex);
+        Some(regex)
+    }
+
+    pub(super) fn regex(&mut self, key: &str, typed: &Spanned<String>) -> Option<Regex> {
         match RegexBuilder::new(&typed.value).size_limit(LARGEST_PATTERN).build() {
-            Ok(regex) => {
-                self.check_captures(typed, &regex);
-                Some(regex)
-            }
+            Ok(regex) => Some(regex),
             Err(Error::CompiledTooBig(limit)) => {
-                let message = format!("`match` takes more than {} MiB when compiled", limit >> 20);
+                let message = format!("`{key}` takes more than {} MiB when compiled", limit >> 20);
                 let help =
                     "count less in `{...}`; `(?-u)` in front makes `\\w`, `\\d` and others ASCII, and small";
                 self.error(&typed.place, message, help);
