@@ -6,13 +6,17 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Mode, Span};
-use crate::rules::{Rules, load_profile};
+use crate::rules::{Rules, load_profile, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
     match load_profile(&location(args.config.as_ref()), args.profile.as_deref()) {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
             let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
+            match refuse_untrusted(&loaded.files) {
+                Err(refusal) if mode == Mode::Live => return refuse(&refusal),
+                _ => {}
+            }
             let span = if args.once { Span::Once } else { Span::Stopped };
             follow(loaded.rules, mode, span, args.poll, args.log)
         }

@@ -30,6 +30,7 @@ mod plan;
 mod raw;
 mod rule;
 mod schema;
+mod setup;
 mod signal;
 mod size;
 mod suggest;
@@ -37,6 +38,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod wildcard;
 
 use std::path::PathBuf;
@@ -50,14 +52,19 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawReady, RawRetry, RawRule, RawSettings,
+    RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+    Command, Contain, Directory, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
+    Stdin, Types,
 };
 pub use schema::schema;
+pub use setup::{Account, Resource, Setup};
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
+
+pub use trust::refuse_untrusted;
 
 use self::plan::Entry;
 use self::tree::Tree;

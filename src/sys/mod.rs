@@ -27,7 +27,7 @@ pub use process::{
     peek_exit, reap, signal_group,
 };
 pub use signal::{Signal, SignalFd, block_all};
-pub use spawn::{SpawnError, SpawnFds, SpawnOptions, spawn};
+pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;
 

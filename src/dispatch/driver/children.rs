@@ -13,11 +13,11 @@ use super::proc;
 use super::ready::Waking;
 use super::spool::Spool;
 use super::tree::{Orphans, Tree};
-use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
-use crate::rules::{Contain, Rule};
+use crate::dispatch::{Job, Part, RunId, StdinSource};
+use crate::rules::{Account, Contain, Resource, Rule, Setup};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, is_executable, memory_file, pipe, read,
-    reap, set_foreground_group, signal_group, spawn,
+    Credentials, Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, foreground_group, is_executable,
+    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
 };
 
 /// What a pipe holds by default (pipe(7)).
@@ -122,7 +122,7 @@ impl Children {
         let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
-            SpawnError::Nul => NotStarted::Never(error.to_string()),
+            SpawnError::Nul | SpawnError::Setup { .. } => NotStarted::Never(error.to_string()),
         })?;
         self.by_pid.insert(child.pid, job.run);
         self.by_run.insert(job.run, child);
@@ -138,13 +138,12 @@ impl Children {
         Ok(())
     }
 
-    /// The files that a command is told of, by the variables that name them.
-    fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
-        let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
+    /// The files that a command is told of, and the variables that name them.
+    fn files<'a>(&'a self, job: &Job, paths: Option<&'a OwnedFd>) -> Vec<(&'static str, BorrowedFd<'a>)> {
         let after = matches!(job.part, Part::OnSuccess | Part::OnFailure);
         let output = self.spools.get(&job.run).filter(|_| after);
-        let output = output.map(|spool| of("TRIPLINE_OUTPUT_FILE", spool.fd()));
-        paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
+        let output = output.map(|spool| ("TRIPLINE_OUTPUT_FILE", spool.fd()));
+        paths.map(|fd| ("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
     }
 
     /// Whether a service is ready, as far as is known here.
@@ -189,11 +188,20 @@ impl Children {
             stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
             stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
         };
-        let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
+        let files = self.files(job, paths.as_ref());
+        // Another user may not look at tripline's descriptors, and so gets them.
+        let given = rule.setup.account.is_some();
+        let named = files.iter().enumerate().map(|(number, (name, fd))| {
+            let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
+            (name.as_bytes().to_vec(), path)
+        });
+        let env = self.environment.of(job, &rule.setup, &named.collect::<Vec<_>>());
+        let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
-        let procs = cgroup.as_ref().map(Cgroup::procs);
+        let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));
+        let (argv, cwd) = (&job.argv, &job.cwd);
         let pid =
-            spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
+            spawn(&SpawnOptions { program, argv, env: &env, cwd, fds, more: &more, cgroup: procs, setup })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
             let lines = prefixed.then(|| Lines::new(&rule.name));
@@ -346,6 +354,14 @@ fn path_of(file: BorrowedFd<'_>) -> Vec<u8> {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
 }
 
+/// The first descriptor after standard input, output and error.
+const FIRST_FILE: usize = 3;
+
+/// A path by which a child that has the descriptor can open the file.
+fn own_path(descriptor: usize) -> Vec<u8> {
+    format!("/proc/self/fd/{descriptor}").into_bytes()
+}
+
 /// Makes a run's group the terminal's foreground, if tripline is that now: one in the background is
 /// stopped when it reads. It may have tried already.
 fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
@@ -368,4 +384,37 @@ fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
         );
     }
     made.ok()
+}
+
+/// What the rule says of the process, in the kernel's words.
+fn setup(setup: &Setup) -> SpawnSetup {
+    let account = setup.account.as_ref();
+    let gid = setup.group.or(account.map(|account| account.gid));
+    let identity = gid.map(|gid| Credentials {
+        uid: account.map(|account| account.uid),
+        gid,
+        groups: account.map_or_else(|| vec![gid], |account| groups(account, gid)),
+    });
+    let limits = setup.limits.iter().map(|&(resource, limit)| (number(resource), limit)).collect();
+    SpawnSetup { identity, umask: setup.umask, nice: setup.nice, limits }
+}
+
+/// As initgroups(3) has them: those that the user is in, and the one that it runs as.
+fn groups(account: &Account, gid: u32) -> Vec<u32> {
+    let others = account.groups.iter().copied().filter(|&group| group != gid);
+    std::iter::once(gid).chain(others).collect()
+}
+
+fn number(resource: Resource) -> u32 {
+    match resource {
+        Resource::As => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Cpu => libc::RLIMIT_CPU,
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::Fsize => libc::RLIMIT_FSIZE,
+        Resource::Memlock => libc::RLIMIT_MEMLOCK,
+        Resource::Nofile => libc::RLIMIT_NOFILE,
+        Resource::Nproc => libc::RLIMIT_NPROC,
+        Resource::Stack => libc::RLIMIT_STACK,
+    }
 }

@@ -6,6 +6,7 @@ mod extend;
 mod outcome;
 mod rule;
 mod service;
+mod setup;
 mod value;
 mod warn;
 

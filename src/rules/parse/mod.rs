@@ -1,5 +1,6 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+mod setup;
 mod value;
 
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 36] = [
+const RULE_KEYS: [&str; 42] = [
     "extends",
     "paths",
     "ignore",
@@ -59,6 +60,12 @@ const RULE_KEYS: [&str; 36] = [
     "debounce",
     "max_wait",
     "cwd",
+    "user",
+    "group",
+    "env_clear",
+    "umask",
+    "nice",
+    "limits",
     "env",
     "max_parallel",
     "on_start",
@@ -264,6 +271,12 @@ impl Reader<'_> {
                 "debounce" => rule.debounce = self.string(key, value),
                 "max_wait" => rule.max_wait = self.string(key, value),
                 "cwd" => rule.cwd = self.string(key, value),
+                "user" => rule.user = self.string(key, value),
+                "group" => rule.group = self.string(key, value),
+                "env_clear" => rule.env_clear = self.boolean(key, value),
+                "umask" => rule.umask = self.string(key, value),
+                "nice" => rule.nice = self.nice(key, value),
+                "limits" => rule.limits = self.limits(key, value),
                 "env" => rule.env = self.env(key, value),
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
