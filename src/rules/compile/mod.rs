@@ -245,6 +245,7 @@ impl Compiler {
         let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
         let mut plan = Plan::new(&self.globs, ignores, &root, on);
         (plan.polling, plan.extent) = (self.polling, self.extent);
+        plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
