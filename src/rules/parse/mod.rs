@@ -271,12 +271,6 @@ impl Reader<'_> {
                 "debounce" => rule.debounce = self.string(key, value),
                 "max_wait" => rule.max_wait = self.string(key, value),
                 "cwd" => rule.cwd = self.string(key, value),
-                "user" => rule.user = self.string(key, value),
-                "group" => rule.group = self.string(key, value),
-                "env_clear" => rule.env_clear = self.boolean(key, value),
-                "umask" => rule.umask = self.string(key, value),
-                "nice" => rule.nice = self.nice(key, value),
-                "limits" => rule.limits = self.limits(key, value),
                 "env" => rule.env = self.env(key, value),
                 "max_parallel" => rule.max_parallel = self.count(key, value),
                 "on_start" => rule.on_start = self.boolean(key, value),
@@ -287,6 +281,7 @@ impl Reader<'_> {
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 "contain" => rule.contain = self.string(key, value),
+                _ if self.setup(key, value, &mut rule) => {}
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }

@@ -3,13 +3,27 @@
 use super::value::in_order;
 use super::{Key, Reader, Value};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::RawLimits;
+use crate::rules::raw::{RawLimits, RawRule};
 
 const LIMIT_KEYS: [&str; 9] = ["nofile", "nproc", "as", "core", "cpu", "data", "fsize", "memlock", "stack"];
 
 impl Reader<'_> {
+    /// One of these keys; answers whether it was that.
+    pub(super) fn setup(&mut self, key: &Key<'_>, value: &Value<'_>, rule: &mut RawRule) -> bool {
+        match &**key.get_ref() {
+            "user" => rule.user = self.string(key, value),
+            "group" => rule.group = self.string(key, value),
+            "env_clear" => rule.env_clear = self.boolean(key, value),
+            "umask" => rule.umask = self.string(key, value),
+            "nice" => rule.nice = self.nice(key, value),
+            "limits" => rule.limits = self.limits(key, value),
+            _ => return false,
+        }
+        true
+    }
+
     /// What the kernel takes for a niceness (setpriority(2)).
-    pub(super) fn nice(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<i32>> {
+    fn nice(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<i32>> {
         let integer = value.get_ref().as_integer();
         let found = integer.and_then(|int| i32::from_str_radix(int.as_str(), int.radix()).ok());
         if integer.is_some() && found.is_none_or(|nice| !(-20..=19).contains(&nice)) {
@@ -19,7 +33,7 @@ impl Reader<'_> {
         self.typed(key, value, "be a whole number", None, found)
     }
 
-    pub(super) fn limits(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawLimits>> {
+    fn limits(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawLimits>> {
         let mut limits = RawLimits::default();
         let table = value.get_ref().as_table();
         let example = "for instance: limits = { nofile = 1024, as = \"2G\", cpu = \"60s\" }";
