@@ -80,6 +80,12 @@ pub struct RawRule {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub cwd: Option<Spanned<String>>,
+    pub user: Option<Spanned<String>>,
+    pub group: Option<Spanned<String>>,
+    pub env_clear: Option<Spanned<bool>>,
+    pub umask: Option<Spanned<String>>,
+    pub nice: Option<Spanned<i32>>,
+    pub limits: Option<Spanned<RawLimits>>,
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
@@ -110,6 +116,21 @@ pub struct RawExitCodes {
     pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
     pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
     pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
+}
+
+/// `limits`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name, `address_space` that of `as`")]
+pub struct RawLimits {
+    pub nofile: Option<Spanned<usize>>,
+    pub nproc: Option<Spanned<usize>>,
+    pub address_space: Option<Spanned<String>>,
+    pub core: Option<Spanned<String>>,
+    pub data: Option<Spanned<String>>,
+    pub fsize: Option<Spanned<String>>,
+    pub memlock: Option<Spanned<String>>,
+    pub stack: Option<Spanned<String>>,
+    pub cpu: Option<Spanned<String>>,
 }
 
 /// `retry`.
@@ -192,6 +213,12 @@ impl RawRule {
             debounce: None,
             max_wait: None,
             cwd: None,
+            user: None,
+            group: None,
+            env_clear: None,
+            umask: None,
+            nice: None,
+            limits: None,
             env: Vec::new(),
             max_parallel: None,
             on_start: None,
@@ -247,6 +274,12 @@ impl RawRule {
             debounce: self.debounce.or(base.debounce),
             max_wait: self.max_wait.or(base.max_wait),
             cwd: self.cwd.or(base.cwd),
+            user: self.user.or(base.user),
+            group: self.group.or(base.group),
+            env_clear: self.env_clear.or(base.env_clear),
+            umask: self.umask.or(base.umask),
+            nice: self.nice.or(base.nice),
+            limits: self.limits.or(base.limits),
             env: env_over(self.env, base.env),
             max_parallel: self.max_parallel.or(base.max_parallel),
             on_start: self.on_start.or(base.on_start),
@@ -264,7 +297,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 38] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -295,6 +328,12 @@ impl RawRule {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("cwd", place(self.cwd.as_ref())),
+            ("user", place(self.user.as_ref())),
+            ("group", place(self.group.as_ref())),
+            ("env_clear", place(self.env_clear.as_ref())),
+            ("umask", place(self.umask.as_ref())),
+            ("nice", place(self.nice.as_ref())),
+            ("limits", place(self.limits.as_ref())),
             ("max_parallel", place(self.max_parallel.as_ref())),
             ("on_start", place(self.on_start.as_ref())),
             ("throttle", place(self.throttle.as_ref())),
