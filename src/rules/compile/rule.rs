@@ -126,9 +126,10 @@ impl Compiler {
     }
 
     fn outputs(&mut self, id: RuleId, raw: &RawRule) {
-        let Some(outputs) = &raw.outputs else { return };
-        let globs = self.globs(id, raw, outputs);
-        globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        for outputs in raw.outputs.iter().chain(&written_to(raw)) {
+            let globs = self.globs(id, raw, outputs);
+            globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        }
     }
 
     /// The globs of a list in which `!` takes something out again.
@@ -335,4 +336,16 @@ impl Compiler {
         }
         number
     }
+}
+
+/// The file of `log`, and those that it is renamed to, as globs.
+fn written_to(raw: &RawRule) -> Option<Words> {
+    let file =
+        raw.log.as_ref().and_then(|log| log.value.file.as_ref()).filter(|file| !file.value.is_empty())?;
+    let mut literal = String::new();
+    for c in file.value.chars() {
+        literal.extend("*?[]{}!\\".contains(c).then_some('\\').into_iter().chain([c]));
+    }
+    let globs = ["", ".*"].map(|end| Spanned::new(format!("{literal}{end}"), file.place.clone()));
+    Some(Spanned::new(globs.into(), file.place.clone()))
 }
