@@ -107,10 +107,11 @@ impl Project {
         let steps = if self.cargo {
             "[[\"cargo\", \"build\", \"-q\", \"--offline\"], [\"cargo\", \"test\", \"-q\", \"--offline\"]]"
         } else {
-            // Like cargo, it puts the program in its place before the tests run.
-            "['! grep -q broken src/main.rs && version=$(sed -n \"s/^version //p\" src/main.rs) && \
+            // Like cargo, it puts the program in its place before the tests run. It tests what it has built.
+            "['cp src/main.rs built.rs && ! grep -q broken built.rs && \
+               version=$(sed -n \"s/^version //p\" built.rs) && \
                ln -f server target/debug/server-$version && ln -sfn server-$version built && \
-               mv -T built target/debug/server', '! grep -q wrong src/main.rs']"
+               mv -T built target/debug/server', '! grep -q wrong built.rs']"
         };
         format!(
             "[rules.server]\npaths = [\"src/**/*.rs\"]\nsteps = {steps}\non_busy = \"restart\"\non_start = true\n\
