@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Outcome, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -16,6 +16,8 @@ use tripline::time::MonoTime;
 enum Act {
     /// A path of its own changes below `b`.
     Batch,
+    /// A path of its own changes that runs of `b` are declared to write.
+    Output,
     /// One of three paths changes below `f`.
     File(u8),
     /// A path of its own changes below `e`.
@@ -32,8 +34,11 @@ enum Act {
     Kill,
 }
 
-/// The throttle of the rule `f`.
+/// The throttle of a rule that has one.
 const THROTTLE: Duration = Duration::from_secs(2);
+
+/// How long after a run what it is declared to write does not count.
+const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 struct Settings {
@@ -42,21 +47,28 @@ struct Settings {
     batch: &'static str,
     event: &'static str,
     exec_bytes: usize,
+    seed: Option<u64>,
+    throttle: bool,
+    timeout: bool,
+    retry: &'static str,
 }
 
 impl Settings {
     fn rules(&self) -> Rules {
-        let Self { jobs, max_parallel, batch, event, .. } = self;
+        let Self { jobs, max_parallel, batch, event, retry, .. } = self;
+        let throttle = if self.throttle { "throttle = \"2s\"" } else { "" };
+        let timeout = if self.timeout { "timeout = \"4s\"" } else { "" };
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
         let text = format!(
             "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
+             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\noutputs = [\"b/out*\"]\n\
+             {retry}\n{timeout}\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
-             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
+             on_busy = \"restart\"\ntimeout = \"4s\"\n{throttle}\nretry = {{ max = 2 }}\n\
+             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
             parallel(batch),
             parallel(event)
         );
@@ -93,10 +105,19 @@ struct World {
     /// stopped to start again.
     changed: BTreeSet<Vec<u8>>,
     told: BTreeSet<Vec<u8>>,
+    /// How many paths of their own there have been: each has its number in its name.
+    made: usize,
+    /// Those that `b` itself is taken to have written.
+    outputs: BTreeSet<Vec<u8>>,
+    /// Those that some run was told, and those of them that another may be told: theirs was stopped or failed.
+    numbered: BTreeMap<&'static str, BTreeSet<usize>>,
+    again: BTreeSet<Vec<u8>>,
+    jobs: BTreeMap<RunId, Vec<Vec<u8>>>,
+    b_ended: Option<MonoTime>,
     /// Changes that the reports account for without a run.
     refused: usize,
     spawned: usize,
-    last_of_f: Option<MonoTime>,
+    last: BTreeMap<String, MonoTime>,
     ended: BTreeSet<RunId>,
     over: BTreeSet<RunId>,
     halted: bool,
@@ -106,17 +127,24 @@ struct World {
 impl World {
     fn new(settings: &Settings) -> Self {
         let rules = Arc::new(settings.rules());
+        let core = Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes });
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes }),
+            core: settings.seed.into_iter().fold(core, Core::seeded),
             settings: settings.clone(),
             rules,
             now: MonoTime::default(),
             runs: BTreeMap::new(),
             changed: BTreeSet::new(),
             told: BTreeSet::new(),
+            made: 0,
+            outputs: BTreeSet::new(),
+            numbered: BTreeMap::new(),
+            again: BTreeSet::new(),
+            jobs: BTreeMap::new(),
+            b_ended: None,
             refused: 0,
             spawned: 0,
-            last_of_f: None,
+            last: BTreeMap::new(),
             ended: BTreeSet::new(),
             over: BTreeSet::new(),
             halted: false,
@@ -126,8 +154,9 @@ impl World {
 
     fn act(&mut self, act: &Act) {
         match *act {
-            Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
-            Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
+            Act::Batch => self.change_new("b/"),
+            Act::Output => self.change_new("b/out"),
+            Act::Event => self.change_new("e/"),
             Act::File(n) => self.change(format!("/w/f/{n}")),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
@@ -138,9 +167,23 @@ impl World {
         }
     }
 
+    fn change_new(&mut self, start: &str) {
+        self.made += 1;
+        self.change(format!("/w/{start}{}", self.made));
+    }
+
+    fn of_rule(&self, run: RunId) -> &'static str {
+        ["b", "f", "e"][self.runs[&run].1.rule.0]
+    }
+
     fn change(&mut self, path: String) {
+        let runs = self.runs.keys().any(|&run| self.of_rule(run) == "b");
+        let settles = self.b_ended.is_some_and(|at| self.now.since(at) < SETTLE);
+        let own = path.starts_with("/w/b/out") && (runs || settles);
         let path = path.into_bytes();
-        if !self.halted {
+        if own {
+            self.outputs.insert(path.clone());
+        } else if !self.halted {
             self.changed.insert(path.clone());
         }
         let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
@@ -161,6 +204,7 @@ impl World {
     fn answer(&mut self, which: usize, fails: bool) {
         let Some(run) = self.pick(which, Stage::Asked) else { return };
         if fails {
+            self.note_end(run);
             self.runs.remove(&run);
             self.step(Input::SpawnFailed { run, error: "no".to_owned() });
         } else {
@@ -177,8 +221,15 @@ impl World {
 
     fn gone(&mut self, which: usize) {
         let Some(run) = self.pick(which, Stage::Exited) else { return };
+        self.note_end(run);
         self.runs.remove(&run);
         self.step(Input::Gone { run });
+    }
+
+    fn note_end(&mut self, run: RunId) {
+        if self.of_rule(run) == "b" {
+            self.b_ended = Some(self.now);
+        }
     }
 
     fn enter(&mut self, run: RunId, stage: Stage) {
@@ -216,12 +267,17 @@ impl World {
         assert!(!self.halted, "nothing new starts after the first signal");
         assert_eq!(self.exits, 0);
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
-        self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
+        let paths: Vec<_> = paths.into_iter().filter(|path| !path.is_empty()).collect();
+        paths.iter().for_each(|path| self.tell(path));
+        self.told.extend(paths.iter().cloned());
+        self.jobs.insert(job.run, paths);
         self.spawned += 1;
         let rule = self.rules.rules[job.rule.0].name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
-            let last = self.last_of_f.replace(self.now);
+        }
+        if self.settings.throttle && rule != "b" {
+            let last = self.last.insert(rule.clone(), self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
         let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
@@ -230,17 +286,41 @@ impl World {
         assert!(self.runs.len() <= self.settings.jobs, "too many runs");
     }
 
+    /// A path of its own is told to one run, in the order in which such paths changed; to another only after that was
+    /// stopped to start again or has failed.
+    fn tell(&mut self, path: &[u8]) {
+        assert!(!self.outputs.contains(path), "{} was written by a run", path.escape_ascii());
+        let text = std::str::from_utf8(path).unwrap();
+        let rule = if text.starts_with("/w/b/") { "b" } else { "e" };
+        let Ok(number) = text.trim_start_matches(|c: char| !c.is_ascii_digit()).parse() else { return };
+        if text.starts_with("/w/f/") {
+            return;
+        }
+        let told = self.numbered.entry(rule).or_default();
+        if told.contains(&number) {
+            assert!(self.again.remove(path), "{text} is told twice");
+        } else {
+            assert!(told.last().is_none_or(|&last| last < number), "{text} after {told:?}");
+            told.insert(number);
+        }
+    }
+
     fn hear(&mut self, report: &Report) {
         match report {
-            Report::Ended { run, .. } => assert!(self.ended.insert(*run), "a run ends once"),
+            Report::Ended { run, outcome, .. } => {
+                assert!(self.ended.insert(*run), "a run ends once");
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.again.extend(self.jobs[run].iter().cloned());
+                }
+            }
             Report::Skipped { changes, .. } | Report::Dropped { changes, .. } => self.refused += changes,
             Report::Signalled { cause, .. } => {
                 self.refused += usize::from(cause.first.is_some()) + cause.more;
             }
             Report::Stopping { run, cause: Some(_), .. } => {
-                let paths = &self.runs[run].1.paths;
-                for path in paths.split(|&byte| byte == 0) {
+                for path in &self.jobs[run] {
                     self.told.remove(path);
+                    self.again.insert(path.clone());
                 }
             }
             Report::Started { .. }
@@ -275,13 +355,19 @@ impl World {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
-    (1..4_usize, 2..4_usize, policy(), policy(), prop::sample::select(vec![0, 700, 100_000])).prop_map(
-        |(jobs, max_parallel, batch, event, exec_bytes)| Settings {
+    let retry = prop::sample::select(vec!["", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
+    let numbers = (1..4_usize, 2..4_usize, prop::sample::select(vec![0, 700, 100_000]), any::<Option<u64>>());
+    (numbers, policy(), policy(), retry, any::<bool>(), any::<bool>()).prop_map(
+        |((jobs, max_parallel, exec_bytes, seed), batch, event, retry, throttle, timeout)| Settings {
             jobs,
             max_parallel,
             batch,
             event,
             exec_bytes,
+            seed,
+            throttle,
+            timeout,
+            retry,
         },
     )
 }
@@ -290,6 +376,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
     let act = prop_oneof![
         4 => Just(Act::Batch),
+        2 => Just(Act::Output),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
         1 => Just(Act::Ready),
