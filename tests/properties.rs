@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Outcome, Report, RunId, Status};
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Outcome, Part, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -22,6 +22,10 @@ enum Act {
     File(u8),
     /// A path of its own changes below `e`.
     Event,
+    /// A path of its own changes below `s`.
+    Service,
+    /// The service says that it is ready.
+    Serve,
     Ready,
     /// A spawn that was asked for is answered.
     Answer {
@@ -68,6 +72,7 @@ impl Settings {
              {retry}\n{timeout}\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
              on_busy = \"restart\"\ntimeout = \"4s\"\n{throttle}\nretry = {{ max = 2 }}\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
             parallel(batch),
             parallel(event)
@@ -81,6 +86,7 @@ impl Settings {
         let parallel = match rule {
             "b" => self.batch == "parallel",
             "e" => self.event == "parallel",
+            "s" => false,
             _ => true,
         };
         if parallel { self.max_parallel } else { 1 }
@@ -157,6 +163,8 @@ impl World {
             Act::Batch => self.change_new("b/"),
             Act::Output => self.change_new("b/out"),
             Act::Event => self.change_new("e/"),
+            Act::Service => self.change_new("s/"),
+            Act::Serve => self.serve(),
             Act::File(n) => self.change(format!("/w/f/{n}")),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
@@ -173,7 +181,7 @@ impl World {
     }
 
     fn of_rule(&self, run: RunId) -> &'static str {
-        ["b", "f", "e"][self.runs[&run].1.rule.0]
+        ["b", "f", "s", "e"][self.runs[&run].1.rule.0]
     }
 
     fn change(&mut self, path: String) {
@@ -232,6 +240,13 @@ impl World {
         }
     }
 
+    fn serve(&mut self) {
+        let running = self.runs.iter().find(|(_, run)| run.0 == Stage::Running && is_service(&run.1));
+        if let Some((&run, _)) = running {
+            self.step(Input::ServiceReady { run });
+        }
+    }
+
     fn enter(&mut self, run: RunId, stage: Stage) {
         self.runs.get_mut(&run).unwrap().0 = stage;
     }
@@ -254,7 +269,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
-                Effect::Look { run } => panic!("{run:?} is no service"),
+                Effect::Look { run } => assert!(is_service(&self.runs[&run].1)),
                 Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
@@ -266,6 +281,11 @@ impl World {
     fn spawn(&mut self, job: Job) {
         assert!(!self.halted, "nothing new starts after the first signal");
         assert_eq!(self.exits, 0);
+        if is_service(&job) {
+            assert!(self.runs.values().all(|(_, other)| !is_service(other)), "two services at once");
+            self.runs.insert(job.run, (Stage::Asked, job));
+            return;
+        }
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
         let paths: Vec<_> = paths.into_iter().filter(|path| !path.is_empty()).collect();
         paths.iter().for_each(|path| self.tell(path));
@@ -276,14 +296,16 @@ impl World {
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
         }
-        if self.settings.throttle && rule != "b" {
+        if self.settings.throttle && (rule == "e" || rule == "f") {
             let last = self.last.insert(rule.clone(), self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
-        let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
+        let of_rule = |other: &Job| other.rule == job.rule && !is_service(other);
+        let beside = self.runs.values().filter(|(_, other)| of_rule(other)).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
         self.runs.insert(job.run, (Stage::Asked, job));
-        assert!(self.runs.len() <= self.settings.jobs, "too many runs");
+        let running = self.runs.values().filter(|(_, other)| !is_service(other)).count();
+        assert!(running <= self.settings.jobs, "too many runs");
     }
 
     /// A path of its own is told to one run, in the order in which such paths changed; to another only after that was
@@ -291,11 +313,9 @@ impl World {
     fn tell(&mut self, path: &[u8]) {
         assert!(!self.outputs.contains(path), "{} was written by a run", path.escape_ascii());
         let text = std::str::from_utf8(path).unwrap();
-        let rule = if text.starts_with("/w/b/") { "b" } else { "e" };
+        let rule = ["b", "s", "e"].into_iter().find(|rule| text.starts_with(&format!("/w/{rule}/")));
         let Ok(number) = text.trim_start_matches(|c: char| !c.is_ascii_digit()).parse() else { return };
-        if text.starts_with("/w/f/") {
-            return;
-        }
+        let Some(rule) = rule else { return };
         let told = self.numbered.entry(rule).or_default();
         if told.contains(&number) {
             assert!(self.again.remove(path), "{text} is told twice");
@@ -353,6 +373,10 @@ impl World {
     }
 }
 
+fn is_service(job: &Job) -> bool {
+    job.part == Part::Service
+}
+
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
     let retry = prop::sample::select(vec!["", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
@@ -379,6 +403,8 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         2 => Just(Act::Output),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
+        2 => Just(Act::Service),
+        1 => Just(Act::Serve),
         1 => Just(Act::Ready),
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),

@@ -34,6 +34,7 @@ mod setup;
 mod signal;
 mod size;
 mod suggest;
+mod tables;
 mod template;
 #[cfg(test)]
 mod tests;
@@ -52,12 +53,12 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawReady, RawRetry, RawRule, RawSettings,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
     RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, Directory, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
-    Stdin, Types,
+    Command, Contain, Directory, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule,
+    RuleId, Service, Stdin, Types,
 };
 pub use schema::schema;
 pub use setup::{Account, Resource, Setup};

@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::error::{Place, Spanned};
+pub use super::tables::{RawBackoff, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawStartLimit};
 
 type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
@@ -72,6 +73,9 @@ pub struct RawRule {
     pub stop_signal: Option<Spanned<String>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
+    pub output: Option<Spanned<String>>,
+    pub log: Option<Spanned<RawLog>>,
+    pub tty: Option<Spanned<bool>>,
     pub on_busy: Option<Spanned<String>>,
     pub signal: Option<Spanned<String>>,
     pub debounce: Option<Spanned<String>>,
@@ -106,65 +110,6 @@ pub enum RawCommand {
     Shell(String),
 }
 
-/// `exit_codes`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawExitCodes {
-    pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
-    pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
-    pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
-}
-
-/// `limits`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name, `address_space` that of `as`")]
-pub struct RawLimits {
-    pub nofile: Option<Spanned<usize>>,
-    pub nproc: Option<Spanned<usize>>,
-    pub address_space: Option<Spanned<String>>,
-    pub core: Option<Spanned<String>>,
-    pub data: Option<Spanned<String>>,
-    pub fsize: Option<Spanned<String>>,
-    pub memlock: Option<Spanned<String>>,
-    pub stack: Option<Spanned<String>>,
-    pub cpu: Option<Spanned<String>>,
-}
-
-/// `retry`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawRetry {
-    pub max: Option<Spanned<usize>>,
-    pub initial: Option<Spanned<String>>,
-    pub max_delay: Option<Spanned<String>>,
-}
-
-/// `ready`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawReady {
-    pub file: Option<Spanned<String>>,
-    pub port: Option<Spanned<usize>>,
-    pub line: Option<Spanned<String>>,
-}
-
-/// `backoff`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawBackoff {
-    pub initial: Option<Spanned<String>>,
-    pub max_delay: Option<Spanned<String>>,
-    pub reset: Option<Spanned<String>>,
-}
-
-/// `start_limit`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawStartLimit {
-    pub max: Option<Spanned<usize>>,
-    pub within: Option<Spanned<String>>,
-}
-
 impl RawRule {
     /// A rule of which only the name is known.
     #[must_use]
@@ -193,6 +138,9 @@ impl RawRule {
             stop_signal: None,
             per: None,
             stdin: None,
+            output: None,
+            log: None,
+            tty: None,
             on_busy: None,
             signal: None,
             debounce: None,
@@ -251,6 +199,9 @@ impl RawRule {
             stop_signal: self.stop_signal.or(base.stop_signal),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
+            output: self.output.or(base.output),
+            log: self.log.or(base.log),
+            tty: self.tty.or(base.tty),
             on_busy: self.on_busy.or(base.on_busy),
             signal: self.signal.or(base.signal),
             debounce: self.debounce.or(base.debounce),
@@ -279,7 +230,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 41] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -302,6 +253,9 @@ impl RawRule {
             ("stop_signal", place(self.stop_signal.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
+            ("output", place(self.output.as_ref())),
+            ("log", place(self.log.as_ref())),
+            ("tty", place(self.tty.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
             ("signal", place(self.signal.as_ref())),
             ("debounce", place(self.debounce.as_ref())),
