@@ -8,6 +8,7 @@
 
 mod command_line;
 mod convergence;
+mod drop_folder;
 mod extent;
 mod extremes;
 mod golden;

@@ -242,9 +242,20 @@ impl Lane {
         debounce.note(now);
     }
 
+    /// Has what still collects run with what is due, behind which it came.
+    fn take_along(&mut self, per: Per) {
+        if let Some((collecting, _)) = self.collecting.take() {
+            self.backing_off = false;
+            self.due.append(collecting, per);
+        }
+    }
+
     fn keep(&mut self, fresh: Queue, per: Per) {
         if let Some(run) = &mut self.run {
             run.overtaken |= !fresh.is_empty();
+        }
+        if self.state == State::Ready {
+            self.take_along(per);
         }
         self.due.append(fresh, per);
     }
@@ -278,10 +289,7 @@ impl Lane {
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        if let Some((collecting, _)) = self.collecting.take() {
-            self.backing_off = false;
-            self.due.append(collecting, rule.per);
-        }
+        self.take_along(rule.per);
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;

@@ -37,6 +37,7 @@ mod size;
 mod sources;
 mod successor;
 mod suggest;
+mod tables;
 mod template;
 #[cfg(test)]
 mod tests;
