@@ -57,7 +57,8 @@ mod tests {
     use crate::rules::tests::rules;
 
     fn rule(lines: &str) -> Rule {
-        rules(&format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}")).rules.remove(0)
+        let text = format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}");
+        rules(&text).rules[0].as_ref().clone()
     }
 
     #[test]

@@ -98,7 +98,7 @@ mod tests {
 
     fn service(lines: &str) -> Service {
         let text = format!("[rules.r]\npaths = [\"a\"]\nservice = [\"true\"]\n{lines}");
-        rules(&text).rules.remove(0).service.unwrap()
+        rules(&text).rules[0].service.clone().unwrap()
     }
 
     #[test]
