@@ -23,4 +23,5 @@ mod reload;
 mod rules_files;
 mod scenarios;
 mod support;
+mod trees;
 mod watching;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::feedback::Feedback;
+use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
@@ -142,6 +143,7 @@ pub struct Core {
     pub(super) slots: Slots,
     pub(super) services: Services,
     pub(super) feedback: Feedback,
+    pub(super) jitter: Jitter,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -156,6 +158,7 @@ impl Core {
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
         let (services, feedback) = (Services::new(&rules), Feedback::of(&rules));
+        let jitter = Jitter::default();
         let live = rules.rules.len();
         let starting = (0..live).map(RuleId).collect();
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
@@ -171,6 +174,7 @@ impl Core {
             slots,
             services,
             feedback,
+            jitter,
             runs,
             last_run,
             matches,
@@ -181,6 +185,12 @@ impl Core {
     #[must_use]
     pub fn rules(&self) -> &Arc<Rules> {
         &self.rules
+    }
+
+    /// The same, with waits for another attempt that are longer by something that depends on `seed`.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { jitter: Jitter::seeded(seed), ..self }
     }
 
     /// The same, going on no longer than that.

@@ -8,7 +8,7 @@ use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
 use crate::event::{Event, as_path};
-use crate::rules::{Command, Fields, Per, Readiness, Rule, RuleId, Rules, Stdin, Template};
+use crate::rules::{Command, Contain, Fields, Per, Readiness, Rule, RuleId, Rules, Stdin, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -71,6 +71,8 @@ pub struct Job {
     pub recorded: bool,
     /// What it is told to end with.
     pub stop_signal: i32,
+    /// How all that it starts is found.
+    pub contain: Contain,
     /// When it serves, if it is a service that says so.
     pub ready: Option<Readiness>,
     /// The program and its arguments; never empty.
@@ -107,8 +109,9 @@ pub(crate) fn build(
     let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
     let ready = rule.service.as_ref().filter(|_| part == Part::Service).and_then(|kept| kept.ready.clone());
-    let (name, stop_signal, cwd) = (rule.name.clone(), rule.stop_signal, rule.cwd.clone());
-    Some(Job { run, rule: name, part, recorded, stop_signal, ready, argv, env, cwd, stdin, paths })
+    let (name, stop_signal, contain) = (rule.name.clone(), rule.stop_signal, rule.contain);
+    let cwd = rule.cwd.clone();
+    Some(Job { run, rule: name, part, recorded, stop_signal, contain, ready, argv, env, cwd, stdin, paths })
 }
 
 /// The jobs that this one event would start by itself, one after the other, for showing them.

@@ -18,6 +18,7 @@ mod edits;
 mod env;
 mod escape;
 mod feedback;
+mod jitter;
 mod job;
 mod lane;
 mod lanes;

@@ -55,8 +55,8 @@ pub use raw::{
     Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
 };
 pub use rule::{
-    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, TypedRegex,
-    Types,
+    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin,
+    TypedRegex, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;

@@ -1,17 +1,21 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
+mod cgroup;
 mod children;
 mod environment;
 mod existing;
 mod lines;
 mod output;
+mod proc;
 mod ready;
 mod reload;
 mod spool;
+mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -28,7 +32,7 @@ use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
     Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored,
-    peek_exit, reap, stderr, stdout,
+    peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -128,12 +132,14 @@ pub fn run(
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until),
+        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
@@ -215,6 +221,7 @@ impl Driver<'_> {
             self.step(Input::Due);
             self.balance();
         }
+        self.children.kill_strays();
         self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
         Ok(())
     }
@@ -349,7 +356,7 @@ impl Driver<'_> {
     fn exits(&mut self) {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
-                reap(pid);
+                self.children.reap_orphan(pid);
                 continue;
             };
             let status = match exit {

@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 34] = [
+const RULE_KEYS: [&str; 36] = [
     "extends",
     "paths",
     "ignore",
@@ -65,8 +65,10 @@ const RULE_KEYS: [&str; 34] = [
     "throttle",
     "exit_codes",
     "retry",
+    "may_loop",
     "timeout",
     "stop_timeout",
+    "contain",
 ];
 
 type Key<'t> = Typed<DeString<'t>>;
@@ -268,8 +270,10 @@ impl Reader<'_> {
                 "throttle" => rule.throttle = self.string(key, value),
                 "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
                 "retry" => rule.retry = self.retry(key, value),
+                "may_loop" => rule.may_loop = self.boolean(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
+                "contain" => rule.contain = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
