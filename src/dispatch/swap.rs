@@ -69,6 +69,9 @@ impl Turn<'_> {
         core.lanes.renumber(&ids);
         core.services.renumber(&new, &ids);
         core.feedback.renumber(&new, &ids);
+        core.holds.clear();
+        let same = |(old, _): &(&RuleId, &RuleId)| matches!(successors.get(old.0), Some(Successor::Same(_)));
+        core.contents.renumber(&ids.iter().filter(same).map(|(&old, &id)| (old, id)).collect());
         (core.live, core.rules) = (live, new);
         ids
     }

@@ -54,7 +54,7 @@ impl Rules {
     fn default_of(&self, key: &str) -> String {
         match key {
             "root" => format!("{:?}", self.settings.root),
-            "ignore" => "[]".to_owned(),
+            "ignore" | "hold_while" => "[]".to_owned(),
             "gitignore" | "default_ignore" => "true".to_owned(),
             "case_insensitive" | "one_file_system" => "false".to_owned(),
             "shell" => format!("{:?}", self.settings.shell),

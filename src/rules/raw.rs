@@ -35,6 +35,7 @@ pub struct RawSettings {
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub gitignore: Option<Spanned<bool>>,
     pub default_ignore: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
     pub shell: Option<Spanned<Vec<Spanned<String>>>>,
     pub debounce: Option<Spanned<String>>,
@@ -60,6 +61,9 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub stable_for: Option<Spanned<String>>,
+    pub if_changed: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
     pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
@@ -160,6 +164,9 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            stable_for: None,
+            if_changed: None,
+            hold_while: None,
             after: None,
             run: None,
             steps: None,
@@ -212,6 +219,9 @@ impl RawRule {
             pattern: self.pattern.or(base.pattern),
             size_min: self.size_min.or(base.size_min),
             size_max: self.size_max.or(base.size_max),
+            stable_for: self.stable_for.or(base.stable_for),
+            if_changed: self.if_changed.or(base.if_changed),
+            hold_while: self.hold_while.or(base.hold_while),
             after: self.after.or(base.after),
             run,
             steps,
@@ -246,7 +256,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 35] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 38] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -257,6 +267,9 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("stable_for", place(self.stable_for.as_ref())),
+            ("if_changed", place(self.if_changed.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
             ("steps", place(self.steps.as_ref())),
@@ -301,12 +314,13 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 12] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 13] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
             ("gitignore", place(self.gitignore.as_ref())),
             ("default_ignore", place(self.default_ignore.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("case_insensitive", place(self.case_insensitive.as_ref())),
             ("shell", place(self.shell.as_ref())),
             ("debounce", place(self.debounce.as_ref())),
@@ -324,6 +338,7 @@ impl RawSettings {
             ignore: self.ignore.or(base.ignore),
             gitignore: self.gitignore.or(base.gitignore),
             default_ignore: self.default_ignore.or(base.default_ignore),
+            hold_while: self.hold_while.or(base.hold_while),
             case_insensitive: self.case_insensitive.or(base.case_insensitive),
             shell: self.shell.or(base.shell),
             debounce: self.debounce.or(base.debounce),

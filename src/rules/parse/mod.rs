@@ -17,11 +17,12 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 12] = [
+const SETTINGS_KEYS: [&str; 13] = [
     "root",
     "ignore",
     "gitignore",
     "default_ignore",
+    "hold_while",
     "case_insensitive",
     "shell",
     "debounce",
@@ -32,7 +33,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 36] = [
+const RULE_KEYS: [&str; 39] = [
     "extends",
     "paths",
     "ignore",
@@ -42,6 +43,9 @@ const RULE_KEYS: [&str; 36] = [
     "types",
     "match",
     "size",
+    "stable_for",
+    "if_changed",
+    "hold_while",
     "after",
     "run",
     "steps",
@@ -194,6 +198,7 @@ impl Reader<'_> {
                 "ignore" => self.once(&mut settings.ignore, key, |r| r.strings(key, value)),
                 "gitignore" => self.once(&mut settings.gitignore, key, |r| r.boolean(key, value)),
                 "default_ignore" => self.once(&mut settings.default_ignore, key, |r| r.boolean(key, value)),
+                "hold_while" => self.once(&mut settings.hold_while, key, |r| r.strings(key, value)),
                 "case_insensitive" => {
                     self.once(&mut settings.case_insensitive, key, |r| r.boolean(key, value));
                 }
@@ -247,6 +252,9 @@ impl Reader<'_> {
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
                 "size" => self.size(key, value, &mut rule),
+                "stable_for" => rule.stable_for = self.string(key, value),
+                "if_changed" => rule.if_changed = self.boolean(key, value),
+                "hold_while" => rule.hold_while = self.strings(key, value),
                 "after" => rule.after = self.strings(key, value),
                 "run" => rule.run = self.command(key, value),
                 "steps" => rule.steps = self.commands(key, value),

@@ -18,7 +18,8 @@ const START_LIMIT_KEYS: [&str; 2] = ["max", "within"];
 
 const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
 
-const DURATION_KEYS: [&str; 11] = [
+const DURATION_KEYS: [&str; 12] = [
+    "stable_for",
     "debounce",
     "max_wait",
     "throttle",
