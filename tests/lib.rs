@@ -23,5 +23,6 @@ mod reload;
 mod rules_files;
 mod scenarios;
 mod support;
+mod swap;
 mod trees;
 mod watching;

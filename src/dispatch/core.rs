@@ -158,7 +158,7 @@ impl Core {
     /// A core in which nothing has happened yet.
     #[must_use]
     pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
-        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
+        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(|rule| lane::limits(rule)));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
         let (services, feedback) = (Services::new(&rules), Feedback::of(&rules));

@@ -2,13 +2,14 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
 use crate::event::{Event, as_path};
-use crate::rules::{Command, Contain, Fields, Per, Readiness, Rule, RuleId, Rules, Stdin, Template};
+use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Stdin, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,18 +64,12 @@ pub fn size(string: &[u8]) -> usize {
 pub struct Job {
     /// The run.
     pub run: RunId,
-    /// The name of the rule it belongs to.
-    pub rule: String,
+    /// The rule it belongs to.
+    pub rule: Arc<Rule>,
     /// Which of the run's commands it is.
     pub part: Part,
     /// Whether the output of the run is kept, for `TRIPLINE_OUTPUT_FILE` of the command after it.
     pub recorded: bool,
-    /// What it is told to end with.
-    pub stop_signal: i32,
-    /// How all that it starts is found.
-    pub contain: Contain,
-    /// When it serves, if it is a service that says so.
-    pub ready: Option<Readiness>,
     /// The program and its arguments; never empty.
     pub argv: Vec<Vec<u8>>,
     /// Variables to set over those that are inherited (see [`is_inherited`](super::is_inherited)).
@@ -108,18 +103,18 @@ pub(crate) fn build(
     let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
     let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
-    let ready = rule.service.as_ref().filter(|_| part == Part::Service).and_then(|kept| kept.ready.clone());
-    let (name, stop_signal, contain) = (rule.name.clone(), rule.stop_signal, rule.contain);
-    let cwd = rule.cwd.clone();
-    Some(Job { run, rule: name, part, recorded, stop_signal, contain, ready, argv, env, cwd, stdin, paths })
+    let (rule, cwd) = (Arc::clone(rule), rule.cwd.clone());
+    Some(Job { run, rule, part, recorded, argv, env, cwd, stdin, paths })
 }
 
-/// The jobs that this one event would start by itself, one after the other, for showing them.
+/// The jobs that this one event would start by itself, one after the other, for showing them: the steps of a
+/// run, and the service that it would replace.
 #[must_use]
 pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Vec<Job> {
     let batch = Batch::from(event.clone());
-    let steps = 0..rules.rules[rule.0].steps.len();
-    steps.filter_map(|step| build(rules, rule, RunId(1), Part::Step(step), &batch, None)).collect()
+    let steps = (0..rules.rules[rule.0].steps.len()).map(Part::Step);
+    let parts = steps.chain([Part::Service]);
+    parts.filter_map(|part| build(rules, rule, RunId(1), part, &batch, None)).collect()
 }
 
 /// Takes off `batch` what `{paths}` of some command cannot hold. One path always stays, so that the rest

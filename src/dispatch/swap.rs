@@ -57,7 +57,7 @@ impl Turn<'_> {
                 ids.insert(old, id);
             } else if core.lanes.any_of(old) || core.services.has_process(old) {
                 ids.insert(old, RuleId(live + retired.len()));
-                retired.push(rule.clone());
+                retired.push(Arc::clone(rule));
             }
         }
         let waiting = core.starting.iter().filter_map(|id| ids.get(id)).copied();
@@ -65,7 +65,7 @@ impl Turn<'_> {
         if !retired.is_empty() {
             Arc::make_mut(&mut new).rules.extend(retired);
         }
-        core.slots.renumber(new.settings.jobs, new.rules.iter().map(lane::limits), &ids);
+        core.slots.renumber(new.settings.jobs, new.rules.iter().map(|rule| lane::limits(rule)), &ids);
         core.lanes.renumber(&ids);
         core.services.renumber(&new, &ids);
         core.feedback.renumber(&new, &ids);

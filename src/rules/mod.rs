@@ -52,11 +52,12 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin,
-    TypedRegex, Types,
+    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
+    Stdin, TypedRegex, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;
@@ -74,7 +75,7 @@ pub struct Rules {
     /// `[settings]`, as far as they concern more than matching.
     pub settings: Settings,
     /// The rules in the order of their files and lines.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Arc<Rule>>,
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,

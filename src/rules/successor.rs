@@ -54,8 +54,8 @@ impl Rules {
             let names = rules.rules[number].after.iter().map(|id| rules.rules[id.0].name.clone());
             names.collect::<Vec<_>>()
         };
-        let renumbered = Rule { after: new.rules[other].after.clone(), ..self.rules[own].clone() };
-        renumbered == new.rules[other]
+        let renumbered = Rule { after: new.rules[other].after.clone(), ..(*self.rules[own]).clone() };
+        renumbered == *new.rules[other]
             && after(self, own) == after(new, other)
             && typed(self, own) == typed(new, other)
     }

@@ -33,7 +33,8 @@ pub(super) fn rules(text: &str) -> Rules {
 
 /// The only rule of a file that has these lines beside `paths` and `run`.
 fn rule(lines: &str) -> Rule {
-    rules(&format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}")).rules.remove(0)
+    let rules = rules(&format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}"));
+    (*rules.rules[0]).clone()
 }
 
 /// Each mistake as `line:column message`.

@@ -15,6 +15,8 @@ pub enum Signal {
     Hangup,
     /// SIGCHLD: a child has changed state.
     Child,
+    /// SIGWINCH: the terminal has another size.
+    Resize,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -23,7 +25,8 @@ pub struct SignalFd {
     fd: OwnedFd,
 }
 
-const ALL: [libc::c_int; 5] = [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD];
+const ALL: [libc::c_int; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH];
 
 impl SignalFd {
     /// Blocks the signals in the calling thread and in those it starts from now on, and opens the
@@ -58,6 +61,7 @@ impl SignalFd {
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
                 libc::SIGHUP => Signal::Hangup,
+                libc::SIGWINCH => Signal::Resize,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

@@ -385,7 +385,7 @@ impl<'a> World<'a> {
     }
 
     fn spawn(&mut self, job: &Job) -> Input {
-        let name = &job.rule;
+        let name = &job.rule.name;
         let label = self.label(name, job.part == Part::Service);
         self.say(format!("spawn {label}: {}", command_line(&job.argv)));
         for show in &self.script.show {
@@ -394,8 +394,8 @@ impl<'a> World<'a> {
         if let Some(error) = self.failures.get_mut(name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
-        let (id, rule, service) = (job.run, job.rule.clone(), job.part == Part::Service);
+        let number = self.runs.iter().filter(|run| run.rule == job.rule.name).count() + 1;
+        let (id, rule, service) = (job.run, job.rule.name.clone(), job.part == Part::Service);
         self.runs.push(Run { id, rule, service, number, leader_lives: true, group_lives: true });
         self.plan_run(job.run, number, name, false);
         Input::Spawned { run: job.run }

@@ -76,18 +76,21 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 mod tests {
     use super::*;
     use crate::dispatch::{Part, RunId, StdinSource};
-    use crate::rules::Contain;
+    use crate::rules::{Rules, SourceFile, surroundings};
+    use std::sync::Arc;
+
+    fn rules() -> Rules {
+        let text = "[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n".to_owned();
+        Rules::parse(SourceFile { name: "t".to_owned(), text }, &surroundings("/work".into())).unwrap()
+    }
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
         let bytes = |text: &str| text.as_bytes().to_vec();
         Job {
             run: RunId(1),
-            rule: "r".to_owned(),
+            rule: Arc::clone(&rules().rules[0]),
             part: Part::Step(0),
             recorded: false,
-            stop_signal: libc::SIGTERM,
-            ready: None,
-            contain: Contain::Group,
             argv: vec![bytes(program)],
             env: env.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
             cwd: "/work".into(),

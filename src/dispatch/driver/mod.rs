@@ -5,7 +5,9 @@ mod cgroup;
 mod children;
 mod environment;
 mod existing;
+mod flow;
 mod lines;
+mod log;
 mod output;
 mod proc;
 mod ready;
@@ -16,7 +18,7 @@ mod tree;
 use std::collections::VecDeque;
 use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +28,7 @@ use self::environment::Environment;
 use self::existing::existing;
 use self::output::Sink;
 pub use self::reload::Origin;
-use self::reload::Reloader;
+use self::reload::{Reloader, has_terminal};
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
@@ -100,6 +102,9 @@ impl From<io::Error> for RunError {
 
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// How long a reader may let the end wait that was asked for.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 const STDOUT: u64 = u64::MAX;
 const STDERR: u64 = u64::MAX - 1;
@@ -222,7 +227,27 @@ impl Driver<'_> {
             self.balance();
         }
         self.children.kill_strays();
-        self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
+        self.write_out()
+    }
+
+    /// Writes what still waits; where the end was asked for, only as long as somebody reads.
+    fn write_out(&mut self) -> Result<(), RunError> {
+        self.watcher = None;
+        let mut ready = Vec::new();
+        while !self.sinks.iter().all(Sink::is_empty) {
+            self.epoll.wait(self.halting.map(|_| PATIENCE), &mut ready)?;
+            if ready.is_empty() {
+                break;
+            }
+            for Ready { token } in ready.drain(..) {
+                match token {
+                    SIGNALS => self.signals()?,
+                    STDOUT => self.sinks[0].flush(&self.epoll),
+                    STDERR => self.sinks[1].flush(&self.epoll),
+                    _ => {}
+                }
+            }
+        }
         Ok(())
     }
 
@@ -249,13 +274,13 @@ impl Driver<'_> {
             Effect::Look { run } => {
                 return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
             }
-            Effect::Over { run } => self.children.forget(run),
+            Effect::Over { run } => self.children.forget(run, &mut self.sinks, &self.epoll),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
                 }
             }
-            Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
+            Effect::Report(report) => self.report(&report),
             Effect::Exit => self.over = true,
         }
         Vec::new()
@@ -273,7 +298,7 @@ impl Driver<'_> {
         Some(match self.children.start(&job, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
-                let (rule, wait) = (&job.rule, RETRY.as_millis());
+                let (rule, wait) = (&job.rule.name, RETRY.as_millis());
                 tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
                 self.waiting.push((self.clock.now() + RETRY, job));
                 return None;
@@ -298,6 +323,14 @@ impl Driver<'_> {
         }
     }
 
+    fn report(&mut self, report: &Report) {
+        if let Report::Ended { run, outcome, stopped, .. } = report {
+            let failed = outcome.code() != 0 && !stopped;
+            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
+        }
+        self.tell(|view, out| view.report(report, out));
+    }
+
     fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
         let mut out = Vec::new();
         tell(self.view, &mut out);
@@ -310,6 +343,7 @@ impl Driver<'_> {
                 Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
+                Signal::Resize => self.children.resize(),
             }
         }
         Ok(())
@@ -318,37 +352,6 @@ impl Driver<'_> {
     fn stop(&mut self, signal: i32) {
         let again = self.halting.replace(signal).is_some();
         self.step(if again { Input::Kill } else { Input::Halt });
-    }
-
-    /// A terminal that has gone ends what ran in it. Otherwise the rules are read again, if they come from a file.
-    fn hang_up(&mut self) {
-        match &self.reloader {
-            _ if self.has_terminal && !has_terminal() => self.stop(libc::SIGHUP),
-            Some(reloader) => reloader.ask(),
-            None if hangup_is_ignored() => {}
-            None => self.stop(libc::SIGHUP),
-        }
-    }
-
-    /// Goes on with rules that were read again, unless there is a mistake in them.
-    fn reload(&mut self) -> Result<(), RunError> {
-        match self.reloader.as_ref().and_then(Reloader::take) {
-            Some(Ok(loaded)) if self.halting.is_none() => {
-                let rules = Arc::new(loaded.rules);
-                self.tell(|view, out| view.diagnostics(&rules.warnings, out));
-                if rules.plan().polling().always != self.polls_all {
-                    tracing::warn!("`poll` counts from the next start of tripline");
-                }
-                self.children.prefix(rules.rules.len() > 1);
-                if let Some(watcher) = &self.watcher {
-                    watcher.rescope(rules.plan());
-                }
-                self.step(Input::Reload(rules));
-            }
-            Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
-            Some(Ok(_)) | None => {}
-        }
-        self.early.take().map_or(Ok(()), |ready| self.notice(ready))
     }
 
     /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
@@ -420,9 +423,4 @@ impl Driver<'_> {
             self.children.poll_all(room, &self.epoll);
         }
     }
-}
-
-/// Whether something of standard input, output and error is a terminal that is there.
-fn has_terminal() -> bool {
-    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
 }

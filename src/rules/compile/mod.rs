@@ -4,6 +4,7 @@ mod after;
 mod command;
 mod extend;
 mod outcome;
+mod output;
 mod rule;
 mod service;
 mod value;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
@@ -264,6 +266,7 @@ impl Compiler {
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
+        let rules = rules.into_iter().map(Arc::new).collect();
         Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }
     }
 

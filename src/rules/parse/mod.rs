@@ -33,7 +33,7 @@ const SETTINGS_KEYS: [&str; 13] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 39] = [
+const RULE_KEYS: [&str; 42] = [
     "extends",
     "paths",
     "ignore",
@@ -58,6 +58,9 @@ const RULE_KEYS: [&str; 39] = [
     "stop_signal",
     "per",
     "stdin",
+    "output",
+    "log",
+    "tty",
     "on_busy",
     "signal",
     "debounce",
@@ -230,15 +233,20 @@ impl Reader<'_> {
         }
     }
 
-    fn rule(&mut self, name: Spanned<String>, value: &Value<'_>) -> Option<RawRule> {
-        let Some(table) = value.get_ref().as_table() else {
+    fn rule_table<'v>(&mut self, name: &Spanned<String>, value: &'v Value<'_>) -> Option<&'v DeTable<'v>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
             let what = value.get_ref().type_str();
             let message = format!("a rule must be a table, not {}", with_article(what));
             let unnamed = RULE_KEYS.contains(&name.value.as_str());
             let begin = if unnamed { "NAME" } else { name.value.as_str() };
             self.push(&value.span(), message, Some(format!("begin it with [rules.{begin}]")));
-            return None;
-        };
+        }
+        table
+    }
+
+    fn rule(&mut self, name: Spanned<String>, value: &Value<'_>) -> Option<RawRule> {
+        let table = self.rule_table(&name, value)?;
         let mut rule = RawRule::new(name);
         let before = self.diagnostics.count(Severity::Error);
         for (key, value) in in_order(table) {
@@ -267,6 +275,9 @@ impl Reader<'_> {
                 "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
+                "output" => rule.output = self.string(key, value),
+                "log" => rule.log = self.log(key, value),
+                "tty" => rule.tty = self.boolean(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
                 "signal" => rule.signal = self.string(key, value),
                 "debounce" => rule.debounce = self.string(key, value),
