@@ -27,7 +27,11 @@ impl Rules {
             let name = key_text(&rule.name.value);
             out += &format!("\n[rules.{name}]\n");
             for (key, place) in rule.places() {
-                if let Some(place) = place {
+                let nested = rule.nested(key);
+                for (inner, place) in &nested {
+                    self.line(&format!("{key}.{inner}"), place, &mut out);
+                }
+                if let Some(place) = place.filter(|_| nested.is_empty()) {
                     self.line(key, place, &mut out);
                 }
             }

@@ -24,6 +24,7 @@ mod level;
 mod load;
 mod matcher;
 mod names;
+mod nested;
 mod parse;
 mod path;
 mod plan;

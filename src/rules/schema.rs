@@ -290,3 +290,32 @@ fn value(kind: &Kind) -> Value {
 fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
     choices.iter().map(|(name, _)| *name).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::nested::NESTED;
+    use super::*;
+
+    #[test]
+    fn the_tables_inside_a_rule_have_the_keys_that_are_understood() {
+        let schema = schema();
+        let rule = &schema["properties"]["rules"]["additionalProperties"]["properties"];
+        let tables = rule.as_object().unwrap().iter().filter(|(_, value)| value.get("properties").is_some());
+        let mut found: Vec<_> = tables
+            .map(|(name, value)| {
+                let mut keys: Vec<_> = value["properties"].as_object().unwrap().keys().cloned().collect();
+                keys.sort();
+                (name.as_str(), keys)
+            })
+            .collect();
+        let sorted = |keys: &&[&str]| {
+            let mut keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort();
+            keys
+        };
+        let mut known: Vec<_> = NESTED.iter().map(|(name, keys)| (*name, sorted(keys))).collect();
+        found.sort();
+        known.sort();
+        assert_eq!(found, known);
+    }
+}
