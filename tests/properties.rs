@@ -64,13 +64,13 @@ impl Settings {
             "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
              on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\n\
-             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
         );
         let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
-        parts.rotate_left(way % 3);
+        parts.rotate_left(way % 4);
         let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };

@@ -102,7 +102,7 @@ impl View for Lines {
     }
 
     fn job(&mut self, job: &Job, out: &mut Vec<u8>) {
-        let rule = job.rule.name.as_str();
+        let rule = &job.rule.name;
         let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let cwd = quoted(job.cwd.as_os_str().as_bytes());
         if self.format == LogFormat::Json {

@@ -187,16 +187,16 @@ impl Core {
         }
     }
 
-    /// The rules that it goes by, and after them those that are no more and of which something still runs.
-    #[must_use]
-    pub fn rules(&self) -> &Arc<Rules> {
-        &self.rules
-    }
-
     /// The same, with waits for another attempt that are longer by something that depends on `seed`.
     #[must_use]
     pub fn seeded(self, seed: u64) -> Self {
         Self { jitter: Jitter::seeded(seed), ..self }
+    }
+
+    /// The rules that it goes by, and after them those that are no more and of which something still runs.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// The same, going on no longer than that.

@@ -64,7 +64,7 @@ pub fn size(string: &[u8]) -> usize {
 pub struct Job {
     /// The run.
     pub run: RunId,
-    /// The rule it belongs to.
+    /// The rule it belongs to, as it was then.
     pub rule: Arc<Rule>,
     /// Which of the run's commands it is.
     pub part: Part,

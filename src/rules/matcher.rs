@@ -1,6 +1,7 @@
 //! Which rules an event concerns.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::plan::{Entry, Hit};
 use super::rule::{Rule, RuleId};
@@ -84,7 +85,7 @@ impl Rules {
     }
 
     fn rule(&self, id: RuleId) -> Option<&Rule> {
-        self.rules.get(id.0).map(|rule| &**rule)
+        self.rules.get(id.0).map(Arc::as_ref)
     }
 }
 

@@ -54,7 +54,7 @@ impl Rules {
             let names = rules.rules[number].after.iter().map(|id| rules.rules[id.0].name.clone());
             names.collect::<Vec<_>>()
         };
-        let renumbered = Rule { after: new.rules[other].after.clone(), ..(*self.rules[own]).clone() };
+        let renumbered = Rule { after: new.rules[other].after.clone(), ..Rule::clone(&self.rules[own]) };
         renumbered == *new.rules[other]
             && after(self, own) == after(new, other)
             && typed(self, own) == typed(new, other)

@@ -60,8 +60,8 @@ impl SignalFd {
             // `ssi_signo` is the structure's first field, 32 bits.
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
-                libc::SIGHUP => Signal::Hangup,
                 libc::SIGWINCH => Signal::Resize,
+                libc::SIGHUP => Signal::Hangup,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::retry::Scan;
+use super::route::Route;
 use super::scan::{Frame, Purpose};
 use super::translate::Sight;
-use super::tree::{Name, Place, Route};
+use super::tree::{Name, Place};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Identity, Wd};
 use crate::time::MonoTime;
@@ -133,8 +134,8 @@ impl<K: Kernel> Observer<K> {
             self.seen(purpose, Sight::Left(place.clone()));
         }
         let before = self.state.tree.place(wd);
-        let next = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
         let unreported = self.state.tree.left_unreported(wd);
+        let found = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
         if !self.state.tree.attach(wd, &place) {
             return false;
         }
@@ -143,17 +144,17 @@ impl<K: Kernel> Observer<K> {
             if unreported { self.tell(&left) } else { self.seen(purpose, left) }
         }
         // What is only wanted now has not arrived.
-        if next != Purpose::Rescoped {
+        if found != Purpose::Rescoped {
             self.seen(purpose, Sight::Arrived(place));
         }
-        self.push(Frame::deep(wd, next, Some(dir)));
+        self.push(Frame::deep(wd, found, Some(dir)));
         true
     }
 
     /// Looking has told before an event has, if one comes at all.
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
-            Purpose::Initial => {}
+            Purpose::Initial | Purpose::Rescoped => {}
             purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }

@@ -30,6 +30,7 @@ mod polls;
 mod rescope;
 mod retry;
 mod roots;
+mod route;
 mod scan;
 mod settle;
 mod translate;

@@ -15,9 +15,10 @@ use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
 use super::roots::Root;
+use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
-use super::tree::{Name, Place, RootId, Route};
+use super::tree::{Name, Place, RootId};
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -81,8 +82,8 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
-        let polls_all = scope.polling().always;
         let queue = kernel.queue_limit();
+        let polls_all = scope.polling().always;
         Self {
             kernel,
             scope,

@@ -86,7 +86,7 @@ impl Children {
         Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
     }
 
-    /// Says whether there are several rules from now on.
+    /// Whether there are rules to be told apart, from the next process on.
     pub(super) const fn tell_apart(&mut self, several: bool) {
         self.flows.tell_apart(several);
     }
@@ -103,9 +103,8 @@ impl Children {
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        let rule = &*job.rule;
-        let flow = self.flows.open(job, rule).map_err(|error| NotStarted::NotNow(error.to_string()))?;
-        let child = self.spawn(job, rule, &program, flow, sinks).map_err(|error| match error {
+        let flow = self.flows.open(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -159,28 +158,28 @@ impl Children {
     }
 
     /// What a job's process writes to, if it is not what tripline writes to.
-    fn ends(&self, job: &Job, rule: &Rule) -> io::Result<Ends> {
-        if rule.tty {
+    fn ends(&self, job: &Job) -> io::Result<Ends> {
+        if job.rule.tty {
             return Ok([Some(pseudo_terminal(own_size())?), None]);
         }
-        let one = self.flows.is_one(job, rule);
+        let one = self.flows.is_one(job);
         Ok([Some(pipe()?), if one { None } else { Some(pipe()?) }])
     }
 
     fn spawn(
         &self,
         job: &Job,
-        rule: &Rule,
         program: &Path,
         flow: Option<Flow>,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
+        let rule = &*job.rule;
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
         let content = match &job.stdin {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
-        let ends = if flow.is_some() { self.ends(job, rule)? } else { [None, None] };
+        let ends = if flow.is_some() { self.ends(job)? } else { [None, None] };
         let [out, err] = &ends;
         let (out, err) = (out.as_ref().map(|(_, end)| end.as_fd()), err.as_ref().map(|(_, end)| end.as_fd()));
         let own_stdin = io::stdin();
@@ -191,7 +190,7 @@ impl Children {
             stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
         let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
-        let cgroup = cgroup(job);
+        let cgroup = cgroup(job.run, rule);
         let procs = cgroup.as_ref().map(Cgroup::procs);
         let pid =
             spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
@@ -353,13 +352,13 @@ fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
 }
 
 /// A control group for a run that is to have one, if it can.
-fn cgroup(job: &Job) -> Option<Cgroup> {
-    if job.rule.contain != Contain::Cgroup {
+fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
+    if rule.contain != Contain::Cgroup {
         return None;
     }
-    let made = Cgroup::new(job.run);
+    let made = Cgroup::new(run);
     if let Err(error) = &made {
-        let name = &job.rule.name;
+        let name = &rule.name;
         tracing::warn!(
             "{name}: without a control group: {error}; what it starts is ended as far as it is found"
         );

@@ -12,6 +12,7 @@ mod output;
 mod proc;
 mod ready;
 mod reload;
+mod renew;
 mod spool;
 mod tree;
 
@@ -28,7 +29,7 @@ use self::environment::Environment;
 use self::existing::existing;
 use self::output::Sink;
 pub use self::reload::Origin;
-use self::reload::{Reloader, has_terminal};
+use self::reload::Reloader;
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
@@ -150,7 +151,7 @@ pub fn run(
         clock: Clock::start(),
         mode,
         view,
-        has_terminal: has_terminal() && !hangup_is_ignored(),
+        has_terminal: renew::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
         reloader,

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::observer::{Next, Observer};
+use super::super::route::Route;
 use super::super::scan::subject;
-use super::super::tree::Route;
 use super::kernel::{Machine, Model, ROOT, Schedule};
 use super::world::Op;
 use crate::event::{Event, EventMask, Scope, Subject, is_below};
