@@ -360,6 +360,8 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::Reloaded { .. }
+            | Report::Held { .. }
+            | Report::Unchanged { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }

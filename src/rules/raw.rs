@@ -34,6 +34,7 @@ pub struct RawSettings {
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub gitignore: Option<Spanned<bool>>,
     pub default_ignore: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
     pub shell: Option<Spanned<Vec<Spanned<String>>>>,
     pub debounce: Option<Spanned<String>>,
@@ -59,6 +60,9 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub stable_for: Option<Spanned<String>>,
+    pub if_changed: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
     pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
@@ -124,6 +128,9 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            stable_for: None,
+            if_changed: None,
+            hold_while: None,
             after: None,
             run: None,
             steps: None,
@@ -167,7 +174,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 47] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -178,6 +185,9 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("stable_for", place(self.stable_for.as_ref())),
+            ("if_changed", place(self.if_changed.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
             ("steps", place(self.steps.as_ref())),
@@ -231,12 +241,13 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 12] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 13] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
             ("gitignore", place(self.gitignore.as_ref())),
             ("default_ignore", place(self.default_ignore.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("case_insensitive", place(self.case_insensitive.as_ref())),
             ("shell", place(self.shell.as_ref())),
             ("debounce", place(self.debounce.as_ref())),

@@ -106,6 +106,7 @@ struct Compiler {
     jobs: usize,
     polling: Polling,
     extent: Extent,
+    hold_while: Vec<PathBuf>,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
@@ -140,6 +141,7 @@ impl Compiler {
             jobs: JOBS,
             polling: Polling::default(),
             extent: Extent::default(),
+            hold_while: Vec::new(),
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
@@ -158,6 +160,8 @@ impl Compiler {
         self.lists.settings = self.patterns(raw.ignore.as_ref());
         self.lists.gitignore = raw.gitignore.as_ref().is_none_or(|typed| typed.value);
         self.lists.default_ignore = raw.default_ignore.as_ref().is_none_or(|typed| typed.value);
+        let holds = raw.hold_while.iter().flat_map(|words| &words.value);
+        self.hold_while = holds.map(|word| self.path(word)).collect();
         self.case = case(raw.case_insensitive.as_ref(), Case::Exact);
         if let Some(typed) = &raw.shell {
             self.shell = self.shell(typed);
@@ -240,6 +244,17 @@ impl Compiler {
             self.error(&typed.place, message, "write \".\", or a path from `/` or `~/`");
         }
         resolved.unwrap_or_default()
+    }
+
+    /// A path relative to the root, or absolute, or in the home; no glob.
+    fn path(&mut self, typed: &Spanned<String>) -> PathBuf {
+        let text = self.word(typed);
+        let resolved = path::resolve(&self.lists.root, self.home.as_deref(), text.as_bytes());
+        if text.is_empty() || text.contains('*') || resolved.is_none() {
+            let message = format!("{} is no single path", quote(&text));
+            self.error(&typed.place, message, "for instance: hold_while = [\".git/index.lock\"]");
+        }
+        as_path(&resolved.unwrap_or_default()).to_path_buf()
     }
 
     /// Puts everything together, once nothing is wrong.
