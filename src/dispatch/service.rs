@@ -83,6 +83,11 @@ impl Service {
         self.batch.renumber(ids);
     }
 
+    /// Whether what was built is about to be started.
+    pub(crate) fn is_between(&self) -> bool {
+        matches!(self.state, State::Starting | State::Stale | State::Replacing)
+    }
+
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
         self.limit
     }

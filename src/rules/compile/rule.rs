@@ -1,13 +1,12 @@
 //! One `[rules.NAME]`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use regex::Error;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Compiler, Words, case};
-use crate::event::{EventMask, Subject, as_path};
+use crate::event::{EventMask, Subject};
 use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
@@ -61,6 +60,7 @@ impl Compiler {
         self.outputs(id, raw);
         self.own_patterns(raw.ignore.as_ref());
         let pattern = self.pattern(raw.pattern.as_ref());
+        let cwd = self.cwd(raw, pattern.as_ref());
         let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
         let on_busy = self.on_busy(raw, per);
         let (debounce, max_wait) = self.waits(raw, per);
@@ -84,7 +84,8 @@ impl Compiler {
             on_busy,
             debounce,
             max_wait,
-            cwd: self.cwd(raw),
+            cwd,
+            setup: self.setup(raw),
             env: self.rule_env(raw),
             max_parallel: self.max_parallel(raw, per, on_busy),
             on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
@@ -308,11 +309,6 @@ impl Compiler {
         let place = raw.max_wait.as_ref().or(raw.debounce.as_ref()).map(|typed| &typed.place);
         self.check_waits(place, debounce, max_wait);
         (debounce, max_wait)
-    }
-
-    fn cwd(&mut self, raw: &RawRule) -> PathBuf {
-        let directory = raw.cwd.as_ref().map(|typed| self.directory(typed));
-        as_path(directory.as_deref().unwrap_or(&self.lists.root)).to_path_buf()
     }
 
     fn rule_env(&mut self, raw: &RawRule) -> Vec<(String, String)> {
