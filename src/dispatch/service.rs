@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::batch::Batch;
 use super::core::Effect;
+use super::feedback::Feedback;
 use super::job::{self, Part, RunId};
 use super::lifecycle::{self, Action, Input, State};
 use super::news::News;
@@ -22,6 +23,7 @@ pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) now: MonoTime,
     pub(crate) last_run: &'a mut RunId,
+    pub(crate) feedback: &'a mut Feedback,
     pub(crate) effects: &'a mut Vec<Effect>,
     /// What it was started for, now that it is ready.
     pub(crate) passed_on: Option<Batch>,
@@ -102,7 +104,7 @@ impl Service {
             self.say(News::Ended(outcome), cx);
         }
         if failed {
-            self.run = None;
+            self.note_end(cx);
         }
         self.apply(input, cx);
     }
@@ -113,7 +115,7 @@ impl Service {
         let Some(kept) = &rule.service else { return };
         let (state, action) = lifecycle::next(self.state, input);
         if input == Input::Gone && state != self.state {
-            self.run = None;
+            self.note_end(cx);
         }
         if state != self.state {
             self.limit = None;
@@ -146,7 +148,14 @@ impl Service {
         if let Some(job) = job::build(cx.rules, self.rule, run, Part::Service, &self.batch, None) {
             self.program = job.argv.first().cloned().unwrap_or_default();
             self.run = Some(run);
+            cx.feedback.serve(run, self.rule, self.batch.lineage(), cx.now);
             cx.effects.push(Effect::Spawn(job));
+        }
+    }
+
+    fn note_end(&mut self, cx: &mut Context<'_>) {
+        if let Some(run) = self.run.take() {
+            cx.feedback.end(run, cx.now);
         }
     }
 

@@ -92,10 +92,10 @@ impl Turn<'_> {
     }
 
     fn with_service(&mut self, rule: RuleId, act: impl FnOnce(&mut Service, &mut Context<'_>)) -> bool {
-        let Core { rules, services, last_run, .. } = &mut *self.core;
+        let Core { rules, services, feedback, last_run, .. } = &mut *self.core;
         let Some(service) = services.0.get_mut(&rule) else { return false };
         let (now, effects) = (self.now, &mut *self.effects);
-        let mut cx = Context { rules, now, last_run, effects, passed_on: None };
+        let mut cx = Context { rules, now, last_run, feedback, effects, passed_on: None };
         act(service, &mut cx);
         if let Some(batch) = cx.passed_on {
             self.pass_on(rule, &batch);
