@@ -21,6 +21,7 @@ mod privileges;
 mod processes;
 mod properties;
 mod readme;
+mod reload;
 mod rules_files;
 mod scenarios;
 mod support;

@@ -34,6 +34,8 @@ enum Act {
     },
     Exit(usize),
     Gone(usize),
+    /// The rules are read again, in another order and with another quiet period.
+    Reload(usize),
     Halt,
     Kill,
 }
@@ -58,25 +60,30 @@ struct Settings {
 }
 
 impl Settings {
-    fn rules(&self) -> Rules {
+    /// The rules as they are at first, or in one of the ways in which they change.
+    fn rules(&self, way: usize) -> Rules {
+        let debounce = ["50ms", "10ms", "50ms", "1s"][way % 4];
         let Self { jobs, max_parallel, batch, event, retry, .. } = self;
-        let throttle = if self.throttle { "throttle = \"2s\"" } else { "" };
-        let timeout = if self.timeout { "timeout = \"4s\"" } else { "" };
+        let throttle = if self.throttle { "throttle = \"2s\"" } else { "# none" };
+        let timeout = if self.timeout { "timeout = \"4s\"" } else { "# none" };
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
+        let head = format!("[settings]\njobs = {jobs}\ndebounce = \"{debounce}\"\n");
         let text = format!(
-            "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\noutputs = [\"b/out*\"]\n\
-             {retry}\n{timeout}\n{}\n\
+            "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\noutputs = [\"b/out*\"]\n\
+             {retry}\n{timeout}\n{}\n\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\n{throttle}\nretry = {{ max = 2 }}\n\
-             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\
+             on_busy = \"restart\"\ntimeout = \"4s\"\nretry = {{ max = 2 }}\n{throttle}\n\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
             parallel(batch),
             parallel(event)
         );
+        let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
+        parts.rotate_left(way % 4);
+        let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };
         Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
@@ -103,7 +110,6 @@ enum Stage {
 
 struct World {
     settings: Settings,
-    rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
     runs: BTreeMap<RunId, (Stage, Job)>,
@@ -132,12 +138,11 @@ struct World {
 
 impl World {
     fn new(settings: &Settings) -> Self {
-        let rules = Arc::new(settings.rules());
+        let rules = Arc::new(settings.rules(0));
         let core = Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes });
         Self {
             core: settings.seed.into_iter().fold(core, Core::seeded),
             settings: settings.clone(),
-            rules,
             now: MonoTime::default(),
             runs: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -170,6 +175,7 @@ impl World {
             Act::Answer { which, fails } => self.answer(which, fails),
             Act::Exit(which) => self.exit(which),
             Act::Gone(which) => self.gone(which),
+            Act::Reload(way) => self.step(Input::Reload(Arc::new(self.settings.rules(way)))),
             Act::Halt => self.end(Input::Halt),
             Act::Kill => self.end(Input::Kill),
         }
@@ -180,8 +186,8 @@ impl World {
         self.change(format!("/w/{start}{}", self.made));
     }
 
-    fn of_rule(&self, run: RunId) -> &'static str {
-        ["b", "f", "s", "e"][self.runs[&run].1.rule.0]
+    fn of_rule(&self, run: RunId) -> &str {
+        &self.runs[&run].1.rule.name
     }
 
     fn change(&mut self, path: String) {
@@ -292,7 +298,7 @@ impl World {
         self.told.extend(paths.iter().cloned());
         self.jobs.insert(job.run, paths);
         self.spawned += 1;
-        let rule = self.rules.rules[job.rule.0].name.clone();
+        let rule = job.rule.name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
         }
@@ -300,7 +306,7 @@ impl World {
             let last = self.last.insert(rule.clone(), self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
-        let of_rule = |other: &Job| other.rule == job.rule && !is_service(other);
+        let of_rule = |other: &Job| other.rule.name == job.rule.name && !is_service(other);
         let beside = self.runs.values().filter(|(_, other)| of_rule(other)).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
         self.runs.insert(job.run, (Stage::Asked, job));
@@ -347,6 +353,7 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
+            | Report::Reloaded { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }
@@ -379,7 +386,7 @@ fn is_service(job: &Job) -> bool {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
-    let retry = prop::sample::select(vec!["", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
+    let retry = prop::sample::select(vec!["# none", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
     let numbers = (1..4_usize, 2..4_usize, prop::sample::select(vec![0, 700, 100_000]), any::<Option<u64>>());
     (numbers, policy(), policy(), retry, any::<bool>(), any::<bool>()).prop_map(
         |((jobs, max_parallel, exec_bytes, seed), batch, event, retry, throttle, timeout)| Settings {
@@ -409,6 +416,7 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),
         4 => any::<usize>().prop_map(Act::Gone),
+        1 => (0..12_usize).prop_map(Act::Reload),
     ];
     prop::collection::vec((prop::sample::select(vec![0, 1, 20, 60, 3_000, 11_000]), act), 0..80)
 }
