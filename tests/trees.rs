@@ -111,6 +111,19 @@ fn what_has_left_the_group_and_ignores_sigterm_is_killed() {
 }
 
 #[test]
+fn what_has_missed_the_signal_while_it_was_starting_is_told_again() {
+    // As a shell does that has forked and not yet become its command, it takes the signal and goes on.
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nstop_timeout = \"1h\"\n\
+                run = \"sh -c 'trap : TERM; echo $$ > pid; sleep 1000; trap - TERM; exec sleep 1001' 2>/dev/null & trap 'exit 0' TERM; wait\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a.x");
+    let late = pid_in(&directory, "pid");
+    eventually(|| children(late).into_iter().find(|child| child.name == "sleep"));
+    assert_eq!(running.stop(), ["r: a.x (close_write)", "r: stopping", "r: ok"]);
+    assert!(!lives(late));
+}
+
+#[test]
 fn what_has_left_the_group_and_is_stopped_ends_too() {
     let rule = "[rules.r]\npaths = [\"*.x\"]\nstop_timeout = \"1h\"\n\
                 run = \"setsid sh -c 'echo $$ > pid; exec sleep 1000' & wait\"\n";
