@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::gitignore::Patterns;
+use super::setup::Account;
 
 /// What a directory holds of ignore files; empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,14 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     fn stamp(&self, path: &Path) -> Option<Stamp>;
     /// A hash of the content of a regular file of `most` bytes at the most; none of anything else.
     fn hash(&self, path: &Path, most: u64) -> Option<u128>;
+    /// The user of that name or number.
+    fn account(&self, _name: &str) -> Option<Account> {
+        None
+    }
+    /// The number of the group of that name or number.
+    fn group(&self, _name: &str) -> Option<u32> {
+        None
+    }
 }
 
 /// What tells, mostly, that a file has another content.
@@ -105,5 +114,16 @@ impl FileSource for HashMap<PathBuf, IgnoreFiles> {
 
     fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
         None
+    }
+
+    /// Only the one that every system has.
+    fn account(&self, name: &str) -> Option<Account> {
+        let (uid, gid, groups) = (65534, 65534, vec![65534]);
+        let (home, shell) = ("/nonexistent".into(), "/usr/sbin/nologin".into());
+        (name == "nobody").then(|| Account { name: name.to_owned(), uid, gid, groups, home, shell })
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        (name == "nogroup").then_some(65534)
     }
 }

@@ -4,7 +4,7 @@ use super::error::{Place, Spanned};
 use super::raw::RawRule;
 
 /// Each table with its keys.
-pub(crate) const NESTED: [(&str, &[&str]); 7] = [
+pub(crate) const NESTED: [(&str, &[&str]); 8] = [
     ("size", &["min", "max"]),
     ("ready", &["file", "port", "line"]),
     ("backoff", &["initial", "max_delay", "reset"]),
@@ -12,6 +12,7 @@ pub(crate) const NESTED: [(&str, &[&str]); 7] = [
     ("log", &["file", "max_size", "keep"]),
     ("exit_codes", &["ok", "skip", "retry"]),
     ("retry", &["max", "initial", "max_delay"]),
+    ("limits", &["nofile", "nproc", "as", "core", "cpu", "data", "fsize", "memlock", "stack"]),
 ];
 
 /// The keys of one of these tables.
@@ -25,32 +26,48 @@ impl RawRule {
         fn at<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
             typed.map(|typed| &typed.place)
         }
-        let places: [Option<&Place>; 3] = match table {
-            "ready" => self.ready.as_ref().map_or([None; 3], |typed| {
+        let places = match table {
+            "ready" => self.ready.as_ref().map(|typed| {
                 let ready = &typed.value;
-                [at(ready.file.as_ref()), at(ready.port.as_ref()), at(ready.line.as_ref())]
+                vec![at(ready.file.as_ref()), at(ready.port.as_ref()), at(ready.line.as_ref())]
             }),
-            "backoff" => self.backoff.as_ref().map_or([None; 3], |typed| {
+            "backoff" => self.backoff.as_ref().map(|typed| {
                 let backoff = &typed.value;
-                [at(backoff.initial.as_ref()), at(backoff.max_delay.as_ref()), at(backoff.reset.as_ref())]
+                vec![at(backoff.initial.as_ref()), at(backoff.max_delay.as_ref()), at(backoff.reset.as_ref())]
             }),
-            "start_limit" => self.start_limit.as_ref().map_or([None; 3], |typed| {
-                [at(typed.value.max.as_ref()), at(typed.value.within.as_ref()), None]
+            "start_limit" => self.start_limit.as_ref().map(|typed| {
+                let limit = &typed.value;
+                vec![at(limit.max.as_ref()), at(limit.within.as_ref())]
             }),
-            "log" => self.log.as_ref().map_or([None; 3], |typed| {
+            "log" => self.log.as_ref().map(|typed| {
                 let log = &typed.value;
-                [at(log.file.as_ref()), at(log.max_size.as_ref()), at(log.keep.as_ref())]
+                vec![at(log.file.as_ref()), at(log.max_size.as_ref()), at(log.keep.as_ref())]
             }),
-            "exit_codes" => self.exit_codes.as_ref().map_or([None; 3], |typed| {
+            "exit_codes" => self.exit_codes.as_ref().map(|typed| {
                 let codes = &typed.value;
-                [at(codes.ok.as_ref()), at(codes.skip.as_ref()), at(codes.retry.as_ref())]
+                vec![at(codes.ok.as_ref()), at(codes.skip.as_ref()), at(codes.retry.as_ref())]
             }),
-            "retry" => self.retry.as_ref().map_or([None; 3], |typed| {
+            "retry" => self.retry.as_ref().map(|typed| {
                 let retry = &typed.value;
-                [at(retry.max.as_ref()), at(retry.initial.as_ref()), at(retry.max_delay.as_ref())]
+                vec![at(retry.max.as_ref()), at(retry.initial.as_ref()), at(retry.max_delay.as_ref())]
             }),
-            _ => [None; 3],
+            "limits" => self.limits.as_ref().map(|typed| {
+                let limits = &typed.value;
+                let numbers = [&limits.nofile, &limits.nproc].map(|typed| at(typed.as_ref()));
+                let texts = [
+                    &limits.address_space,
+                    &limits.core,
+                    &limits.cpu,
+                    &limits.data,
+                    &limits.fsize,
+                    &limits.memlock,
+                    &limits.stack,
+                ];
+                numbers.into_iter().chain(texts.map(|typed| at(typed.as_ref()))).collect()
+            }),
+            _ => None,
         };
+        let places = places.unwrap_or_default();
         keys(table).iter().copied().zip(places).filter_map(|(key, place)| Some((key, place?))).collect()
     }
 }

@@ -9,7 +9,7 @@ use crate::rules::raw::{
     RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawStartLimit,
 };
 
-const DURATION_KEYS: [&str; 12] = [
+const DURATION_KEYS: [&str; 13] = [
     "stable_for",
     "debounce",
     "max_wait",
@@ -22,6 +22,7 @@ const DURATION_KEYS: [&str; 12] = [
     "within",
     "poll",
     "poll_interval",
+    "cpu",
 ];
 
 impl Reader<'_> {
