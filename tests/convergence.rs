@@ -52,6 +52,11 @@ fn the_tree_equals_a_fresh_scan_after_the_queue_has_overflowed_again_and_again()
 }
 
 #[test]
+fn the_tree_equals_a_fresh_scan_when_the_queue_has_never_been_empty() {
+    converge(Conditions { nagged: true, restless: true, ..Conditions::default() }, 1);
+}
+
+#[test]
 fn the_tree_equals_a_fresh_scan_when_the_root_has_come_and_gone() {
     converge(Conditions { landlord: true, ..Conditions::default() }, 4);
 }
@@ -81,6 +86,8 @@ struct Conditions {
     stopped: bool,
     /// It is stopped until the queue overflows, many times while everything goes on.
     nagged: bool,
+    /// With that, the writers never let the queue run empty, for seconds.
+    restless: bool,
     /// The root, and what its path leads through, comes and goes.
     landlord: bool,
     /// It is another user than the writers, who make directories unreadable for a while.
@@ -187,7 +194,7 @@ fn operate(seed: u64, conditions: Conditions, ground: &Ground, watching: &Watchi
                 let steps = (0..).take_while(|step| *step < OPERATIONS || !disturbed());
                 let succeeded = steps.filter(|step| {
                     // While the queue never empties there is no recovery that could be disturbed.
-                    if step % BREATH == 0 && conditions.nagged {
+                    if step % BREATH == 0 && conditions.nagged && !conditions.restless {
                         thread::sleep(PAUSE / 10);
                     }
                     writer.operate(*step).is_ok()
@@ -203,7 +210,8 @@ fn operate(seed: u64, conditions: Conditions, ground: &Ground, watching: &Watchi
                 let _ = landlord.operate();
             }
             make_floodable(&ground.root);
-            thread::sleep(PAUSE * u32::try_from(random.below(5)).unwrap());
+            let pause = PAUSE * if conditions.restless { 10 } else { 1 };
+            thread::sleep(pause * u32::try_from(random.below(5)).unwrap());
             if conditions.nagged {
                 watching.signal(Signal::STOP);
                 flood(&ground.root);

@@ -5,12 +5,16 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::support::place::in_memory;
 use crate::support::proc::{eventually, settled_switches, switches};
 use crate::support::running::Running;
 use crate::support::watching::{Seen, Watching, unshared, watched_inodes};
@@ -112,7 +116,7 @@ fn what_was_moved_out_is_silent_and_no_longer_watched() {
     let start = std::time::Instant::now();
     while watching.watched_inodes().contains(&inode) {
         assert!(start.elapsed() < crate::support::watching::LIMIT, "still watched");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     let all = watching.so_far();
     assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
@@ -289,7 +293,7 @@ fn an_idle_watcher_does_not_wake_up() {
     watching.so_far();
     let before = settled_switches(watching.pid());
     // Idle time cannot be waited for by an event: this is how long nothing may happen.
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(switches(watching.pid()), before);
 }
 
@@ -505,4 +509,36 @@ fn on_an_overlay_what_is_written_to_the_lower_layers_files_is_reported() {
         watching.inside(&format!("echo more >> {shown}/dir/{name}"));
         watching.until(|seen| seen.path == root.join("dir").join(name) && has(seen, event));
     }
+}
+
+#[test]
+fn what_happens_while_the_queue_is_never_empty_is_reported() {
+    let directory = TempDir::new_in(in_memory()).unwrap();
+    let root = directory.path().canonicalize().unwrap().join("root");
+    fs::create_dir_all(root.join("quiet")).unwrap();
+    let watching = Watching::start(&root, &[]);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let dir = root.join(writer.to_string());
+            fs::create_dir(&dir).unwrap();
+            let done = &done;
+            scope.spawn(move || {
+                let (one, other) = (dir.join("one"), dir.join("other"));
+                fs::write(&one, "content").unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    fs::rename(&one, &other).and_then(|()| fs::rename(&other, &one)).unwrap();
+                }
+            });
+        }
+        // The first may come before the queue is full.
+        let seen = (0..3).map(|number| {
+            let file = root.join("quiet").join(number.to_string());
+            fs::write(&file, "content").unwrap();
+            catch_unwind(AssertUnwindSafe(|| watching.until(|seen| seen.path == file))).is_ok()
+        });
+        let seen = seen.take_while(|seen| *seen).count();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(seen, 3, "{}", watching.warnings());
+    });
 }

@@ -27,6 +27,9 @@ const BUFFER: usize = 256 * 1024;
 const READS: usize = 8;
 /// The longest that events wait for a crawl that would tell more about them.
 const HOLD: Duration = Duration::from_millis(50);
+/// The longest that a loss waits for an empty queue, and that events wait for the tree to be right after one: a writer
+/// that never rests would keep them for ever.
+const OVERLOAD: Duration = Duration::from_secs(1);
 /// Before the tree is crawled again after an overflow during a crawl; doubled up to a second.
 const RESYNC_BACKOFF: Duration = Duration::from_millis(20);
 
@@ -66,6 +69,8 @@ pub(super) struct Observer<K: Kernel> {
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    /// Since when the queue has never been seen empty.
+    busy_since: Option<MonoTime>,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -93,6 +98,7 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            busy_since: None,
         }
     }
 
@@ -134,14 +140,21 @@ impl<K: Kernel> Observer<K> {
     /// The inotify descriptor cannot be read any more.
     pub(super) fn turn(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) -> io::Result<Next> {
         let drained = self.read(now)?;
-        if drained {
-            self.resync(now);
+        self.busy_since = if drained { None } else { self.busy_since.or(Some(now)) };
+        let overloaded = self.busy_since.is_some_and(|since| now.since(since) >= OVERLOAD);
+        if drained || overloaded {
+            self.resync(drained, now);
             self.retry(now);
             self.retry_roots(now);
             self.poll(now);
         }
+        let crawling = self.crawl(now);
+        if overloaded && !crawling && !self.state.lost {
+            self.resyncing = false;
+            self.announce_ready();
+        }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
-        if self.crawl(now) || !drained {
+        if crawling || !drained {
             self.flush_if_held(now, room, out);
             return Ok(Next::Busy);
         }
@@ -153,7 +166,7 @@ impl<K: Kernel> Observer<K> {
         self.announce_ready();
         self.report_limit();
         self.expire(now);
-        self.flush_all(now, room, out);
+        self.flush_all(now, room, false, out);
         Ok(Next::Idle(self.deadline(room)))
     }
 
@@ -203,9 +216,11 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// After an overflow: every directory again, reporting what changed since nothing was lost.
-    fn resync(&mut self, now: MonoTime) {
+    fn resync(&mut self, drained: bool, now: MonoTime) {
         if !self.state.lost {
-            self.sound = self.kernel.file_clock();
+            if drained {
+                self.sound = self.kernel.file_clock();
+            }
             return;
         }
         if !self.crawl.is_empty() || now < self.resync_after {
@@ -298,17 +313,18 @@ impl<K: Kernel> Observer<K> {
 
     fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         let since = *self.held_since.get_or_insert(now);
-        if now.since(since) >= HOLD && !self.resyncing && !self.state.lost {
-            self.flush_all(now, room, out);
+        let doubtful = self.resyncing || self.state.lost;
+        if now.since(since) >= if doubtful { OVERLOAD } else { HOLD } {
+            self.flush_all(now, room, doubtful, out);
         }
     }
 
-    fn flush_all(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
+    fn flush_all(&mut self, now: MonoTime, room: bool, doubtful: bool, out: &mut Vec<Event>) {
         if room {
             self.held_since = None;
             out.append(&mut self.ended);
             self.settle(now, out);
-            self.flush(now, out);
+            self.flush(now, doubtful, out);
         }
     }
 
