@@ -209,6 +209,8 @@ pub enum Trigger {
     Start,
     /// The run that was told of it before has failed.
     Retry,
+    /// A run of another rule, which was told of it before, has succeeded.
+    Chain,
 }
 
 impl Trigger {
@@ -221,6 +223,7 @@ impl Trigger {
             Self::Overflow => "overflow",
             Self::Start => "start",
             Self::Retry => "retry",
+            Self::Chain => "chain",
         }
     }
 }
@@ -295,6 +298,10 @@ pub trait Scope: Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// The least time that everybody who is told of an event waits for more before acting on it.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
     /// How to look where inotify does not watch.
     fn polling(&self) -> Polling {
         Polling::default()

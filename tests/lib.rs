@@ -22,4 +22,5 @@ mod readme;
 mod rules_files;
 mod scenarios;
 mod support;
+mod trees;
 mod watching;

@@ -69,7 +69,7 @@ fn parse(text: &str) -> Result<Rules, String> {
 fn rule(keys: &str) -> String {
     let lacks = |key: &str| !keys.lines().any(|line| line.starts_with(key));
     let paths = if lacks("paths") { "paths = [\"a\"]\n" } else { "" };
-    let run = if lacks("run") { "run = [\"true\"]\n" } else { "" };
+    let run = if lacks("run") && lacks("steps") { "run = [\"true\"]\n" } else { "" };
     format!("[rules.r]\n{paths}{run}{keys}\n")
 }
 
@@ -177,7 +177,7 @@ fn variables() -> Vec<String> {
         cookie: 1,
         trigger: Trigger::Event,
     };
-    let env = preview(&rules, RuleId(0), &event).env;
+    let env = preview(&rules, RuleId(0), &event).remove(0).env;
     let names = env.into_iter().map(|(name, _)| String::from_utf8(name).unwrap());
     names.map(|name| name.replace("_NAME_", "_<NAME>")).collect()
 }

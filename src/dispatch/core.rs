@@ -5,10 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::feedback::Feedback;
+use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
+use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
 use crate::event::{Event, Scope};
@@ -54,7 +56,12 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
-    /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
+    /// A service is ready.
+    ServiceReady {
+        /// Its run.
+        run: RunId,
+    },
+    /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
     Kill,
@@ -71,6 +78,16 @@ pub enum Effect {
         run: RunId,
         /// The signal's number.
         signal: i32,
+    },
+    /// Look whether a service is ready, and if so say [`Input::ServiceReady`].
+    Look {
+        /// Its run.
+        run: RunId,
+    },
+    /// Nothing more comes of a run, and no command after it.
+    Over {
+        /// Which.
+        run: RunId,
     },
     /// Have the watcher look through a directory again: other things below it may be ignored now.
     LookAgain {
@@ -119,7 +136,9 @@ pub struct Core {
     pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) services: Services,
     pub(super) feedback: Feedback,
+    pub(super) jitter: Jitter,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -133,11 +152,33 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
+        let services = Services::new(&rules);
         let polling = rules.plan().polling();
         let delay = if polling.always { polling.interval } else { Duration::ZERO };
         let feedback = Feedback::new(rules.rules.len(), delay);
+        let jitter = Jitter::default();
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, feedback, runs, last_run, matches }
+        Self {
+            rules,
+            limits,
+            until,
+            phase,
+            worst,
+            lanes,
+            slots,
+            services,
+            feedback,
+            jitter,
+            runs,
+            last_run,
+            matches,
+        }
+    }
+
+    /// The same, with waits for another attempt that are longer by something that depends on `seed`.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { jitter: Jitter::seeded(seed), ..self }
     }
 
     /// The same, going on no longer than that.
@@ -165,7 +206,7 @@ impl Core {
     /// after a step at `now`, so that the driver can sleep until then.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        [self.lanes.deadline(), self.slots.deadline()].into_iter().flatten().min()
+        [self.lanes.deadline(), self.slots.deadline(), self.services.deadline()].into_iter().flatten().min()
     }
 }
 
@@ -192,7 +233,7 @@ mod tests {
         fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
             let mut effects = Vec::new();
             self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
-            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects.retain(|effect| !matches!(effect, Effect::Report(_) | Effect::Over { .. }));
             effects
         }
 

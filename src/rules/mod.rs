@@ -49,8 +49,12 @@ pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use raw::{
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+};
+pub use rule::{
+    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};

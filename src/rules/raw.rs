@@ -60,7 +60,16 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
+    pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
+    pub on_success: Option<Spanned<RawCommand>>,
+    pub on_failure: Option<Spanned<RawCommand>>,
+    pub service: Option<Spanned<RawCommand>>,
+    pub ready: Option<Spanned<RawReady>>,
+    pub backoff: Option<Spanned<RawBackoff>>,
+    pub start_limit: Option<Spanned<RawStartLimit>>,
+    pub stop_signal: Option<Spanned<String>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
     pub on_busy: Option<Spanned<String>>,
@@ -74,13 +83,15 @@ pub struct RawRule {
     pub throttle: Option<Spanned<String>>,
     pub exit_codes: Option<Spanned<RawExitCodes>>,
     pub retry: Option<Spanned<RawRetry>>,
+    pub may_loop: Option<Spanned<bool>>,
     pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
+    pub contain: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
     pub misread: bool,
 }
 
-/// `run`.
+/// `run`, or one of `steps`.
 #[derive(Clone, Debug)]
 pub enum RawCommand {
     /// An array.
@@ -107,6 +118,32 @@ pub struct RawRetry {
     pub max_delay: Option<Spanned<String>>,
 }
 
+/// `ready`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawReady {
+    pub file: Option<Spanned<String>>,
+    pub port: Option<Spanned<usize>>,
+    pub line: Option<Spanned<String>>,
+}
+
+/// `backoff`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawBackoff {
+    pub initial: Option<Spanned<String>>,
+    pub max_delay: Option<Spanned<String>>,
+    pub reset: Option<Spanned<String>>,
+}
+
+/// `start_limit`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawStartLimit {
+    pub max: Option<Spanned<usize>>,
+    pub within: Option<Spanned<String>>,
+}
+
 impl RawRule {
     /// A rule of which only the name is known.
     #[must_use]
@@ -123,7 +160,16 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            after: None,
             run: None,
+            steps: None,
+            on_success: None,
+            on_failure: None,
+            service: None,
+            ready: None,
+            backoff: None,
+            start_limit: None,
+            stop_signal: None,
             per: None,
             stdin: None,
             on_busy: None,
@@ -137,8 +183,10 @@ impl RawRule {
             throttle: None,
             exit_codes: None,
             retry: None,
+            may_loop: None,
             timeout: None,
             stop_timeout: None,
+            contain: None,
             misread: false,
         }
     }
@@ -147,6 +195,11 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
+        // Whichever of the two it has overrules both.
+        let (run, steps) = match (self.run, self.steps) {
+            (None, None) => (base.run, base.steps),
+            own => own,
+        };
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -159,7 +212,16 @@ impl RawRule {
             pattern: self.pattern.or(base.pattern),
             size_min: self.size_min.or(base.size_min),
             size_max: self.size_max.or(base.size_max),
-            run: self.run.or(base.run),
+            after: self.after.or(base.after),
+            run,
+            steps,
+            on_success: self.on_success.or(base.on_success),
+            on_failure: self.on_failure.or(base.on_failure),
+            service: self.service.or(base.service),
+            ready: self.ready.or(base.ready),
+            backoff: self.backoff.or(base.backoff),
+            start_limit: self.start_limit.or(base.start_limit),
+            stop_signal: self.stop_signal.or(base.stop_signal),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
             on_busy: self.on_busy.or(base.on_busy),
@@ -173,8 +235,10 @@ impl RawRule {
             throttle: self.throttle.or(base.throttle),
             exit_codes: self.exit_codes.or(base.exit_codes),
             retry: self.retry.or(base.retry),
+            may_loop: self.may_loop.or(base.may_loop),
             timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
+            contain: self.contain.or(base.contain),
             misread: self.misread || base.misread,
         }
     }
@@ -182,7 +246,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 24] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 35] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -193,7 +257,16 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
+            ("steps", place(self.steps.as_ref())),
+            ("on_success", place(self.on_success.as_ref())),
+            ("on_failure", place(self.on_failure.as_ref())),
+            ("service", place(self.service.as_ref())),
+            ("ready", place(self.ready.as_ref())),
+            ("backoff", place(self.backoff.as_ref())),
+            ("start_limit", place(self.start_limit.as_ref())),
+            ("stop_signal", place(self.stop_signal.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
@@ -206,9 +279,19 @@ impl RawRule {
             ("throttle", place(self.throttle.as_ref())),
             ("exit_codes", place(self.exit_codes.as_ref())),
             ("retry", place(self.retry.as_ref())),
+            ("may_loop", place(self.may_loop.as_ref())),
             ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
+            ("contain", place(self.contain.as_ref())),
         ]
+    }
+}
+
+impl RawRule {
+    /// Its commands, in the order in which one reads them.
+    pub(crate) fn commands(&self) -> impl Iterator<Item = &Spanned<RawCommand>> {
+        let steps = self.steps.iter().flat_map(|steps| &steps.value);
+        self.run.iter().chain(steps).chain(&self.on_success).chain(&self.on_failure).chain(&self.service)
     }
 }
 

@@ -22,6 +22,7 @@ mod model;
 mod mounts;
 mod nodes;
 mod observer;
+mod pace;
 mod pair;
 mod pending;
 mod poll;

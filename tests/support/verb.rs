@@ -18,6 +18,8 @@ pub(crate) enum Verb {
     Sh(String),
     /// The oldest run of a rule ends, its leader like this.
     Exit { rule: String, how: How },
+    /// A service is ready, which shows when it is looked at.
+    Serve { rule: String },
     /// The leader of a run exits; others of its process group live on.
     Straggle { rule: String },
     /// The last process of such a group ends.
@@ -101,6 +103,7 @@ impl Verb {
             [b"exit", name, b"signal", signal] => {
                 Self::Exit { rule: rule(name), how: How::Signal(number(signal)?) }
             }
+            [b"serve", name] => Self::Serve { rule: rule(name) },
             [b"straggle", name] => Self::Straggle { rule: rule(name) },
             [b"gone", name] => Self::Gone { rule: rule(name) },
             [b"spawnfail", name, error @ ..] if !error.is_empty() => {

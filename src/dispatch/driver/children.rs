@@ -1,17 +1,23 @@
 //! The processes of the runs: started, read from, signalled and waited for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::cgroup::Cgroup;
 use super::environment::{Environment, explain};
 use super::lines::Lines;
 use super::output::Sink;
-use crate::dispatch::{Job, RunId, StdinSource};
+use super::proc;
+use super::ready::Waking;
+use super::spool::Spool;
+use super::tree::{Orphans, Tree};
+use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
+use crate::rules::{Contain, Rule};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
-    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, is_executable, memory_file, pipe, read,
+    reap, set_foreground_group, signal_group, spawn,
 };
 
 /// What a pipe holds by default (pipe(7)).
@@ -23,9 +29,14 @@ const STREAMS: usize = 2;
 #[derive(Debug)]
 struct Child {
     pid: Pid,
-    /// Its leader has been waited for; others of the group live.
-    reaped: bool,
+    tree: Tree,
     streams: [Option<Stream>; STREAMS],
+    /// What a service is waited for to be.
+    waking: Option<Waking>,
+    /// Whether the line that it was waited for to write has come, and nobody has asked since.
+    said_so: bool,
+    /// Whether its output is kept: it is not that of a command after a run.
+    recorded: bool,
     /// What `TRIPLINE_PATHS_FILE` names.
     _paths: Option<OwnedFd>,
     /// The group that had the terminal before.
@@ -35,8 +46,26 @@ struct Child {
 #[derive(Debug)]
 struct Stream {
     fd: OwnedFd,
-    lines: Lines,
+    /// What its lines are put behind.
+    lines: Option<Lines>,
     polled: bool,
+}
+
+impl Stream {
+    /// Passes bytes on as they are, or each line behind a prefix once it is whole.
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match &mut self.lines {
+            Some(lines) => lines.push(bytes, out),
+            None => out.extend_from_slice(bytes),
+        }
+    }
+
+    /// Passes on what is left.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if let Some(lines) = &mut self.lines {
+            lines.end(out);
+        }
+    }
 }
 
 /// Why a job has no process, in words.
@@ -59,6 +88,10 @@ fn is_passing(error: &io::Error) -> bool {
 pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
+    /// Children from before tripline was tripline, as a shell leaves them with `exec`.
+    strangers: HashSet<i32>,
+    /// The output of runs that a command after them is to have.
+    spools: HashMap<RunId, Spool>,
     environment: Environment,
     /// Whether output goes through tripline, to be told apart.
     prefixed: bool,
@@ -67,8 +100,9 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
-        let (by_run, by_pid) = (HashMap::new(), HashMap::new());
-        Self { by_run, by_pid, environment, prefixed, buffer: vec![0; BUFFER] }
+        let (by_run, by_pid, spools) = (HashMap::new(), HashMap::new(), HashMap::new());
+        let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
+        Self { by_run, by_pid, strangers, spools, environment, prefixed, buffer: vec![0; BUFFER] }
     }
 
     /// Starts a job's process.
@@ -78,13 +112,14 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
+        self.record(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -95,21 +130,56 @@ impl Children {
         Ok(())
     }
 
+    /// Begins to keep the output of a run that a command after it is to have.
+    fn record(&mut self, job: &Job) -> io::Result<()> {
+        if job.recorded && !self.spools.contains_key(&job.run) {
+            self.spools.insert(job.run, Spool::new()?);
+        }
+        Ok(())
+    }
+
+    /// The files that a command is told of, by the variables that name them.
+    fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
+        let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
+        let after = matches!(job.part, Part::OnSuccess | Part::OnFailure);
+        let output = self.spools.get(&job.run).filter(|_| after);
+        let output = output.map(|spool| of("TRIPLINE_OUTPUT_FILE", spool.fd()));
+        paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
+    }
+
+    /// Whether a service is ready, as far as is known here.
+    pub(super) fn is_ready(&self, run: RunId) -> bool {
+        let waking = self.by_run.get(&run).and_then(|child| child.waking.as_ref());
+        waking.is_some_and(Waking::is_ready)
+    }
+
+    /// Whether a service has become ready with what it has written; answered once.
+    pub(super) fn has_said_so(&mut self, run: RunId) -> bool {
+        let child = self.by_run.get_mut(&run);
+        child.is_some_and(|child| std::mem::take(&mut child.said_so)) && self.is_ready(run)
+    }
+
+    /// Nothing more comes of a run.
+    pub(super) fn forget(&mut self, run: RunId) {
+        self.spools.remove(&run);
+    }
+
     fn spawn(
         &self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         program: &Path,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
-        let variable = paths.as_ref().map(|fd| (b"TRIPLINE_PATHS_FILE".to_vec(), path_of(fd)));
         let content = match &job.stdin {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
         let mut pipes = [None, None];
-        if self.prefixed {
+        let recorded = job.recorded && matches!(job.part, Part::Step(_));
+        let prefixed = self.prefixed || job.part == Part::Service;
+        if prefixed || recorded {
             pipes = [Some(pipe()?), Some(pipe()?)];
         }
         let own_stdin = io::stdin();
@@ -119,14 +189,29 @@ impl Children {
             stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
             stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
         };
-        let env = self.environment.of(job, variable.as_ref());
-        let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
+        let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
+        let cgroup = cgroup(job.run, rule);
+        let procs = cgroup.as_ref().map(Cgroup::procs);
+        let pid =
+            spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
-            Some(Stream { fd, lines: Lines::new(name), polled: false })
+            let lines = prefixed.then(|| Lines::new(&rule.name));
+            Some(Stream { fd, lines, polled: false })
         });
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
-        Ok(Child { pid, reaped: false, streams, _paths: paths, foreground })
+        let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
+        let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
+        Ok(Child {
+            pid,
+            tree: Tree::new(job.run, pid, cgroup, rule.stop_signal),
+            streams,
+            waking,
+            said_so: false,
+            recorded,
+            _paths: paths,
+            foreground,
+        })
     }
 
     /// The run whose leader this is.
@@ -134,32 +219,44 @@ impl Children {
         self.by_pid.get(&pid).copied()
     }
 
-    /// Sends a signal to a run's process group.
-    pub(super) fn signal(&self, run: RunId, signal: i32) {
-        if let Some(child) = self.by_run.get(&run)
-            && !(child.reaped && group_is_empty(child.pid))
-        {
-            signal_group(child.pid, signal);
-            if signal == libc::SIGTERM {
-                // A process that is stopped would not see it.
-                signal_group(child.pid, libc::SIGCONT);
-            }
+    fn orphans(&self) -> Orphans {
+        let only = self.by_run.keys().next().filter(|_| self.by_run.len() == 1 && self.strangers.is_empty());
+        Orphans::find(&self.strangers, |pid| self.run_of(pid), only.copied())
+    }
+
+    /// Sends a signal to every process of a run.
+    pub(super) fn signal(&mut self, run: RunId, signal: i32) {
+        let orphans = self.orphans();
+        if let Some(child) = self.by_run.get_mut(&run) {
+            child.tree.signal(signal, &orphans);
         }
     }
 
     /// Waits for a leader that has ended.
     pub(super) fn reap(&mut self, run: RunId) {
         if let Some(child) = self.by_run.get_mut(&run) {
-            reap(child.pid);
-            child.reaped = true;
+            child.tree.reap();
             self.by_pid.remove(&child.pid);
         }
     }
 
-    /// The runs of whose process groups nothing is left.
-    pub(super) fn gone(&self) -> Vec<RunId> {
-        let gone = |child: &Child| child.reaped && group_is_empty(child.pid);
-        self.by_run.iter().filter(|(_, child)| gone(child)).map(|(&run, _)| run).collect()
+    /// Waits for another child that has ended.
+    pub(super) fn reap_orphan(&mut self, pid: Pid) {
+        reap(pid);
+        self.strangers.remove(&pid.0);
+    }
+
+    /// The runs of which nothing is left.
+    pub(super) fn gone(&mut self) -> Vec<RunId> {
+        let orphans = self.orphans();
+        let gone =
+            self.by_run.iter_mut().filter_map(|(&run, child)| child.tree.is_gone(&orphans).then_some(run));
+        gone.collect()
+    }
+
+    /// Kills what no run was found for.
+    pub(super) fn kill_strays(&self) {
+        self.orphans().kill();
     }
 
     /// Forgets a run, its last output passed on.
@@ -171,7 +268,7 @@ impl Children {
         for (stream, sink) in child.streams.into_iter().zip(sinks) {
             let mut out = Vec::new();
             if let Some(mut stream) = stream {
-                stream.lines.end(&mut out);
+                stream.end(&mut out);
             }
             sink.put(&out, epoll);
         }
@@ -193,12 +290,16 @@ impl Children {
         let mut out = Vec::new();
         let more = match read(stream.fd.as_fd(), &mut self.buffer) {
             Ok(Some(bytes)) => {
-                stream.lines.push(bytes, &mut out);
+                stream.pass(bytes, &mut out);
+                child.said_so |= child.waking.as_mut().is_some_and(|waking| waking.see(at, bytes));
+                if let Some(spool) = self.spools.get_mut(&run).filter(|_| child.recorded) {
+                    spool.push(bytes);
+                }
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Ok(None) | Err(_) => {
-                stream.lines.end(&mut out);
+                stream.end(&mut out);
                 // Closing it takes it out of the epoll set.
                 child.streams[at] = None;
                 false
@@ -241,7 +342,7 @@ pub(super) const fn of_token(token: u64) -> (RunId, usize) {
 }
 
 /// A path by which a child, which does not inherit the descriptor, can open the file.
-fn path_of(file: &OwnedFd) -> Vec<u8> {
+fn path_of(file: BorrowedFd<'_>) -> Vec<u8> {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
 }
 
@@ -252,4 +353,19 @@ fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
     set_foreground_group(terminal, group).ok()?;
     signal_group(group, libc::SIGCONT);
     Some(before)
+}
+
+/// A control group for a run that is to have one, if it can.
+fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
+    if rule.contain != Contain::Cgroup {
+        return None;
+    }
+    let made = Cgroup::new(run);
+    if let Err(error) = &made {
+        let name = &rule.name;
+        tracing::warn!(
+            "{name}: without a control group: {error}; what it starts is ended as far as it is found"
+        );
+    }
+    made.ok()
 }

@@ -19,10 +19,11 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Of this process's variables, those that are passed on.
-    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    /// Of a process's variables, those that are passed on, and its id.
+    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>, pid: u32) -> Self {
         let bytes = variables.map(|(name, value)| (name.into_vec(), value.into_vec()));
-        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).collect() }
+        let pid = (b"TRIPLINE_PID".to_vec(), pid.to_string().into_bytes());
+        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).chain([pid]).collect() }
     }
 
     /// As `NAME=VALUE` strings.
@@ -31,7 +32,7 @@ impl Environment {
     }
 
     /// A job's whole environment: `more` and its own variables win over inherited ones.
-    pub(super) fn of(&self, job: &Job, more: Option<&Variable>) -> Vec<Vec<u8>> {
+    pub(super) fn of(&self, job: &Job, more: &[Variable]) -> Vec<Vec<u8>> {
         let own: Vec<_> = job.env.iter().chain(more).collect();
         let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
         let inherited = self.inherited.iter().filter(|(name, _)| !names.contains(name.as_slice()));
@@ -74,7 +75,7 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::{RunId, StdinSource};
+    use crate::dispatch::{Part, RunId, StdinSource};
     use crate::rules::RuleId;
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
@@ -82,6 +83,8 @@ mod tests {
         Job {
             run: RunId(1),
             rule: RuleId(0),
+            part: Part::Step(0),
+            recorded: false,
             argv: vec![bytes(program)],
             env: env.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
             cwd: "/work".into(),
@@ -91,14 +94,14 @@ mod tests {
     }
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())))
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 7)
     }
 
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
-        let all = inherited.of(&job("x", &[("B", "3")]), Some(&(b"C".to_vec(), b"4".to_vec())));
-        assert_eq!(all, [b"A=1", b"B=3", b"C=4"]);
+        let all = inherited.of(&job("x", &[("B", "3")]), &[(b"C".to_vec(), b"4".to_vec())]);
+        assert_eq!(all, [&b"A=1"[..], b"TRIPLINE_PID=7", b"B=3", b"C=4"]);
     }
 
     #[test]

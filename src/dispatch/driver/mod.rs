@@ -1,14 +1,20 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
+mod cgroup;
 mod children;
 mod environment;
 mod existing;
 mod lines;
 mod output;
+mod proc;
+mod ready;
+mod spool;
+mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -21,8 +27,8 @@ use self::output::Sink;
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
-    stderr, stdout,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, stderr,
+    stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -109,12 +115,14 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> R
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until),
+        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
@@ -186,6 +194,7 @@ impl Driver<'_> {
             self.step(Input::Due);
             self.balance();
         }
+        self.children.kill_strays();
         self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
         Ok(())
     }
@@ -210,6 +219,10 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Look { run } => {
+                return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
+            }
+            Effect::Over { run } => self.children.forget(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
@@ -230,8 +243,9 @@ impl Driver<'_> {
     /// Starts a job; none if it has to wait for room.
     fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
-        let name = &self.rules.rules[job.rule.0].name;
-        Some(match self.children.start(&job, name, &self.sinks, &self.epoll) {
+        let rule = &self.rules.rules[job.rule.0];
+        let name = &rule.name;
+        Some(match self.children.start(&job, rule, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
                 tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
@@ -282,7 +296,7 @@ impl Driver<'_> {
     fn exits(&mut self) {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
-                reap(pid);
+                self.children.reap_orphan(pid);
                 continue;
             };
             let status = match exit {
@@ -328,6 +342,9 @@ impl Driver<'_> {
     fn output(&mut self, token: u64) {
         let (run, stream) = of_token(token);
         self.children.pass_on(run, stream, &mut self.sinks, &self.epoll);
+        if self.children.has_said_so(run) {
+            self.step(Input::ServiceReady { run });
+        }
     }
 
     /// Stops reading from children while nobody takes what they have written.

@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 25] = [
+const RULE_KEYS: [&str; 36] = [
     "extends",
     "paths",
     "ignore",
@@ -42,7 +42,16 @@ const RULE_KEYS: [&str; 25] = [
     "types",
     "match",
     "size",
+    "after",
     "run",
+    "steps",
+    "on_success",
+    "on_failure",
+    "service",
+    "ready",
+    "backoff",
+    "start_limit",
+    "stop_signal",
     "per",
     "stdin",
     "on_busy",
@@ -56,8 +65,10 @@ const RULE_KEYS: [&str; 25] = [
     "throttle",
     "exit_codes",
     "retry",
+    "may_loop",
     "timeout",
     "stop_timeout",
+    "contain",
 ];
 
 type Key<'t> = Typed<DeString<'t>>;
@@ -236,7 +247,16 @@ impl Reader<'_> {
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
                 "size" => self.size(key, value, &mut rule),
+                "after" => rule.after = self.strings(key, value),
                 "run" => rule.run = self.command(key, value),
+                "steps" => rule.steps = self.commands(key, value),
+                "on_success" => rule.on_success = self.command(key, value),
+                "on_failure" => rule.on_failure = self.command(key, value),
+                "service" => rule.service = self.command(key, value),
+                "ready" => rule.ready = self.ready(key, value),
+                "backoff" => rule.backoff = self.backoff(key, value),
+                "start_limit" => rule.start_limit = self.start_limit(key, value),
+                "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
@@ -250,8 +270,10 @@ impl Reader<'_> {
                 "throttle" => rule.throttle = self.string(key, value),
                 "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
                 "retry" => rule.retry = self.retry(key, value),
+                "may_loop" => rule.may_loop = self.boolean(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
+                "contain" => rule.contain = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
