@@ -11,6 +11,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
@@ -541,4 +542,26 @@ fn what_happens_while_the_queue_is_never_empty_is_reported() {
         done.store(true, Ordering::Relaxed);
         assert_eq!(seen, 3, "{}", watching.warnings());
     });
+}
+
+#[test]
+fn without_inotify_too_everything_that_goes_with_a_directory_is_reported() {
+    let (_directory, root) = place();
+    let outside = root.with_file_name("outside");
+    for dir in
+        ["removed/deep", "moved", "replaced"].map(|dir| root.join(dir)).into_iter().chain([outside.clone()])
+    {
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("file"), "content").unwrap();
+    }
+    let watching = Watching::start(&root, &["--poll=50ms"]);
+    let until_gone = |file: &str| watching.until(|seen| seen.path == root.join(file) && has(seen, "delete"));
+    fs::remove_dir_all(root.join("removed")).unwrap();
+    until_gone("removed/deep/file");
+    fs::rename(root.join("moved"), outside.with_extension("away")).unwrap();
+    until_gone("moved/file");
+    fs::rename(outside.join("file"), outside.join("other")).unwrap();
+    renameat_with(CWD, root.join("replaced"), CWD, &outside, RenameFlags::EXCHANGE).unwrap();
+    let all = until_gone("replaced/file");
+    assert!(all.iter().any(|seen| seen.path == root.join("replaced/other")), "{all:#?}");
 }

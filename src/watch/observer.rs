@@ -323,9 +323,10 @@ impl<K: Kernel> Observer<K> {
         self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
-    /// Takes a directory from its place, to wait for what becomes of it.
+    /// Takes a directory from its place, to wait for what becomes of it. No event tells what went with it after a
+    /// loss, or where inotify does not watch.
     pub(super) fn orphan(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
-        let unreported = purpose.follows_loss();
+        let unreported = purpose.follows_loss() || self.polls.contains(wd);
         tracing::trace!(wd = wd.0, unreported, "a directory has lost its name");
         self.state.tree.orphan(wd, now + LIMBO, unreported);
     }
