@@ -133,11 +133,15 @@ impl<K: Kernel> Observer<K> {
                 at.truncate(at.iter().rposition(|&b| b == b'/').unwrap_or(0).max(1));
                 continue;
             }
-            self.watch_itself(root, &at, now);
+            if !self.watch_itself(root, &at, now) {
+                return Some(split(&at));
+            }
             let next = join(&at, &name);
             match self.kernel.read_link(&next) {
                 Ok(target) if links < LINKS => {
-                    self.watch_itself(root, &next, now);
+                    if !self.watch_itself(root, &next, now) {
+                        return Some((at, name));
+                    }
                     links += 1;
                     if target.starts_with(b"/") {
                         at = b"/".to_vec();
@@ -151,14 +155,16 @@ impl<K: Kernel> Observer<K> {
         None
     }
 
-    /// Watches one component of a root's path for its own end. A watch that is refused leaves a change
-    /// there unreported, so the path is followed again from time to time.
-    fn watch_itself(&mut self, root: RootId, path: &[u8], now: MonoTime) {
+    /// Watches one component of a root's path for its own end; answers false if it has gone meanwhile. A watch
+    /// that is refused leaves a change there unreported, so the path is followed again from time to time.
+    fn watch_itself(&mut self, root: RootId, path: &[u8], now: MonoTime) -> bool {
         match self.kernel.watch_path(path, ITSELF) {
             Ok(wd) => self.add_above(root, wd),
-            Err(error) if is_absent(&error) || is_forbidden(&error) => {}
+            Err(error) if is_absent(&error) => return false,
+            Err(error) if is_forbidden(&error) => {}
             Err(_) => self.roots[root].retry = Some(now + RETRY),
         }
+        true
     }
 
     /// Watches the directory that a path leads to, and proves that it led there once the watch was active:
@@ -265,6 +271,12 @@ impl<K: Kernel> Observer<K> {
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
     let named = |name: &&[u8]| !name.is_empty() && *name != b".";
     path.split(|&b| b == b'/').filter(named).map(<[u8]>::to_vec)
+}
+
+/// The directory that a path's last name is in, and that name.
+fn split(path: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    let at = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+    (path[..at.max(1)].to_vec(), path[at + 1..].to_vec())
 }
 
 /// No such path.

@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 36] = [
+const RULE_KEYS: [&str; 39] = [
     "extends",
     "paths",
     "ignore",
@@ -54,6 +54,9 @@ const RULE_KEYS: [&str; 36] = [
     "stop_signal",
     "per",
     "stdin",
+    "output",
+    "log",
+    "tty",
     "on_busy",
     "signal",
     "debounce",
@@ -259,6 +262,9 @@ impl Reader<'_> {
                 "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
+                "output" => rule.output = self.string(key, value),
+                "log" => rule.log = self.log(key, value),
+                "tty" => rule.tty = self.boolean(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
                 "signal" => rule.signal = self.string(key, value),
                 "debounce" => rule.debounce = self.string(key, value),
