@@ -712,8 +712,8 @@ left out. Linux {kernel}, {date}, a file system of type {fs}.
 
 - **ok**: everything that the scenario changed was reported under its right path within {limit:.0f} s.
 - **missed**: something was not. **wrong path**: something was reported under a path where it was not.
-- **stopped**: the tool had ended. **does not start**: it reported nothing of what was there from the beginning.
-- Each scenario was played twice; two outcomes stand where they differed.
+- **stopped**: the tool had ended. **does not start**: it had ended, or reported nothing, before the first step.
+- Each scenario was played twice; two outcomes stand where they differed. Other versions may do otherwise.
 
 entr runs a command and does not tell for which path: ok means that a run began after the change. Its list of
 files is read anew whenever it ends, in the loop of its manual. watchexec was asked for its events
