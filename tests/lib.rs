@@ -19,6 +19,7 @@ mod output;
 mod processes;
 mod properties;
 mod readme;
+mod reload;
 mod rules_files;
 mod scenarios;
 mod support;
