@@ -565,3 +565,23 @@ fn without_inotify_too_everything_that_goes_with_a_directory_is_reported() {
     let all = until_gone("replaced/file");
     assert!(all.iter().any(|seen| seen.path == root.join("replaced/other")), "{all:#?}");
 }
+
+#[test]
+fn a_root_that_one_of_its_own_directories_has_replaced_is_watched() {
+    for options in [&[][..], &["--poll=20ms"]] {
+        let (_directory, root) = place();
+        fs::create_dir_all(root.join("sub/deep")).unwrap();
+        let watching = Watching::start(&root, options);
+        let away = ["away", "other"].map(|name| root.with_file_name(name));
+        // Stopped, it sees all of it at once.
+        watching.signal(Signal::STOP);
+        fs::rename(root.join("sub"), &away[1]).unwrap();
+        fs::rename(&root, &away[0]).unwrap();
+        fs::rename(&away[1], &root).unwrap();
+        watching.signal(Signal::CONT);
+        for name in ["deep/file", "file", "deep/other"] {
+            fs::write(root.join(name), "content").unwrap();
+            watching.until(|seen| seen.path == root.join(name));
+        }
+    }
+}
