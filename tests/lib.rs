@@ -12,6 +12,8 @@ mod extent;
 mod golden;
 mod ignored;
 mod layers;
+mod linked;
+mod links;
 mod live;
 mod mistakes;
 mod output;

@@ -172,13 +172,16 @@ pub(super) struct ExtentArgs {
     /// Leave out directories on other file systems than those that the paths are on
     #[arg(long)]
     one_file_system: bool,
+    /// Follow symbolic links below the paths
+    #[arg(long)]
+    follow_symlinks: bool,
 }
 
 impl ExtentArgs {
     /// What was asked for.
     pub(super) fn extent(self) -> Extent {
-        let Self { one_file_system } = self;
-        Extent { one_file_system }
+        let Self { one_file_system, follow_symlinks } = self;
+        Extent { one_file_system, follow_symlinks }
     }
 }
 

@@ -13,9 +13,11 @@
 
 mod decode;
 mod flush;
+mod follow;
 mod handoff;
 mod kept;
 mod kernel;
+mod links;
 mod look;
 #[cfg(test)]
 mod model;
@@ -32,6 +34,7 @@ mod settle;
 mod translate;
 mod tree;
 mod watcher;
+mod ways;
 
 use std::time::Duration;
 

@@ -17,6 +17,7 @@ use super::roots::Root;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, State};
 use super::tree::{Name, RootId, Route};
+use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -44,8 +45,8 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) scope: Arc<dyn Scope>,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
-    /// Watches on what is above the roots.
-    pub(super) spine: HashMap<Wd, Vec<RootId>>,
+    /// What is watched on the ways to the roots.
+    pub(super) ways: Ways,
     /// Directories to look through, the last first.
     pub(super) crawl: Vec<Frame<K::Dir>>,
     /// Directories to look through again, because looking failed.
@@ -72,13 +73,14 @@ impl<K: Kernel> Observer<K> {
     /// Knows nothing yet; [`start`](Self::start) comes first.
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
-        let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let (mut state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        state.follows = scope.extent().follow_symlinks;
         Self {
             kernel,
             scope,
             state,
             roots,
-            spine: HashMap::new(),
+            ways: Ways::default(),
             crawl: Vec::new(),
             retries: HashMap::new(),
             notices: Vec::new(),
@@ -137,7 +139,7 @@ impl<K: Kernel> Observer<K> {
         if drained {
             self.resync(now);
             self.retry(now);
-            self.retry_roots(now);
+            self.retry_ways(now);
             self.poll(now);
         }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
@@ -192,8 +194,9 @@ impl<K: Kernel> Observer<K> {
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
-        for root in self.roots_above(raw) {
-            self.resolve(root, Purpose::arrived(), now);
+        self.note_through_links(raw, now);
+        for way in self.ways.changed_by(raw) {
+            self.follow_way(way, now);
         }
         match self.state.translate(raw, now) {
             Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
@@ -236,7 +239,7 @@ impl<K: Kernel> Observer<K> {
     fn doubt(&mut self) {
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
-                && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
+                && self.keeps(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
             {
                 self.state.kept.keep(wd, &name);
             }
@@ -267,24 +270,26 @@ impl<K: Kernel> Observer<K> {
             let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
             let path = self.absolute(root, &relative);
             let files = self.state.kept.of(wd).map(|name| ended(join(&path, name), Subject::Gone));
-            self.ended.extend(files);
-            if wd == top {
-                self.ended.push(ended(path, Subject::Dir));
-            }
+            let own = (wd == top).then(|| ended(path.clone(), Subject::Dir));
+            let mut told = Vec::new();
+            files.chain(own).for_each(|event| self.tell(wd, event, &mut told));
+            self.ended.append(&mut told);
         }
     }
 
     /// Forgets a directory and all below it, their watches included.
     pub(super) fn drop_subtree(&mut self, wd: Wd) {
         tracing::trace!(wd = wd.0, "a directory has left the tree");
-        for gone in self.state.tree.remove_subtree(wd) {
+        let all = self.state.tree.remove_subtree(wd);
+        for &gone in &all {
             self.retries.remove(&gone);
             self.state.kept.release_all(gone);
             self.polls.forget(gone);
-            if !self.spine.contains_key(&gone) {
+            if !self.ways.contain(gone) {
                 self.kernel.unwatch(gone);
             }
         }
+        all.into_iter().for_each(|gone| self.relink(gone));
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
@@ -316,10 +321,10 @@ impl<K: Kernel> Observer<K> {
         let lost = self.state.lost;
         let resync = lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
-        let roots = self.roots.iter().filter_map(|root| root.retry).min();
+        let ways = self.ways.deadline();
         let limbo = self.state.tree.deadline().filter(|_| !lost);
         let settle = self.state.settle.deadline().filter(|_| !lost && room);
-        [resync, retry, roots, self.polls.due, limbo, settle].into_iter().flatten().min()
+        [resync, retry, ways, self.polls.due, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.
