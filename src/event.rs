@@ -205,7 +205,7 @@ pub enum Trigger {
     Scan,
     /// It was found by looking again after the kernel's queue had overflowed.
     Overflow,
-    /// The rule asked to run at the start.
+    /// It was there at the start, or the rule asked to run then.
     Start,
     /// The run that was told of it before has failed.
     Retry,
@@ -248,7 +248,7 @@ impl Event {
     #[must_use]
     pub fn is_one_of(&self, on: EventMask) -> bool {
         let there = !self.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
-        let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow);
+        let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow | Trigger::Start);
         let ways = match found {
             true if self.mask.intersects(EventMask::CHANGE) => EventMask::FOUND,
             true => EventMask::CREATE | EventMask::MOVED_TO,

@@ -5,7 +5,8 @@ use std::io::pipe;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use rustix::process::geteuid;
+use rustix::process::{Signal, geteuid};
+use tempfile::tempdir;
 use tripline::cli::Exit;
 
 use crate::support::command::Test;
@@ -215,4 +216,56 @@ fn nobody_to_read_an_answer_is_no_reason_to_panic() {
         let code = child.wait().unwrap().code();
         assert!(matches!(code, Some(0..=3)), "{args:?}: {code:?}");
     }
+}
+
+#[test]
+fn a_run_for_what_is_there_ends_with_the_worst_exit_code() {
+    let rules = "[rules.each]\npaths = [\"in/*.txt\"]\nper = \"file\"\nmax_parallel = 1\n\
+                 run = 'exit \"$(cat \"$1\")\"'\nexit_codes = { ok = [0, 9] }\n\
+                 [rules.all]\npaths = [\"in/**\", \"!in/*.txt\"]\nrun = [\"printf\", \"%s\\\\n\", \"{paths}\"]\n\
+                 [rules.none]\npaths = [\"out/*\"]\nrun = [\"false\"]\n";
+    let test = Test::new(["run", "--once"]).file("tripline.toml", rules).file(".ignore", "*.o\n");
+    let test = test.file("in/1.txt", "4").file("in/2.txt", "9").file("in/3.txt", "2");
+    let test = test.file("in/deep/b.c", "").file("in/deep/b.o", "").file("in/a.c", "");
+    test.status(4)
+        .stdout("all | /w/in/a.c\nall | /w/in/deep/b.c\n")
+        .stderr_has([
+            "none: nothing matches, not run\n",
+            "each: in/1.txt (change)\n",
+            "each: exit code 4 (",
+            "each: ok, exit code 9 (",
+            "each: exit code 2 (",
+            "all: in/a.c (change) and 1 more\n",
+        ])
+        .run();
+}
+
+#[test]
+fn what_cannot_be_started_or_is_killed_has_the_code_that_a_shell_would_give() {
+    for (run, code) in [("[\"./missing\"]", 127), ("\"kill -KILL $$\"", 137), ("[\"true\"]", 0)] {
+        let rules = format!("[rules.r]\npaths = [\"tripline.toml\"]\nrun = {run}\n");
+        let test = Test::new(["run", "--once"]).file("tripline.toml", rules);
+        test.status(code).stderr_has(["r: tripline.toml (change)\n"]).run();
+    }
+}
+
+#[test]
+fn on_exit_waits_for_the_first_change_and_ends_with_its_code() {
+    let directory = tempdir().unwrap();
+    let start = |stop| {
+        let mut command = tripline();
+        command.args(["on", "--exit", "a", "--", "sh", "-c", "exit 7"]).current_dir(directory.path());
+        let running = Running::start(&mut command);
+        running.until_ready();
+        if stop {
+            running.signal(Signal::INT);
+        } else {
+            fs::write(directory.path().join("a"), "").unwrap();
+        }
+        running.end().unwrap()
+    };
+    let (lines, status) = start(false);
+    assert_eq!((lines[1].as_str(), status.code()), ("sh: exit code 7", Some(7)));
+    let (lines, status) = start(true);
+    assert_eq!((lines, status.code()), (Vec::new(), Some(130)));
 }

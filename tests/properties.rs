@@ -243,7 +243,10 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
-            | Report::Killing { .. } => {}
+            | Report::NothingThere { .. }
+            | Report::Killing { .. }
+            | Report::Suspected { .. } => {}
+            Report::Suspended { .. } => panic!("nothing here is written by a run"),
         }
     }
 

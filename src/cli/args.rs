@@ -102,6 +102,9 @@ pub(super) struct RunArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+    /// Run each rule once, for what is there and matches it, and exit with the worst of the exit codes
+    #[arg(long, conflicts_with = "list")]
+    pub(super) once: bool,
     /// Run nothing: print what would run, on real events
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -140,6 +143,9 @@ pub(super) struct OnArgs {
     /// Run once at the start as well
     #[arg(long)]
     pub(super) on_start: bool,
+    /// Wait for the first change, run the command, and exit with its exit code
+    #[arg(long, conflicts_with = "on_start")]
+    pub(super) exit: bool,
     #[command(flatten)]
     pub(super) extent: ExtentArgs,
     #[command(flatten)]

@@ -13,10 +13,12 @@ pub enum Exit {
     Usage,
     /// The system refuses what everything rests on: inotify, descriptors, threads.
     System,
+    /// With the worst code of the commands: `run --once`, `on --exit`.
+    Commands(u8),
 }
 
 impl Exit {
-    /// Every code with its meaning, in order.
+    /// Every code of tripline's own with its meaning, in order.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Ok, "ended as asked, or nothing wrong found"),
         (Self::Rules, "mistakes in the rules file, or no rules file"),
@@ -32,6 +34,7 @@ impl Exit {
             Self::Rules => 1,
             Self::Usage => 2,
             Self::System => 3,
+            Self::Commands(code) => code,
         }
     }
 }

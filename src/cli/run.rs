@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Mode};
+use crate::dispatch::{self, Mode, Span};
 use crate::rules::{Rules, load_profile};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -13,22 +13,23 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
             let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
-            follow(loaded.rules, mode, args.poll, args.log)
+            let span = if args.once { Span::Once } else { Span::Stopped };
+            follow(loaded.rules, mode, span, args.poll, args.log)
         }
         Err(diagnostics) => refuse(&diagnostics),
     }
 }
 
-/// Runs rules until a signal ends it.
-pub(super) fn follow(mut rules: Rules, mode: Mode, poll: PollArgs, args: LogArgs) -> Exit {
+/// Runs rules for that long.
+pub(super) fn follow(mut rules: Rules, mode: Mode, span: Span, poll: PollArgs, args: LogArgs) -> Exit {
     log::start(args);
     if let Some(polling) = poll.asked() {
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
     let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
-    match dispatch::run(&Arc::new(rules), mode, &mut lines) {
-        Ok(()) => Exit::Ok,
+    match dispatch::run(&Arc::new(rules), mode, span, &mut lines) {
+        Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
     }
 }

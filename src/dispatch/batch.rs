@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
+use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::rules::Per;
 
@@ -43,13 +44,26 @@ pub(crate) struct Batch {
     trigger: Trigger,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
+    /// What its changes may have come of.
+    lineage: Lineage,
     changes: IndexMap<Vec<u8>, Change>,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        Self { trigger: Trigger::Start, attempt: 1, changes: IndexMap::new() }
+        let (lineage, changes) = (Lineage::default(), IndexMap::new());
+        Self { trigger: Trigger::Start, attempt: 1, lineage, changes }
+    }
+
+    /// The same, with what its changes may have come of.
+    pub(crate) fn of(self, lineage: Lineage) -> Self {
+        Self { lineage, ..self }
+    }
+
+    /// What its changes may have come of.
+    pub(crate) fn lineage(&self) -> &Lineage {
+        &self.lineage
     }
 
     /// How its first event became known, or that it is told again.
@@ -89,6 +103,9 @@ impl Batch {
 
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
+        if later.lineage.len() < self.lineage.len() {
+            self.lineage = later.lineage;
+        }
         for (path, change) in later.changes {
             match self.changes.entry(path) {
                 Entry::Occupied(mut known) => known.get_mut().absorb(change),
@@ -104,6 +121,7 @@ impl Batch {
         (keep < self.len()).then(|| Self {
             trigger: self.trigger,
             attempt: 1,
+            lineage: self.lineage.clone(),
             changes: self.changes.split_off(keep),
         })
     }
@@ -113,7 +131,8 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
-        Self { trigger, attempt: 1, changes: IndexMap::from([(path, change)]) }
+        let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
+        Self { trigger, attempt: 1, lineage, changes }
     }
 }
 
@@ -140,7 +159,10 @@ impl Queue {
         if per != Per::Event
             && let Some(next) = self.0.pop_front()
         {
+            // It runs again because of what came later.
+            let lineage = next.lineage.clone();
             earlier.merge(next);
+            earlier.lineage = lineage;
         }
         self.0.push_front(earlier);
     }

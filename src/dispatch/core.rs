@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::feedback::Feedback;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
 use super::slots::Slots;
 use super::turn::Turn;
-use crate::event::Event;
+use crate::event::{Event, Scope};
 use crate::rules::{Match, Rules};
 use crate::time::MonoTime;
 
@@ -23,6 +25,8 @@ pub enum Input {
     Event(Event),
     /// Every initial watch is in place: rules with `on_start` run.
     Ready,
+    /// These are there: each rule runs once, for those of them that it matches, and then everything is over.
+    Once(Vec<Event>),
     /// [`Core::deadline`] has passed.
     Due,
     /// A run has begun.
@@ -75,8 +79,18 @@ pub enum Effect {
     },
     /// Tell the user.
     Report(Report),
-    /// Everything has ended after [`Input::Halt`] or [`Input::Kill`]. Comes once.
+    /// Everything has ended: after [`Input::Halt`], [`Input::Kill`] or [`Input::Once`], or as [`Until`] says.
+    /// Comes once.
     Exit,
+}
+
+/// How long a core goes on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// For ever.
+    Stopped,
+    /// Until a run has ended that is not to be done again. Others that run by then end by themselves.
+    FirstRun,
 }
 
 /// Whether tripline goes on.
@@ -84,6 +98,8 @@ pub enum Effect {
 pub(super) enum Phase {
     /// It does.
     Live,
+    /// Nothing new is taken; it ends when nothing is left to do.
+    Draining,
     /// It ends: what runs was sent SIGTERM.
     Halting,
     /// It ends at once: what runs was sent SIGKILL.
@@ -97,9 +113,13 @@ pub(super) enum Phase {
 pub struct Core {
     pub(super) rules: Arc<Rules>,
     pub(super) limits: Limits,
+    pub(super) until: Until,
     pub(super) phase: Phase,
+    /// The worst exit code so far.
+    pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -113,7 +133,23 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
-        Self { rules, limits, phase: Phase::Live, lanes, slots, runs, last_run, matches }
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        let feedback = Feedback::new(rules.rules.len(), delay);
+        let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
+        Self { rules, limits, until, phase, worst, lanes, slots, feedback, runs, last_run, matches }
+    }
+
+    /// The same, going on no longer than that.
+    #[must_use]
+    pub fn until(self, until: Until) -> Self {
+        Self { until, ..self }
+    }
+
+    /// The largest exit code that a run has ended with which was not done again, as a shell would count it.
+    #[must_use]
+    pub fn worst_code(&self) -> u8 {
+        self.worst
     }
 
     /// Takes one step: `now` never goes back. Appends what is to be done, in order.
@@ -136,7 +172,6 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
-    use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};

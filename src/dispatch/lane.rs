@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::batch::Queue;
+use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
+use super::feedback::{Feedback, Verdict};
 use super::job::{self, Limits, RunId};
-use super::report::{Cause, Report, Status};
+use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
-use crate::rules::{OnBusy, Per, Rule, RuleId, Rules};
+use crate::rules::{OnBusy, Per, Retry, Rule, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// A lane, as the line for slots and the deadlines name it.
@@ -33,6 +34,7 @@ pub(crate) struct Context<'a> {
     pub(crate) limits: &'a Limits,
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
+    pub(crate) feedback: &'a mut Feedback,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -40,6 +42,18 @@ pub(crate) struct Context<'a> {
     pub(crate) detached: Option<Run>,
     /// How many changes were refused.
     pub(crate) refused: usize,
+    /// A run that has ended and is not done again.
+    pub(crate) over: Option<Over>,
+}
+
+/// What is to be known of a run that is over.
+#[derive(Debug)]
+pub(crate) struct Over {
+    pub(crate) outcome: Outcome,
+    /// Whether it was told to end, to begin anew or because tripline ends.
+    pub(crate) stopped: bool,
+    /// Whether another follows with the paths that its arguments had no room for.
+    pub(crate) unfinished: bool,
 }
 
 impl Context<'_> {
@@ -154,18 +168,19 @@ impl Lane {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
             Action::Keep => self.keep(fresh, rule.per),
-            Action::LineUp => self.line_up(fresh, rule.per, cx),
+            Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
             Action::Detach => {
                 cx.detached = self.run.take();
-                self.line_up(fresh, rule.per, cx);
+                self.line_up(fresh, rule, cx);
             }
             Action::Restart => self.restart(fresh, rule, cx),
             Action::Deliver(signal) => self.deliver(signal, fresh, rule, cx),
             Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
             Action::Term => self.term(rule, cx),
             Action::TimeOut => self.time_out(rule, cx),
+            Action::Drop => cx.refused = self.drop_waiting(),
             Action::Refuse => cx.refused = self.refuse(),
             Action::Stop => {
                 cx.refused = self.refuse();
@@ -196,9 +211,31 @@ impl Lane {
         self.due.append(fresh, per);
     }
 
-    fn line_up(&mut self, fresh: Queue, per: Per, cx: &mut Context<'_>) {
-        self.due.append(fresh, per);
+    fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
+        self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
+        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let name = || rule.name.clone();
+        match cx.feedback.judge(self.rule, lineage, cx.now) {
+            None => {}
+            Some(Verdict::Test { wait, until }) => {
+                let (path, generations) = (self.written(cx), lineage.count(self.rule));
+                cx.report(Report::Suspected { rule: name(), path, generations, wait });
+                cx.slots.shut(self.rule, until);
+            }
+            Some(Verdict::Suspend(until)) => {
+                let names =
+                    lineage.circle(self.rule).map(|other| cx.rules.rules[other.0].name.clone()).collect();
+                let path = self.written(cx);
+                cx.report(Report::Suspended { rule: name(), path, circle: names });
+                cx.slots.shut(self.rule, Some(until));
+            }
+        }
+    }
+
+    /// The path that the last run may have written, as it is shown.
+    fn written(&self, cx: &Context<'_>) -> Vec<u8> {
+        report::shown(cx.feedback.path(self.rule), cx.rules).to_vec()
     }
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
@@ -211,13 +248,17 @@ impl Lane {
         cx.last_run.0 += 1;
         let id = *cx.last_run;
         let (job, rest) = job::build(cx.rules, self.rule, id, &mut batch, cx.limits);
+        let unfinished = rest.is_some();
         if let Some(rest) = rest {
             self.due.put_back(rest, rule.per);
         }
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
+        cx.feedback.begin(id, self.rule, rule.on_busy, batch.lineage(), cx.now);
         let program = job.argv.first().cloned().unwrap_or_default();
-        self.run = Some(Run::new(id, program, batch, cx.now));
+        let mut run = Run::new(id, program, batch, cx.now);
+        run.unfinished = unfinished;
+        self.run = Some(run);
         cx.runs.insert(id, self.id);
         cx.effects.push(Effect::Spawn(job));
     }
@@ -280,15 +321,18 @@ impl Lane {
         if let Some(run) = &mut self.run {
             run.stopped = true;
         }
+        self.drop_waiting()
+    }
+
+    fn drop_waiting(&mut self) -> usize {
         let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
         collecting + std::mem::take(&mut self.due).changes()
     }
 
     /// Has what a failed run was told wait for its next attempt, in front of what is due. A change that came
     /// during the run ends the wait.
-    fn retry(&mut self, failed: Run, rule: &Rule, cx: &mut Context<'_>) {
+    fn again(&mut self, failed: Run, retry: Retry, rule: &Rule, cx: &mut Context<'_>) {
         let attempt = failed.batch.attempt();
-        let Some(retry) = rule.retry.filter(|retry| attempt <= retry.max) else { return };
         let merges = rule.per != Per::Event;
         self.due.put_back(failed.batch.again(), rule.per);
         if failed.overtaken && merges {
@@ -313,12 +357,17 @@ impl Lane {
         cx.slots.release(self.rule);
         if let Some(run) = self.run.take() {
             cx.runs.remove(&run.id);
+            if let Some(until) = cx.feedback.end(run.id, cx.now) {
+                cx.slots.shut(self.rule, Some(until));
+            }
             if let Some((outcome, at)) = run.outcome.clone() {
                 let elapsed = at.since(run.started);
-                cx.report(Report::Ended { rule: rule.name.clone(), run: run.id, outcome, elapsed });
+                let (rule, run) = (rule.name.clone(), run.id);
+                cx.report(Report::Ended { rule, run, outcome, elapsed });
             }
-            if run.is_worth_retrying(&rule.exit_codes) {
-                self.retry(run, rule, cx);
+            match run.retry(rule) {
+                Some(retry) => self.again(run, retry, rule, cx),
+                None => cx.over = run.over(),
             }
         }
         if !self.due.is_empty() {

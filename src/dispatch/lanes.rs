@@ -65,6 +65,11 @@ impl Lanes {
         self.by_deadline.first().filter(|&&(deadline, _)| deadline <= now).map(|&(_, id)| id)
     }
 
+    /// Whether no lane has anything to do.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_id.is_empty()
+    }
+
     /// Every lane, oldest first.
     pub(crate) fn ids(&self) -> Vec<LaneId> {
         self.by_id.keys().copied().collect()

@@ -38,6 +38,21 @@ pub enum Outcome {
     },
 }
 
+impl Outcome {
+    /// What a shell would say of it: the exit code; 128 and the signal's number; 124 like timeout(1) after a
+    /// timeout; 127 for what could not be started. 0 is success, and that there was nothing to do.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match *self {
+            Self::Ok(_) | Self::Skipped(_) => 0,
+            Self::Failed(Status::Exited(code)) => u8::try_from(code).unwrap_or(u8::MAX).max(1),
+            Self::Failed(Status::Signaled(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
+            Self::TimedOut(_) => 124,
+            Self::NotStarted { .. } => 127,
+        }
+    }
+}
+
 /// Why a run starts, is signalled or is stopped: the first change of its batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cause {
@@ -51,8 +66,7 @@ pub struct Cause {
 
 impl Cause {
     pub(crate) fn of(batch: &Batch, rules: &Rules) -> Self {
-        let shown = |path| rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path).to_vec();
-        let first = batch.first().map(|(path, change)| (shown(path), change.mask));
+        let first = batch.first().map(|(path, change)| (shown(path, rules).to_vec(), change.mask));
         Self { trigger: batch.trigger(), first, more: batch.len().saturating_sub(1) }
     }
 }
@@ -72,6 +86,11 @@ impl fmt::Display for Cause {
         }
         Ok(())
     }
+}
+
+/// A path as it is shown: relative to the root, if it is inside.
+pub(crate) fn shown<'p>(path: &'p [u8], rules: &Rules) -> &'p [u8] {
+    rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path)
 }
 
 /// Something a user wants to know. `rule` is the rule's name.
@@ -147,6 +166,33 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
+    /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
+    /// them itself, it starts nothing for a while.
+    Suspected {
+        /// The rule.
+        rule: String,
+        /// The path that changed last.
+        path: Vec<u8>,
+        /// How many runs in a row.
+        generations: usize,
+        /// How long it starts nothing, counted from when none of its runs goes on.
+        wait: Duration,
+    },
+    /// The rule makes the changes that it runs for, and is suspended until somebody else makes one, or for
+    /// ten minutes.
+    Suspended {
+        /// The rule.
+        rule: String,
+        /// The path that its runs change.
+        path: Vec<u8>,
+        /// The rules whose runs lead to each other.
+        circle: Vec<String>,
+    },
+    /// A rule was to run once, for what is there, and nothing there concerns it.
+    NothingThere {
+        /// The rule.
+        rule: String,
+    },
     /// tripline ends, and these changes were still waiting.
     Dropped {
         /// The rule.
@@ -172,6 +218,20 @@ impl fmt::Display for Report {
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
             Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Suspected { rule, path, generations, wait } => write!(
+                f,
+                "{rule}: {} has changed during each of {generations} runs in a row; waiting {wait:.1?} to see who does it",
+                Escaped(path)
+            ),
+            Self::Suspended { rule, path, circle } => {
+                let (path, whose) = (Escaped(path), Circle(circle));
+                write!(
+                    f,
+                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, or narrow `paths`; \
+                     it runs again when something else changes"
+                )
+            }
+            Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
     }
@@ -195,6 +255,18 @@ impl fmt::Display for Status {
         match self {
             Self::Exited(code) => write!(f, "exit code {code}"),
             Self::Signaled(signal) => write!(f, "killed by {}", SignalName(*signal)),
+        }
+    }
+}
+
+/// Whose runs lead to each other by a path.
+struct Circle<'a>(&'a [String]);
+
+impl fmt::Display for Circle<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            [] | [_] => f.write_str("its own runs change"),
+            rules => write!(f, "{} start each other through", rules.join(" and ")),
         }
     }
 }
@@ -226,6 +298,21 @@ mod tests {
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };
         assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");
+    }
+
+    #[test]
+    fn a_failure_is_never_code_0() {
+        let codes = [
+            (Outcome::Ok(3), 0),
+            (Outcome::Skipped(3), 0),
+            (Outcome::Failed(Status::Exited(0)), 1),
+            (Outcome::Failed(Status::Exited(101)), 101),
+            (Outcome::Failed(Status::Signaled(9)), 137),
+            (Outcome::TimedOut(Status::Exited(0)), 124),
+        ];
+        for (outcome, code) in codes {
+            assert_eq!(outcome.code(), code, "{outcome}");
+        }
     }
 
     #[test]

@@ -2,8 +2,9 @@
 
 use super::batch::Batch;
 use super::job::RunId;
+use super::lane::Over;
 use super::report::{Outcome, Status};
-use crate::rules::ExitCodes;
+use crate::rules::{ExitCodes, Retry, Rule};
 use crate::time::MonoTime;
 
 /// See the [module](self).
@@ -25,6 +26,8 @@ pub(crate) struct Run {
     pub(crate) stopped: bool,
     /// Whether a change that came during it is due.
     pub(crate) overtaken: bool,
+    /// Whether another follows with the paths that its arguments had no room for.
+    pub(crate) unfinished: bool,
     /// What became of it, and when.
     pub(crate) outcome: Option<(Outcome, MonoTime)>,
 }
@@ -41,6 +44,7 @@ impl Run {
             timed_out: false,
             stopped: false,
             overtaken: false,
+            unfinished: false,
             outcome: None,
         }
     }
@@ -57,8 +61,19 @@ impl Run {
         self.outcome.get_or_insert((outcome, now));
     }
 
+    /// How it is to be done again, if it is.
+    pub(crate) fn retry(&self, rule: &Rule) -> Option<Retry> {
+        rule.retry.filter(|retry| self.batch.attempt() <= retry.max && self.is_mendable(&rule.exit_codes))
+    }
+
+    /// What is to be known of it, now that it is over.
+    pub(crate) fn over(self) -> Option<Over> {
+        let (stopped, unfinished) = (self.stopped, self.unfinished);
+        self.outcome.map(|(outcome, _)| Over { outcome, stopped, unfinished })
+    }
+
     /// Whether it failed by itself, and so that another attempt may do better.
-    pub(crate) fn is_worth_retrying(&self, codes: &ExitCodes) -> bool {
+    fn is_mendable(&self, codes: &ExitCodes) -> bool {
         match &self.outcome {
             Some((Outcome::Failed(status), _)) if !self.stopped => match (&codes.retry, *status) {
                 (None, _) => true,

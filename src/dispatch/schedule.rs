@@ -44,6 +44,8 @@ pub(crate) enum Input {
     Timeout,
     /// The grace period is over.
     Grace,
+    /// Nothing more is to begin; what runs goes on.
+    Drain,
     /// tripline was asked to end.
     Halt,
     /// tripline was asked to end at once.
@@ -77,9 +79,11 @@ pub(crate) enum Action {
     Term,
     /// The same, and the run counts as timed out.
     TimeOut,
-    /// Refuse everything that waits, and say so.
+    /// Drop everything that waits, and say so.
+    Drop,
+    /// The same, and how the run ends says nothing.
     Refuse,
-    /// Refuse everything that waits, then SIGTERM.
+    /// The same, then SIGTERM.
     Stop,
     /// SIGKILL.
     Kill,
@@ -93,7 +97,7 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Refuse, Restart, Skip, Start, Stop,
         Term, TimeOut,
     };
-    use Input::{Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned, Timeout};
+    use Input::{Drain, Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned, Timeout};
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
 
     match (state, input) {
@@ -131,6 +135,9 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Stopping, Grace) => (Killing, Action::Kill),
         (Settling | Ready | Starting | Running | Killing, Grace) => (state, Nothing),
 
+        (Settling | Ready, Drain) => (Settling, Action::Drop),
+        (Starting | Running | Stopping | Killing, Drain) => (state, Action::Drop),
+
         // tripline ends. A run that is only starting is told as soon as it is there.
         (Settling | Ready, Halt | Input::Kill) => (Settling, Refuse),
         (Starting | Stopping | Killing, Halt) => (state, Refuse),
@@ -146,7 +153,7 @@ mod tests {
 
     const STATES: [State; 6] =
         [State::Settling, State::Ready, State::Starting, State::Running, State::Stopping, State::Killing];
-    const INPUTS: [Input; 11] = [
+    const INPUTS: [Input; 12] = [
         Input::Match,
         Input::Quiet,
         Input::Slot,
@@ -156,6 +163,7 @@ mod tests {
         Input::Gone,
         Input::Timeout,
         Input::Grace,
+        Input::Drain,
         Input::Halt,
         Input::Kill,
     ];

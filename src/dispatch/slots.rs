@@ -15,6 +15,13 @@ pub(crate) struct Slots {
     rules: Vec<Line>,
 }
 
+/// What keeps all of a rule from a slot, however many are free.
+#[derive(Clone, Copy, Debug)]
+enum Gate {
+    OpensAt(MonoTime),
+    Shut,
+}
+
 /// One rule's slots and its line; each lane with its turn among all lanes.
 #[derive(Debug)]
 struct Line {
@@ -22,6 +29,7 @@ struct Line {
     /// The least time between two slots, and when the next may be given.
     throttle: Duration,
     opens: MonoTime,
+    gate: Gate,
     waiting: VecDeque<(u64, LaneId)>,
 }
 
@@ -29,7 +37,8 @@ impl Slots {
     /// `jobs` slots for all together, and for each rule as many as `limits` says, and its throttle.
     pub(crate) fn new(jobs: usize, limits: impl Iterator<Item = (usize, Duration)>) -> Self {
         let (opens, waiting) = (MonoTime::default(), VecDeque::new());
-        let line = |(free, throttle)| Line { free, throttle, opens, waiting: waiting.clone() };
+        let gate = Gate::OpensAt(opens);
+        let line = |(free, throttle)| Line { free, throttle, opens, gate, waiting: waiting.clone() };
         let rules = limits.map(line).collect();
         Self { free: jobs, turn: 0, rules }
     }
@@ -46,7 +55,10 @@ impl Slots {
         if self.free == 0 {
             return None;
         }
-        let with_room = self.rules.iter_mut().filter(|line| line.has_room() && line.opens <= now);
+        let with_room = self
+            .rules
+            .iter_mut()
+            .filter(|line| line.has_room() && line.opens_at().is_some_and(|at| at <= now));
         let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
         let (_, lane) = line.waiting.pop_front()?;
         line.free -= 1;
@@ -55,16 +67,21 @@ impl Slots {
         Some(lane)
     }
 
-    /// When the next slot may be given that only a throttle holds back.
+    /// When the next slot may be given that only time holds back.
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
         let with_room = self.rules.iter().filter(|line| self.free > 0 && line.has_room());
-        with_room.map(|line| line.opens).min()
+        with_room.filter_map(Line::opens_at).min()
     }
 
     /// Takes back the slot of a run of `rule`.
     pub(crate) fn release(&mut self, rule: RuleId) {
         self.free += 1;
         self.rules[rule.0].free += 1;
+    }
+
+    /// Gives the rule no slot until that moment, or until further notice.
+    pub(crate) fn shut(&mut self, rule: RuleId, until: Option<MonoTime>) {
+        self.rules[rule.0].gate = until.map_or(Gate::Shut, Gate::OpensAt);
     }
 
     /// Sends everyone in line away.
@@ -76,6 +93,14 @@ impl Slots {
 impl Line {
     fn has_room(&self) -> bool {
         self.free > 0 && !self.waiting.is_empty()
+    }
+
+    /// From when on it may be given a slot, if that is known.
+    fn opens_at(&self) -> Option<MonoTime> {
+        match self.gate {
+            Gate::OpensAt(at) => Some(at.max(self.opens)),
+            Gate::Shut => None,
+        }
     }
 }
 
@@ -123,5 +148,20 @@ mod tests {
         slots.release(RuleId(1));
         assert_eq!(slots.deadline(), Some(at(15)));
         assert_eq!([slots.take(at(14)), slots.take(at(15))], [None, Some(LaneId(2))]);
+    }
+
+    #[test]
+    fn a_rule_that_is_shut_waits_until_it_is_let_in() {
+        let mut slots = Slots::new(2, [(1, Duration::from_secs(10))].into_iter());
+        slots.line_up(RuleId(0), LaneId(1));
+        slots.shut(RuleId(0), None);
+        assert_eq!((slots.take(at(5)), slots.deadline()), (None, None));
+        slots.shut(RuleId(0), Some(at(8)));
+        assert_eq!((slots.take(at(7)), slots.deadline()), (None, Some(at(8))));
+        assert_eq!(slots.take(at(8)), Some(LaneId(1)));
+        slots.release(RuleId(0));
+        slots.line_up(RuleId(0), LaneId(2));
+        slots.shut(RuleId(0), Some(at(9)));
+        assert_eq!(slots.deadline(), Some(at(18)), "the throttle counts, too");
     }
 }

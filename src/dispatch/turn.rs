@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::batch::{Batch, Queue};
-use super::core::{Core, Effect, Input, Phase};
+use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
-use super::lane::{Context, Key, Lane};
+use super::lane::{Context, Key, Lane, Over};
+use super::lineage::Lineage;
 use super::report::{Report, Status};
 use super::schedule;
 use crate::event::Event;
@@ -26,6 +27,7 @@ impl Turn<'_> {
         match input {
             Input::Event(event) => self.event(&event),
             Input::Ready => self.ready(),
+            Input::Once(events) => self.once(&events),
             Input::Due => {}
             Input::Spawned { run } => self.spawned(run),
             Input::SpawnFailed { run, error } => self.ended(run, Err(error), schedule::Input::SpawnFailed),
@@ -56,8 +58,12 @@ impl Turn<'_> {
 
     /// Says that everything is over, once it is.
     pub(super) fn finish(&mut self) {
-        let ending = matches!(self.core.phase, Phase::Halting | Phase::Killing);
-        if ending && self.core.runs.is_empty() {
+        let done = match self.core.phase {
+            Phase::Live | Phase::Over => false,
+            Phase::Draining => self.core.lanes.is_empty(),
+            Phase::Halting | Phase::Killing => self.core.runs.is_empty(),
+        };
+        if done {
             self.core.phase = Phase::Over;
             self.effects.push(Effect::Exit);
         }
@@ -72,11 +78,51 @@ impl Turn<'_> {
         let mut matches = std::mem::take(&mut self.core.matches);
         self.core.rules.matches(event, &mut matches);
         for Match { rule } in matches.drain(..) {
-            let per_file = self.core.rules.rules[rule.0].per == Per::File;
-            let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-            self.apply(lane, schedule::Input::Match, Batch::from(event.clone()).into());
+            if !self.is_output(rule, event) {
+                self.concern(rule, event);
+            }
         }
         self.core.matches = matches;
+    }
+
+    /// Whether a run of the rule that goes on, or has just ended, is declared to write this.
+    fn is_output(&self, rule: RuleId, event: &Event) -> bool {
+        self.core.rules.is_output(rule, &event.path) && self.core.feedback.may_have_written(rule, self.now)
+    }
+
+    /// Gives a change to the lane of the rule that is for it.
+    fn concern(&mut self, id: RuleId, event: &Event) {
+        let noted = self.core.feedback.note(id, &event.path, self.now);
+        if noted.acquits {
+            self.core.slots.shut(id, Some(self.now + self.core.rules.rules[id.0].debounce));
+        }
+        self.hand_out(id, event, noted.lineage, schedule::Input::Match);
+    }
+
+    fn hand_out(&mut self, rule: RuleId, event: &Event, lineage: Lineage, input: schedule::Input) {
+        let per_file = self.core.rules.rules[rule.0].per == Per::File;
+        let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
+        self.apply(lane, input, Batch::from(event.clone()).of(lineage).into());
+    }
+
+    /// What is there is due at once, and each rule that nothing there concerns says so.
+    fn once(&mut self, events: &[Event]) {
+        if self.core.phase != Phase::Live {
+            return;
+        }
+        self.core.phase = Phase::Draining;
+        let rules = Arc::clone(&self.core.rules);
+        let (mut told, mut matches) = (vec![false; rules.rules.len()], Vec::new());
+        for event in events {
+            rules.matches(event, &mut matches);
+            for Match { rule } in matches.drain(..) {
+                told[rule.0] = true;
+                self.hand_out(rule, event, Lineage::default(), schedule::Input::Quiet);
+            }
+        }
+        for (rule, _) in rules.rules.iter().zip(told).filter(|(_, told)| !told) {
+            self.effects.push(Effect::Report(Report::NothingThere { rule: rule.name.clone() }));
+        }
     }
 
     fn ready(&mut self) {
@@ -94,7 +140,7 @@ impl Turn<'_> {
         let Some(lane) = self.lane_of(run) else { return };
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
-            Phase::Live | Phase::Over => return,
+            Phase::Live | Phase::Draining | Phase::Over => return,
             Phase::Halting => schedule::Input::Halt,
             Phase::Killing => schedule::Input::Kill,
         };
@@ -119,16 +165,21 @@ impl Turn<'_> {
     }
 
     fn halt(&mut self) {
-        if self.core.phase != Phase::Live {
+        if !matches!(self.core.phase, Phase::Live | Phase::Draining) {
             return;
         }
         self.core.phase = Phase::Halting;
+        self.refuse(schedule::Input::Halt);
+    }
+
+    /// Takes away what waits, by an input that has each lane do so, and says of each rule how much that was.
+    fn refuse(&mut self, input: schedule::Input) {
         self.core.slots.clear_lines();
         let mut refused = BTreeMap::new();
         for id in self.core.lanes.ids() {
             let Some(lane) = self.core.lanes.take(id) else { continue };
             let rule = lane.rule();
-            *refused.entry(rule).or_insert(0) += self.apply(lane, schedule::Input::Halt, Queue::default());
+            *refused.entry(rule).or_insert(0) += self.apply(lane, input, Queue::default());
         }
         for (rule, changes) in refused.into_iter().filter(|&(_, changes)| changes > 0) {
             let rule = self.core.rules.rules[rule.0].name.clone();
@@ -156,12 +207,13 @@ impl Turn<'_> {
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
     fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, runs, last_run, .. } = &mut *self.core;
+        let Core { rules, limits, lanes, slots, feedback, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
-        let (now, detached, refused) = (self.now, None, 0);
-        let mut cx = Context { rules, limits, now, slots, runs, last_run, effects, detached, refused };
+        let (now, detached, refused, over) = (self.now, None, 0, None);
+        let mut cx =
+            Context { rules, limits, now, slots, feedback, runs, last_run, effects, detached, refused, over };
         lane.apply(input, fresh, &mut cx);
-        let (detached, refused) = (cx.detached, cx.refused);
+        let (detached, refused, over) = (cx.detached, cx.refused, cx.over);
         if let Some(run) = detached {
             let id = run.id;
             let beside = lanes.open_beside(lane.rule(), run);
@@ -169,6 +221,22 @@ impl Turn<'_> {
             lanes.put(beside);
         }
         lanes.put(lane);
+        if let Some(over) = over {
+            self.over(&over);
+        }
         refused
+    }
+
+    /// A run is over. One that was stopped to begin anew says nothing.
+    fn over(&mut self, over: &Over) {
+        let going_on = matches!(self.core.phase, Phase::Live | Phase::Draining);
+        if over.stopped && going_on {
+            return;
+        }
+        self.core.worst = self.core.worst.max(over.outcome.code());
+        if self.core.until == Until::FirstRun && self.core.phase == Phase::Live && !over.unfinished {
+            self.core.phase = Phase::Draining;
+            self.refuse(schedule::Input::Drain);
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Rules {
         }
         let excluded = hits.iter().filter(|hit| hit.entry.excludes).map(|hit| hit.entry.place).max();
         let taken = hits.iter().filter(|hit| excluded.is_none_or(|place| hit.entry.place > place));
-        let judge = self.plan.ignores.judge(&event.path, event.subject == Subject::Dir, 0);
+        let judge = self.plan.ignores.judge(&event.path, event.subject == Subject::Dir);
         let list = self.plan.ignores.list_of(id);
         let hidden = |hit: &&Hit| judge.reason(list, hit.base).is_none();
         let Some(hit) = taken.filter(hidden).max_by_key(|hit| hit.entry.place) else {

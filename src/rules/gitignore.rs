@@ -5,13 +5,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::glob::Part;
+use super::names::Names;
+use super::path;
 use super::tree::Tree;
 use super::wildcard::Name;
 
 /// The patterns of one ignore file or one `ignore` list, later ones winning.
 #[derive(Default)]
 pub(crate) struct Patterns {
-    /// Each with its place in `lines`.
+    /// Those of a single name, which only the last name of a path must match: by far the most.
+    names: Names,
+    /// For each of their nodes, their places in `lines`.
+    named: Vec<Vec<usize>>,
+    /// The others, each with its place in `lines`.
     tree: Tree<usize>,
     lines: Vec<Arc<Line>>,
 }
@@ -78,10 +84,20 @@ impl Patterns {
         let (only_dirs, pattern) = pattern.strip_suffix('/').map_or((false, pattern), |rest| (true, rest));
         let anchored = pattern.contains('/');
         for pattern in readings(pattern.strip_prefix('/').unwrap_or(pattern), anchored) {
-            self.tree.insert(&parts(&pattern, anchored)?, self.lines.len());
+            self.insert(&parts(&pattern, anchored)?);
         }
         self.lines.push(Arc::new(Line { keeps, only_dirs, anchored, text: text.to_owned(), origin }));
         Ok(())
+    }
+
+    fn insert(&mut self, parts: &[Part]) {
+        let line = self.lines.len();
+        let [Part::AnyDepth, Part::One(name)] = parts else { return self.tree.insert(parts, line) };
+        let node = self.names.get_or_insert(name, self.named.len());
+        if node == self.named.len() {
+            self.named.push(Vec::new());
+        }
+        self.named[node].push(line);
     }
 
     /// The pattern that decides on a path relative to where they are, if one does. An absolute path is one
@@ -90,11 +106,20 @@ impl Patterns {
         if self.is_empty() {
             return None;
         }
-        let states = self.tree.walk(path);
-        let matching = states.iter().flat_map(|&state| self.tree.matching(state));
+        let mut last: Option<usize> = None;
         let fits = |line: &Line| (is_dir || !line.only_dirs) && !(line.anchored && path.starts_with(b"/"));
-        let fitting = matching.filter(|&&line| fits(&self.lines[line]));
-        fitting.max().map(|&line| &self.lines[line])
+        let mut consider = |lines: &[usize]| {
+            last = last.max(lines.iter().copied().filter(|&line| fits(&self.lines[line])).max());
+        };
+        let name = path::name(path);
+        if !name.is_empty() {
+            self.names.find(name, |node| consider(&self.named[node]));
+        }
+        if !self.tree.is_empty() {
+            let states = self.tree.walk(path);
+            states.iter().for_each(|&state| consider(self.tree.matching(state)));
+        }
+        last.map(|line| &self.lines[line])
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -6,14 +6,14 @@
 //! built-in list. A path is hidden from a glob if a name beyond what the glob spells out is ignored; below
 //! an ignored directory nothing is visible again.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::files::{FileSource, IgnoreFile, IgnoreFiles};
+use super::files::FileSource;
 use super::gitignore::{Line, Origin, Patterns};
+use super::level::Level;
 use super::path;
 use super::rule::RuleId;
-use crate::event::as_path;
 
 /// Version control's own folders, and the names that editors give to what they will rename or remove.
 const DEFAULT: [&str; 21] = [
@@ -62,25 +62,23 @@ pub(crate) struct Ignores {
     builtin: Patterns,
     global: Patterns,
     files: Arc<dyn FileSource>,
-    /// One entry for each directory that was ever judged: as many as there are watches.
-    levels: Mutex<HashMap<Vec<u8>, Option<Arc<Level>>>>,
+    memory: Mutex<Memory>,
 }
 
-/// A directory with an ignore file or at the top of a work tree, and what applies above it.
-struct Level {
-    dir: Vec<u8>,
-    /// `.triplineignore`, `.ignore`.
-    ours: [Patterns; 2],
-    gitignore: Patterns,
-    /// Set at the top of a work tree.
-    repository: Option<Repository>,
-    in_work_tree: bool,
-    above: Option<Arc<Level>>,
+/// What was found out about directories in which something was judged: at most as many as there are watches.
+#[derive(Default)]
+struct Memory {
+    dirs: HashMap<Vec<u8>, Known>,
+    /// How often something was forgotten: what was being found out meanwhile may be wrong by now.
+    refreshed: u64,
 }
 
-struct Repository {
-    exclude: Patterns,
-    excludes_file: Option<Patterns>,
+#[derive(Default)]
+struct Known {
+    /// What governs the names in the directory, once it was looked for.
+    level: Option<Option<Arc<Level>>>,
+    /// By list, how many bytes of the directory's path the deepest ignored name ends at.
+    ignored: BTreeMap<usize, usize>,
 }
 
 impl Ignores {
@@ -90,12 +88,11 @@ impl Ignores {
             let _ = builtin.push(text, Origin::Builtin);
         }
         let global = lists.gitignore.then(|| files.global_excludes().patterns());
-        Self { lists, builtin, global: global.unwrap_or_default(), files, levels: Mutex::default() }
+        Self { lists, builtin, global: global.unwrap_or_default(), files, memory: Mutex::default() }
     }
 
-    /// A judge of `path` for globs that spell out at least `floor` bytes of it.
-    pub(crate) fn judge<'a>(&'a self, path: &'a [u8], is_dir: bool, floor: usize) -> Judge<'a> {
-        Judge { ignores: self, path, is_dir, floor, known: [None; 2] }
+    pub(crate) fn judge<'a>(&'a self, path: &'a [u8], is_dir: bool) -> Judge<'a> {
+        Judge { ignores: self, path, is_dir, known: [None; 2] }
     }
 
     /// Which of the different lists is the rule's.
@@ -105,8 +102,40 @@ impl Ignores {
 
     /// Forgets what was read in `dir` and below it: an ignore file there has changed.
     pub(crate) fn refresh(&self, dir: &[u8]) {
-        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-        levels.retain(|known, _| path::below(dir, known).is_none());
+        let mut memory = self.memory();
+        memory.dirs.retain(|known, _| path::below(dir, known).is_none());
+        memory.refreshed += 1;
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many bytes of `path` its deepest name ends at that is ignored for a list; 0 if none is.
+    fn deepest(&self, list: usize, path: &[u8], is_dir: bool) -> usize {
+        let refreshed = self.memory().refreshed;
+        let (mut unknown, mut deepest) = (vec![path.len()], 0);
+        for end in path::prefixes_above(path, 0).skip(1) {
+            let known =
+                self.memory().dirs.get(&path[..end]).and_then(|known| known.ignored.get(&list).copied());
+            if let Some(known) = known {
+                deepest = known;
+                break;
+            }
+            unknown.push(end);
+        }
+        for end in unknown.into_iter().rev() {
+            let within = end < path.len();
+            let verdict = self.verdict(list, &path[..end], is_dir || within);
+            if verdict.is_some_and(|line| !line.keeps) {
+                deepest = end;
+            }
+            if within {
+                let learn = |known: &mut Known| _ = known.ignored.insert(list, deepest);
+                self.memory().learn(refreshed, &path[..end], learn);
+            }
+        }
+        deepest
     }
 
     /// The pattern that decides on one path by itself, for a rule with that list.
@@ -115,41 +144,23 @@ impl Ignores {
         let own = self.lists.own.get(list).and_then(|own| own.verdict(relative, is_dir));
         own.or_else(|| self.lists.settings.verdict(relative, is_dir))
             .cloned()
-            .or_else(|| self.of_files(path, is_dir))
+            .or_else(|| self.level(path::parent(path)?)?.verdict(path, is_dir, self.git()))
             .or_else(|| self.builtin.verdict(path, is_dir).cloned())
     }
 
-    fn of_files(&self, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
-        let level = self.level(path::parent(path)?)?;
-        let ours = |kind: usize| {
-            level.up().find_map(|level| level.ours[kind].verdict(path::below(&level.dir, path)?, is_dir))
-        };
-        let found = ours(0).or_else(|| ours(1)).cloned();
-        found.or_else(|| if self.lists.gitignore { self.of_git(&level, path, is_dir) } else { None })
-    }
-
-    fn of_git(&self, level: &Level, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
-        for level in level.up().take_while(|level| level.in_work_tree) {
-            let relative = path::below(&level.dir, path)?;
-            if let Some(line) = level.gitignore.verdict(relative, is_dir) {
-                return Some(Arc::clone(line));
-            }
-            if let Some(repository) = &level.repository {
-                let global = repository.excludes_file.as_ref().unwrap_or(&self.global);
-                let exclude = repository.exclude.verdict(relative, is_dir);
-                return exclude.or_else(|| global.verdict(relative, is_dir)).cloned();
-            }
-        }
-        None
+    /// git's global patterns, where its files count.
+    fn git(&self) -> Option<&Patterns> {
+        self.lists.gitignore.then_some(&self.global)
     }
 
     /// What governs the names in `dir`; none where there is no ignore file at all. The files are read
     /// without the lock, so that a slow file system holds up only who asks for it.
     fn level(&self, dir: &[u8]) -> Option<Arc<Level>> {
+        let refreshed = self.memory().refreshed;
         let mut unknown = Vec::new();
         let mut level = None;
         for end in path::prefixes_above(dir, 0).chain([1]) {
-            let known = self.levels.lock().unwrap_or_else(PoisonError::into_inner).get(&dir[..end]).cloned();
+            let known = self.memory().dirs.get(&dir[..end]).and_then(|known| known.level.clone());
             if let Some(known) = known {
                 level = known;
                 break;
@@ -157,39 +168,19 @@ impl Ignores {
             unknown.push(end);
         }
         for end in unknown.into_iter().rev() {
-            level = self.read_level(&dir[..end], level);
-            let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
-            levels.insert(dir[..end].to_vec(), level.clone());
+            level = Level::read(&*self.files, &dir[..end], level);
+            self.memory().learn(refreshed, &dir[..end], |known| known.level = Some(level.clone()));
         }
         level
     }
-
-    fn read_level(&self, dir: &[u8], above: Option<Arc<Level>>) -> Option<Arc<Level>> {
-        let files = self.files.ignore_files(as_path(dir));
-        if files == IgnoreFiles::default() {
-            return above;
-        }
-        let file = |name: &str, text: &[u8]| Patterns::of_file(as_path(dir).join(name), text);
-        let outside = above.as_ref().is_none_or(|above| !above.in_work_tree);
-        let repository = files.repository.map(|found| Repository {
-            exclude: found.exclude.patterns(),
-            excludes_file: found.excludes_file.map(IgnoreFile::patterns),
-        });
-        Some(Arc::new(Level {
-            dir: dir.to_vec(),
-            ours: [file(".triplineignore", &files.triplineignore), file(".ignore", &files.ignore)],
-            gitignore: file(".gitignore", &files.gitignore),
-            in_work_tree: repository.is_some() || !outside,
-            repository,
-            above,
-        }))
-    }
 }
 
-impl Level {
-    /// This level and those above it.
-    fn up(&self) -> impl Iterator<Item = &Self> {
-        std::iter::successors(Some(self), |level| level.above.as_deref())
+impl Memory {
+    /// Remembers something, unless something was forgotten since it was begun to be found out.
+    fn learn(&mut self, begun: u64, dir: &[u8], learn: impl FnOnce(&mut Known)) {
+        if begun == self.refreshed {
+            learn(self.dirs.entry(dir.to_vec()).or_default());
+        }
     }
 }
 
@@ -198,7 +189,6 @@ pub(crate) struct Judge<'a> {
     ignores: &'a Ignores,
     path: &'a [u8],
     is_dir: bool,
-    floor: usize,
     /// The deepest ignored prefix for rules without a list of their own, and for the last other list.
     known: [Option<(usize, usize)>; 2],
 }
@@ -207,12 +197,13 @@ impl Judge<'_> {
     /// Whether the path is hidden from a glob that spells out its first `base` bytes, of a rule with that
     /// list.
     pub(crate) fn hides(&mut self, list: usize, base: usize) -> bool {
+        if base >= self.path.len() {
+            return false;
+        }
         let slot = usize::from(list != 0);
         let deepest = match self.known[slot] {
             Some((known, deepest)) if known == list => deepest,
-            _ => path::prefixes_above(self.path, self.floor)
-                .find(|&end| self.ignored(list, end).is_some())
-                .unwrap_or(0),
+            _ => self.ignores.deepest(list, self.path, self.is_dir),
         };
         self.known[slot] = Some((list, deepest));
         deepest > base
@@ -221,7 +212,7 @@ impl Judge<'_> {
     /// The outermost ignored name beyond `base`: how many bytes of the path it ends at, and the pattern
     /// that says so.
     pub(crate) fn reason(&self, list: usize, base: usize) -> Option<(usize, Arc<Line>)> {
-        let ends: Vec<_> = path::prefixes_above(self.path, self.floor.max(base)).collect();
+        let ends: Vec<_> = path::prefixes_above(self.path, base).collect();
         ends.into_iter().rev().find_map(|end| Some((end, self.ignored(list, end)?)))
     }
 
@@ -236,7 +227,7 @@ impl Judge<'_> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::files::RepositoryFiles;
+    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles};
     use super::*;
 
     fn lists() -> Lists {
@@ -269,7 +260,7 @@ mod tests {
 
     /// Whether a file is hidden from a glob of rule 0 that spells out nothing below `/w`.
     fn hidden(ignores: &Ignores, path: &str) -> bool {
-        ignores.judge(path.as_bytes(), false, 2).hides(0, 2)
+        ignores.judge(path.as_bytes(), false).hides(0, 2)
     }
 
     #[test]
@@ -333,7 +324,7 @@ mod tests {
         all.settings = list(&["*.a", "!*.b"]);
         all.own.push(list(&["!*.a", "*.c"]));
         let ignores = Ignores::new(all, files(&[("/w", "*.b\n", true)]));
-        let hides = |path: &str, list| ignores.judge(path.as_bytes(), false, 2).hides(list, 2);
+        let hides = |path: &str, list| ignores.judge(path.as_bytes(), false).hides(list, 2);
         assert!(!hides("/w/x.a", 1) && !hides("/w/x.b", 1) && hides("/w/x.c", 1));
         assert!(hides("/w/x.a", 0) && !hides("/w/x.b", 0) && !hides("/w/x.c", 0));
     }
@@ -363,7 +354,7 @@ mod tests {
     #[test]
     fn the_reason_is_the_outermost_ignored_name() {
         let ignores = Ignores::new(lists(), files(&[("/w", "\ntarget/\n*.o\n", true)]));
-        let judge = ignores.judge(b"/w/target/a.o", false, 2);
+        let judge = ignores.judge(b"/w/target/a.o", false);
         let (end, line) = judge.reason(0, 2).unwrap();
         assert_eq!((end, line.text.as_str()), ("/w/target".len(), "target/"));
         assert_eq!(line.origin.to_string(), "/w/.gitignore:2");
@@ -412,7 +403,7 @@ mod tests {
     #[test]
     fn what_is_spelled_out_is_never_ignored() {
         let ignores = Ignores::new(lists(), files(&[("/w", "target/\n", true)]));
-        let mut judge = ignores.judge(b"/w/target/debug/server", false, 2);
+        let mut judge = ignores.judge(b"/w/target/debug/server", false);
         assert!(judge.hides(0, 2));
         assert!(!judge.hides(0, "/w/target".len()));
     }
@@ -422,15 +413,15 @@ mod tests {
         let mut all = lists();
         all.settings = list(&["/etc", "*.log"]);
         let ignores = Ignores::new(all, files(&[]));
-        assert!(!ignores.judge(b"/etc/x", false, 0).hides(0, 0));
-        assert!(ignores.judge(b"/etc/x.log", false, 0).hides(0, 0));
+        assert!(!ignores.judge(b"/etc/x", false).hides(0, 0));
+        assert!(ignores.judge(b"/etc/x.log", false).hides(0, 0));
     }
 
     #[test]
     fn odd_paths_do_no_harm() {
         let ignores = Ignores::new(lists(), files(&[("/", "x\n", true)]));
         for path in ["", "/", "a", "//", "/a//b", "/w/"] {
-            let _ = ignores.judge(path.as_bytes(), true, 0).hides(0, 0);
+            let _ = ignores.judge(path.as_bytes(), true).hides(0, 0);
         }
     }
 }

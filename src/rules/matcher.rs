@@ -2,10 +2,10 @@
 
 use std::ops::RangeInclusive;
 
-use super::path;
 use super::plan::{Entry, Hit};
 use super::rule::{Rule, RuleId};
 use super::{Match, Rules};
+use super::{path, plan};
 use crate::event::{Event, EventMask, Subject, as_path};
 
 impl Rules {
@@ -40,8 +40,7 @@ impl Rules {
     /// The rules that match this path of the event, as far as `asks` for it.
     fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Vec<RuleId>) {
         let hits = self.plan.hits(path);
-        let Some(floor) = hits.iter().map(|hit| hit.base).min() else { return };
-        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir, floor);
+        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir);
         for Hit { entry: Entry { rule: id, .. }, base } in hits {
             if let Some(rule) = self.rule(id)
                 && asks(rule)
@@ -69,6 +68,12 @@ impl Rules {
             self.files.size(as_path(&event.path)).is_some_and(|bytes| range.contains(&bytes))
         };
         rule.size.as_ref().is_none_or(fits)
+    }
+
+    /// Whether the rule is declared to write this path itself.
+    #[must_use]
+    pub fn is_output(&self, rule: RuleId, path: &[u8]) -> bool {
+        plan::hits(&self.outputs, path).iter().any(|hit| hit.entry.rule == rule && !hit.entry.excludes)
     }
 
     /// `path` relative to the root: empty for the root itself, none outside it.

@@ -20,6 +20,7 @@ mod gitignore;
 mod glob;
 mod ignore;
 mod include;
+mod level;
 mod load;
 mod matcher;
 mod names;
@@ -54,6 +55,8 @@ pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
 
+use self::plan::Entry;
+use self::tree::Tree;
 use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
@@ -66,6 +69,8 @@ pub struct Rules {
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
+    /// The globs of `outputs`.
+    outputs: Tree<Entry>,
     files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,

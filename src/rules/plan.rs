@@ -81,30 +81,17 @@ impl Plan {
 
     /// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
     pub(super) fn hits(&self, path: &[u8]) -> Vec<Hit> {
-        let mut hits = self.all_hits(path);
-        if hits.iter().any(|hit| hit.entry.excludes) {
-            let mut last = BTreeMap::new();
-            for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
-                let place = last.entry(entry.rule).or_insert(entry.place);
-                *place = entry.place.max(*place);
-            }
-            hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
-        }
-        hits
+        hits(&self.tree, path)
     }
 
     /// Every glob that matches `path`, exclusions too.
     pub(super) fn all_hits(&self, path: &[u8]) -> Vec<Hit> {
-        let states = self.states(path);
-        let hits = states.iter().flat_map(|&state| {
-            self.tree.matching(state).iter().map(move |&entry| Hit { entry, base: state.base })
-        });
-        hits.collect()
+        all_hits(&self.tree, path)
     }
 
     /// Whether a rule that asks for one of these events could match the path, which is no directory.
     fn asks(&self, path: &[u8], events: EventMask) -> bool {
-        let mut judge = self.ignores.judge(path, false, 0);
+        let mut judge = self.ignores.judge(path, false);
         self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
             let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(events));
             asks && !judge.hides(self.ignores.list_of(rule), base)
@@ -113,7 +100,7 @@ impl Plan {
 
     /// Every rule that could match something below `dir`, in rule order, each once.
     pub(super) fn rules_below(&self, dir: &[u8]) -> Vec<RuleId> {
-        let mut judge = self.ignores.judge(dir, true, 0);
+        let mut judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut rules = Vec::new();
         for &state in &states {
@@ -137,7 +124,7 @@ impl Plan {
 
     /// The line that hides the directory from a glob which would reach below it.
     pub(super) fn ignored_by(&self, dir: &[u8]) -> Option<Arc<Line>> {
-        let judge = self.ignores.judge(dir, true, 0);
+        let judge = self.ignores.judge(dir, true);
         let states = self.states(dir);
         let mut reaches = states
             .iter()
@@ -164,8 +151,35 @@ impl Plan {
     }
 
     fn states(&self, path: &[u8]) -> Vec<State> {
-        if path.starts_with(b"/") { self.tree.walk(path) } else { Vec::new() }
+        states(&self.tree, path)
     }
+}
+
+/// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
+pub(super) fn hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
+    let mut hits = all_hits(tree, path);
+    if hits.iter().any(|hit| hit.entry.excludes) {
+        let mut last = BTreeMap::new();
+        for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
+            let place = last.entry(entry.rule).or_insert(entry.place);
+            *place = entry.place.max(*place);
+        }
+        hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
+    }
+    hits
+}
+
+fn all_hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
+    let states = states(tree, path);
+    let matching = |state: &State| tree.matching(*state);
+    let hits = states
+        .iter()
+        .flat_map(|state| matching(state).iter().map(move |&entry| Hit { entry, base: state.base }));
+    hits.collect()
+}
+
+fn states(tree: &Tree<Entry>, path: &[u8]) -> Vec<State> {
+    if path.starts_with(b"/") { tree.walk(path) } else { Vec::new() }
 }
 
 impl Scope for Plan {
@@ -174,7 +188,7 @@ impl Scope for Plan {
     }
 
     fn wants(&self, dir: &[u8]) -> bool {
-        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true, 0))
+        self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true))
     }
 
     fn concerns(&self, path: &[u8]) -> bool {

@@ -54,6 +54,7 @@ pub struct RawRule {
     pub extends: Option<Spanned<String>>,
     pub paths: Option<Spanned<Vec<Spanned<String>>>>,
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
+    pub outputs: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
     pub on: Option<Spanned<Vec<Spanned<String>>>>,
     pub types: Option<Spanned<Vec<Spanned<String>>>>,
@@ -116,6 +117,7 @@ impl RawRule {
             extends: None,
             paths: None,
             ignore: None,
+            outputs: None,
             case_insensitive: None,
             on: None,
             types: None,
@@ -151,6 +153,7 @@ impl RawRule {
             extends: self.extends.or(base.extends),
             paths: self.paths.or(base.paths),
             ignore: self.ignore.or(base.ignore),
+            outputs: self.outputs.or(base.outputs),
             case_insensitive: self.case_insensitive.or(base.case_insensitive),
             on: self.on.or(base.on),
             types: self.types.or(base.types),
@@ -180,10 +183,11 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 23] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 24] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
+            ("outputs", place(self.outputs.as_ref())),
             ("case_insensitive", place(self.case_insensitive.as_ref())),
             ("on", place(self.on.as_ref())),
             ("types", place(self.types.as_ref())),

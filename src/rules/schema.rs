@@ -86,6 +86,11 @@ const RULE: &[Key] = &[
     Key("extends", Text, "the template from `[templates]` whose keys it takes over"),
     Key("paths", Texts, "globs: which paths"),
     Key("ignore", Texts, "as in `[settings]`, for this rule and before those"),
+    Key(
+        "outputs",
+        Texts,
+        "globs: what its own run writes. While it runs, and for a second afterwards, changes there do not count for it",
+    ),
     Key("on", Words(|| names(&EventMask::NAMES)), "which events"),
     Key("types", Words(|| names(&TYPES)), "about which of `file`, `dir`, `symlink`, `other`"),
     Key(

@@ -4,6 +4,8 @@
 //! one path through the tree, and a name finds its children by hash, so that a thousand patterns cost
 //! little more than ten.
 
+use std::fmt;
+
 use super::glob::Part;
 use super::names::Names;
 use super::wildcard::Name;
@@ -154,9 +156,21 @@ impl<T> Tree<T> {
         node.names.children().chain(node.deep)
     }
 
+    /// Whether there is no pattern.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.nodes.len() == 1 && self.nodes[0].values.is_empty()
+    }
+
     /// How many nodes there are.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+}
+
+/// Without the patterns: they fill pages.
+impl<T> fmt::Debug for Tree<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tree").field("nodes", &self.nodes.len()).finish_non_exhaustive()
     }
 }
 

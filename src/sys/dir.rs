@@ -107,33 +107,30 @@ impl Dir {
         CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()
     }
 
-    /// Lists the directory from its start, without `.` and `..`.
+    /// Lists the directory, without `.` and `..`. It can be listed once: what follows is empty.
     ///
     /// # Errors
     /// Those of getdents64(2); what was listed before it is given to `visit` all the same.
     pub fn list(&self, mut visit: impl FnMut(Entry)) -> io::Result<()> {
-        let mut buffer = vec![0_u8; DENTS];
-        // SAFETY: takes no pointer.
-        let offset = unsafe { libc::lseek(self.0.as_raw_fd(), 0, libc::SEEK_SET) };
-        if offset == -1 {
-            return Err(io::Error::last_os_error());
-        }
+        let mut buffer = [MaybeUninit::uninit(); DENTS];
         loop {
-            let length = self.read_dents(&mut buffer)?;
-            if length == 0 {
+            let records = self.read_dents(&mut buffer)?;
+            if records.is_empty() {
                 return Ok(());
             }
-            parse_dents(&buffer[..length], &mut visit);
+            parse_dents(records, &mut visit);
         }
     }
 
-    fn read_dents(&self, buffer: &mut [u8]) -> io::Result<usize> {
+    fn read_dents<'b>(&self, buffer: &'b mut [MaybeUninit<u8>]) -> io::Result<&'b [u8]> {
         let (fd, start, length) = (self.0.as_raw_fd(), buffer.as_mut_ptr(), buffer.len());
-        retry(|| {
+        let length = retry(|| {
             // SAFETY: `buffer` is writable for its whole length; the call writes no further.
             let length = unsafe { libc::syscall(libc::SYS_getdents64, fd, start, length) };
             cvt_len(length as libc::ssize_t)
-        })
+        })?;
+        // SAFETY: the call has written so many bytes.
+        Ok(unsafe { std::slice::from_raw_parts(start.cast(), length) })
     }
 
     /// What a name in this directory is now.

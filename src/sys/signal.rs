@@ -9,8 +9,8 @@ use super::{cvt, cvt_len, own, retry};
 /// A signal that the event loop acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT, SIGTERM, SIGHUP or SIGQUIT: end.
-    Stop,
+    /// SIGINT, SIGTERM, SIGHUP or SIGQUIT, by its number: end.
+    Stop(i32),
     /// SIGCHLD: a child has changed state.
     Child,
 }
@@ -55,7 +55,7 @@ impl SignalFd {
             // `ssi_signo` is the structure's first field, 32 bits.
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
-                _ => Signal::Stop,
+                signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
             Err(error) => Err(error),

@@ -94,7 +94,7 @@ impl<K: Kernel> Observer<K> {
             return true;
         }
         let place = Place::Below(at.parent, Arc::clone(&link.1));
-        if self.state.tree.is_attached(wd) || self.state.tree.attach(wd, place) {
+        if self.state.tree.is_attached(wd) || self.state.tree.attach(wd, &place) {
             self.push(Frame::deep(wd, purpose.for_new(), None));
             return true;
         }
@@ -257,7 +257,7 @@ impl<K: Kernel> Observer<K> {
                 Some(Alias { own: self.path_of(at)?, link: join(&self.path_of(*dir)?, name) })
             }));
             let Some(Place::Below(parent, _)) = tree.place(at) else { break };
-            at = *parent;
+            at = parent;
         }
         aliases
     }

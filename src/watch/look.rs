@@ -132,8 +132,8 @@ impl<K: Kernel> Observer<K> {
             Place::Below(dir, name) => self.state.links.target(*dir, name).is_some(),
             Place::Root(_) => false,
         };
-        let before = self.state.tree.place(wd).filter(|place| !by_link(place)).cloned();
-        if self.state.tree.attach(wd, Place::Below(at.parent, Arc::clone(name))) {
+        let before = self.state.tree.place(wd).filter(|place| !by_link(place));
+        if self.state.tree.attach(wd, &Place::Below(at.parent, Arc::clone(name))) {
             if at.scan.purpose.follows_loss() {
                 self.report_move(before, at.parent, name);
             }

@@ -22,6 +22,7 @@ mod look;
 #[cfg(test)]
 mod model;
 mod mounts;
+mod nodes;
 mod observer;
 mod pair;
 mod pending;

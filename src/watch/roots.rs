@@ -164,7 +164,7 @@ impl<K: Kernel> Observer<K> {
         if std::mem::take(&mut self.roots[root].missing) {
             self.notices.push(Notice::RootFound { path: self.roots[root].path.clone() });
         }
-        if self.state.tree.root_of(wd).is_none() && self.state.tree.attach(wd, Place::Root(root)) {
+        if self.state.tree.root_of(wd).is_none() && self.state.tree.attach(wd, &Place::Root(root)) {
             self.crawl.push(Frame::deep(wd, purpose, None));
         }
     }

@@ -185,7 +185,7 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.polls.looked_through(frame.wd);
-        names.extend(self.state.tree.children(frame.wd).into_iter().map(|(name, _)| name));
+        names.extend(self.state.tree.names_below(frame.wd));
         names.extend(self.state.links.of(frame.wd).into_iter().map(|(_, name)| name));
         Ok(names.into_iter().collect())
     }

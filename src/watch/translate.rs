@@ -175,8 +175,8 @@ mod tests {
 
     fn state(asked: EventMask) -> State {
         let mut state = State::new(asked);
-        state.tree.attach(Wd(1), Place::Root(0));
-        state.tree.attach(Wd(2), Place::Below(Wd(1), Name::from(&b"a"[..])));
+        state.tree.attach(Wd(1), &Place::Root(0));
+        state.tree.attach(Wd(2), &Place::Below(Wd(1), Name::from(&b"a"[..])));
         state
     }
 

@@ -3,9 +3,11 @@
 //! The watch descriptor is a node's identity. A path is worked out from today's parents when it is
 //! asked for, so the rename of a directory is one edit, whatever is below it.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
+
+use super::nodes::Nodes;
 use crate::event::EventMask;
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -35,15 +37,6 @@ pub(super) enum Standing {
     Dead { moved: bool },
 }
 
-#[derive(Debug)]
-struct Node {
-    place: Place,
-    standing: Standing,
-    children: HashMap<Name, Wd>,
-    /// Events that are asked of the kernel beyond the watcher's own mask.
-    extra: EventMask,
-}
-
 /// What a node's path is good for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -58,8 +51,12 @@ pub(super) enum Route {
 /// The tree, or trees: one below each root that exists.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    nodes: HashMap<Wd, Node>,
+    nodes: Nodes,
     roots: HashMap<RootId, Wd>,
+    /// Of the nodes that are not attached.
+    standings: HashMap<Wd, Standing>,
+    /// Events that are asked of the kernel beyond the watcher's own mask.
+    extras: HashMap<Wd, EventMask>,
     limbo: Vec<Wd>,
     dead: Vec<Wd>,
 }
@@ -75,12 +72,12 @@ impl Tree {
     }
 
     pub(super) fn standing(&self, wd: Wd) -> Option<Standing> {
-        self.nodes.get(&wd).map(|node| node.standing)
+        self.nodes.contains(wd).then(|| self.standings.get(&wd).copied().unwrap_or(Standing::Attached))
     }
 
     /// Where the node hangs, or hung last.
-    pub(super) fn place(&self, wd: Wd) -> Option<&Place> {
-        self.nodes.get(&wd).map(|node| &node.place)
+    pub(super) fn place(&self, wd: Wd) -> Option<Place> {
+        self.nodes.place(wd)
     }
 
     pub(super) fn root(&self, root: RootId) -> Option<Wd> {
@@ -92,7 +89,7 @@ impl Tree {
     }
 
     pub(super) fn child(&self, parent: Wd, name: &[u8]) -> Option<Wd> {
-        self.nodes.get(&parent)?.children.get(name).copied()
+        self.nodes.child(parent, name)
     }
 
     /// The node at a path below a root.
@@ -101,43 +98,37 @@ impl Tree {
         names.fold(self.root(root), |at, name| self.child(at?, name))
     }
 
-    pub(super) fn children(&self, parent: Wd) -> Vec<(Name, Wd)> {
-        self.nodes.get(&parent).map_or_else(Vec::new, |node| {
-            node.children.iter().map(|(name, &wd)| (Arc::clone(name), wd)).collect()
-        })
+    /// The names of the directories that hang below a node.
+    pub(super) fn names_below(&self, parent: Wd) -> impl Iterator<Item = Name> {
+        self.nodes.children(parent).filter_map(|wd| self.nodes.step(wd)?.ok()).map(|(_, name)| name.into())
     }
 
     pub(super) fn extra(&self, wd: Wd) -> EventMask {
-        self.nodes.get(&wd).map_or(EventMask::default(), |node| node.extra)
+        self.extras.get(&wd).copied().unwrap_or_default()
     }
 
     pub(super) fn set_extra(&mut self, wd: Wd, extra: EventMask) {
-        if let Some(node) = self.nodes.get_mut(&wd) {
-            node.extra = extra;
+        if self.nodes.contains(wd) {
+            self.extras.insert(wd, extra);
         }
     }
 
     /// Hangs a node, new or known, at a place; what hung there must have been orphaned before. Answers
     /// false, and does nothing, if the place is below the node itself or below no node.
-    pub(super) fn attach(&mut self, wd: Wd, place: Place) -> bool {
+    pub(super) fn attach(&mut self, wd: Wd, place: &Place) -> bool {
         if let Place::Below(parent, _) = place
-            && (!self.contains(parent) || self.is_below(parent, wd))
+            && (!self.contains(*parent) || self.is_below(*parent, wd))
         {
             return false;
         }
         self.unlink(wd);
-        match &place {
-            Place::Root(root) => drop(self.roots.insert(*root, wd)),
-            Place::Below(parent, name) => {
-                if let Some(parent) = self.nodes.get_mut(parent) {
-                    parent.children.insert(Arc::clone(name), wd);
-                }
-            }
+        if !self.nodes.put(wd, place) {
+            return false;
         }
-        let (standing, children, extra) = (Standing::Attached, HashMap::new(), EventMask::default());
-        let node =
-            self.nodes.entry(wd).or_insert_with(|| Node { place: place.clone(), standing, children, extra });
-        (node.place, node.standing) = (place, Standing::Attached);
+        if let Place::Root(root) = place {
+            self.roots.insert(*root, wd);
+        }
+        self.standings.remove(&wd);
         true
     }
 
@@ -147,41 +138,34 @@ impl Tree {
             if at == ancestor {
                 return true;
             }
-            match self.nodes.get(&at) {
-                Some(Node { place: Place::Below(parent, _), standing: Standing::Attached, .. }) => {
-                    at = *parent;
-                }
+            match self.nodes.step(at) {
+                Some(Ok((parent, _))) if !self.standings.contains_key(&at) => at = parent,
                 _ => return false,
             }
         }
     }
 
     fn unlink(&mut self, wd: Wd) {
-        let Some(node) = self.nodes.get(&wd) else { return };
-        match node.place.clone() {
-            Place::Root(root) => {
-                if self.roots.get(&root) == Some(&wd) {
-                    self.roots.remove(&root);
-                }
-            }
-            Place::Below(parent, name) => {
-                if let Some(parent) = self.nodes.get_mut(&parent)
-                    && parent.children.get(&name) == Some(&wd)
-                {
-                    parent.children.remove(&name);
-                }
-            }
+        if let Some(Err(root)) = self.nodes.step(wd)
+            && self.roots.get(&root) == Some(&wd)
+        {
+            self.roots.remove(&root);
         }
+        self.nodes.unlink(wd);
+    }
+
+    fn forget(&mut self, wd: Wd) {
+        self.nodes.remove(wd);
+        self.standings.remove(&wd);
+        self.extras.remove(&wd);
     }
 
     /// A node and everything below it, parents first.
     pub(super) fn subtree(&self, wd: Wd) -> Vec<Wd> {
         let mut all = vec![wd];
         let mut next = 0;
-        while let Some(at) = all.get(next) {
-            if let Some(node) = self.nodes.get(at) {
-                all.extend(node.children.values());
-            }
+        while let Some(&at) = all.get(next) {
+            all.extend(self.nodes.children(at));
             next += 1;
         }
         all
@@ -193,15 +177,13 @@ impl Tree {
             return;
         }
         self.unlink(wd);
-        if let Some(node) = self.nodes.get_mut(&wd) {
-            node.standing = Standing::Limbo { until, moved: false, unreported };
-            self.limbo.push(wd);
-        }
+        self.standings.insert(wd, Standing::Limbo { until, moved: false, unreported });
+        self.limbo.push(wd);
     }
 
     /// The node's own watch says that it was renamed. In the tree again by then, that is no news.
     pub(super) fn set_moved(&mut self, wd: Wd) {
-        if let Some(Node { standing: Standing::Limbo { moved, .. }, .. }) = self.nodes.get_mut(&wd) {
+        if let Some(Standing::Limbo { moved, .. }) = self.standings.get_mut(&wd) {
             *moved = true;
         }
     }
@@ -209,59 +191,51 @@ impl Tree {
     /// The node's watch has ended. It stays to name its last events until [`purge`](Self::purge); its
     /// children are orphaned.
     pub(super) fn bury(&mut self, wd: Wd, until: MonoTime) {
-        for (_, child) in self.children(wd) {
+        let Some(standing) = self.standing(wd) else { return };
+        let children: Vec<_> = self.nodes.children(wd).collect();
+        for child in children {
             self.orphan(child, until, false);
         }
         self.unlink(wd);
-        if let Some(node) = self.nodes.get_mut(&wd) {
-            let moved = matches!(node.standing, Standing::Limbo { moved: true, .. });
-            node.standing = Standing::Dead { moved };
-            self.dead.push(wd);
-        }
+        let moved = matches!(standing, Standing::Limbo { moved: true, .. });
+        self.standings.insert(wd, Standing::Dead { moved });
+        self.dead.push(wd);
     }
 
     /// Gives a node another watch. Its place and what is below it stay.
     pub(super) fn replace(&mut self, old: Wd, new: Wd) {
-        let Some(node) = self.nodes.remove(&old) else { return };
-        match &node.place {
-            Place::Root(root) => drop(self.roots.insert(*root, new)),
-            Place::Below(parent, name) => {
-                if let Some(parent) = self.nodes.get_mut(parent) {
-                    parent.children.insert(Arc::clone(name), new);
-                }
-            }
+        if let Some(root) = self.root_of(old) {
+            self.roots.insert(root, new);
         }
-        for (name, child) in &node.children {
-            if let Some(child) = self.nodes.get_mut(child) {
-                child.place = Place::Below(new, Arc::clone(name));
-            }
+        self.nodes.replace(old, new);
+        if let Some(standing) = self.standings.remove(&old) {
+            self.standings.insert(new, standing);
         }
-        self.nodes.insert(new, node);
+        if let Some(extra) = self.extras.remove(&old) {
+            self.extras.insert(new, extra);
+        }
     }
 
     /// Forgets the dead, and answers them.
     pub(super) fn purge(&mut self) -> Vec<Wd> {
-        for wd in &self.dead {
-            self.nodes.remove(wd);
-        }
-        std::mem::take(&mut self.dead)
+        let dead = std::mem::take(&mut self.dead);
+        dead.iter().for_each(|&wd| self.forget(wd));
+        dead
     }
 
     /// Forgets a node and everything below it, and answers all their watches.
     pub(super) fn remove_subtree(&mut self, wd: Wd) -> Vec<Wd> {
         self.unlink(wd);
         let removed = self.subtree(wd);
-        for at in &removed {
-            self.nodes.remove(at);
-        }
+        removed.iter().for_each(|&wd| self.forget(wd));
         removed
     }
 
     /// The nodes that have been out of the tree for too long.
     pub(super) fn expired(&mut self, now: MonoTime) -> Vec<Wd> {
         let mut expired = Vec::new();
-        let nodes = &self.nodes;
-        self.limbo.retain(|wd| match nodes.get(wd).map(|node| node.standing) {
+        let standings = &self.standings;
+        self.limbo.retain(|wd| match standings.get(wd).copied() {
             Some(Standing::Limbo { until, .. }) => {
                 if until <= now {
                     expired.push(*wd);
@@ -290,22 +264,22 @@ impl Tree {
     /// The node's path below its root, from today's parents. Where a directory was removed, its last
     /// place still names what happened in it.
     pub(super) fn route(&self, wd: Wd) -> Route {
-        let mut names: Vec<&Name> = Vec::new();
+        let mut names: Vec<&[u8]> = Vec::new();
         let mut at = wd;
         loop {
-            let Some(node) = self.nodes.get(&at) else { return Route::Left };
-            match node.standing {
-                Standing::Limbo { moved: true, unreported: false, .. } => return Route::Unsettled,
-                Standing::Dead { moved: true } => return Route::Left,
+            match self.standings.get(&at) {
+                Some(Standing::Limbo { moved: true, unreported: false, .. }) => return Route::Unsettled,
+                Some(Standing::Dead { moved: true }) => return Route::Left,
                 _ => {}
             }
-            match &node.place {
-                Place::Root(root) => return Route::Path(*root, join(&names)),
+            match self.nodes.step(at) {
+                None => return Route::Left,
+                Some(Err(root)) => return Route::Path(root, join(&names)),
                 // The last place of a node in limbo may since have come to lie below the node.
-                Place::Below(..) if names.len() > self.nodes.len() => return Route::Unsettled,
-                Place::Below(parent, name) => {
+                Some(Ok(_)) if names.len() > self.nodes.len() => return Route::Unsettled,
+                Some(Ok((parent, name))) => {
                     names.push(name);
-                    at = *parent;
+                    at = parent;
                 }
             }
         }
@@ -315,18 +289,16 @@ impl Tree {
     pub(super) fn is_attached(&self, wd: Wd) -> bool {
         let mut at = wd;
         loop {
-            match self.nodes.get(&at) {
-                Some(Node { standing: Standing::Attached, place: Place::Below(parent, _), .. }) => {
-                    at = *parent;
-                }
-                Some(Node { standing: Standing::Attached, place: Place::Root(_), .. }) => return true,
-                _ => return false,
+            match self.nodes.step(at).filter(|_| !self.standings.contains_key(&at)) {
+                Some(Ok((parent, _))) => at = parent,
+                Some(Err(_)) => return true,
+                None => return false,
             }
         }
     }
 }
 
-fn join(names: &[&Name]) -> Vec<u8> {
+fn join(names: &[&[u8]]) -> Vec<u8> {
     let mut path = Vec::with_capacity(names.iter().map(|name| name.len() + 1).sum());
     for name in names.iter().rev() {
         if !path.is_empty() {
@@ -352,10 +324,10 @@ mod tests {
     /// 1 is the root, 2 is `a`, 3 is `a/b`, 4 is `c`.
     fn tree() -> Tree {
         let mut tree = Tree::default();
-        assert!(tree.attach(Wd(1), Place::Root(0)));
-        assert!(tree.attach(Wd(2), below(1, "a")));
-        assert!(tree.attach(Wd(3), below(2, "b")));
-        assert!(tree.attach(Wd(4), below(1, "c")));
+        assert!(tree.attach(Wd(1), &Place::Root(0)));
+        assert!(tree.attach(Wd(2), &below(1, "a")));
+        assert!(tree.attach(Wd(3), &below(2, "b")));
+        assert!(tree.attach(Wd(4), &below(1, "c")));
         tree
     }
 
@@ -370,7 +342,7 @@ mod tests {
     fn a_rename_is_one_edit_for_everything_below() {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
-        assert!(tree.attach(Wd(2), below(4, "x")));
+        assert!(tree.attach(Wd(2), &below(4, "x")));
         assert_eq!(path(&tree, 3), "c/x/b");
         assert_eq!(tree.child(Wd(1), b"a"), None);
         assert_eq!(tree.deadline(), None);
@@ -389,8 +361,8 @@ mod tests {
     #[test]
     fn a_node_never_hangs_below_itself() {
         let mut tree = tree();
-        assert!(!tree.attach(Wd(2), below(3, "loop")));
-        assert!(!tree.attach(Wd(2), below(2, "loop")));
+        assert!(!tree.attach(Wd(2), &below(3, "loop")));
+        assert!(!tree.attach(Wd(2), &below(2, "loop")));
         assert_eq!(path(&tree, 3), "a/b");
     }
 
@@ -420,9 +392,9 @@ mod tests {
     fn a_last_place_that_has_come_to_lie_below_the_node_is_no_path() {
         let mut tree = tree();
         tree.orphan(Wd(3), LATER, false);
-        assert!(tree.attach(Wd(5), below(3, "x")));
+        assert!(tree.attach(Wd(5), &below(3, "x")));
         tree.orphan(Wd(2), LATER, false);
-        assert!(tree.attach(Wd(2), below(5, "y")));
+        assert!(tree.attach(Wd(2), &below(5, "y")));
         assert_eq!(tree.route(Wd(3)), Route::Unsettled);
     }
 
@@ -443,7 +415,7 @@ mod tests {
     fn a_name_taken_over_keeps_its_new_owner() {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
-        assert!(tree.attach(Wd(5), below(1, "a")));
+        assert!(tree.attach(Wd(5), &below(1, "a")));
         tree.bury(Wd(2), LATER);
         assert_eq!(tree.child(Wd(1), b"a"), Some(Wd(5)));
     }

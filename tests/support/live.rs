@@ -21,6 +21,9 @@ pub(crate) fn play(script: &Script) -> Result<(), String> {
     if !script.show.is_empty() {
         return Err(format!("{}: `-- show` means nothing here: commands can print", script.file.display()));
     }
+    if !script.runs.is_empty() {
+        return Err(format!("{}: `-- runs` means nothing here: commands do it", script.file.display()));
+    }
     let expected: Vec<_> = script.expect.iter().map(|line| line.text.clone()).collect();
     let mut seen = Vec::new();
     let outcome = perform(script, &mut seen);

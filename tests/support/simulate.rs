@@ -1,6 +1,6 @@
 //! Carries out a script on a clock that only the script moves, without kernel and processes.
 //!
-//! The root is `/w`, and it is empty at first. A process does nothing by itself: it ends when the script says
+//! The root is `/w`, and it is empty but for what `-- before` makes. A process does nothing by itself: it ends when the script says
 //! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource};
+use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource, Until};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -37,15 +37,13 @@ pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
 
 /// What came of the script, in order. The error names the line of the step that makes no sense.
 pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, String> {
-    let mut world = World::new(rules, &script.show);
-    if let Some(step) = script.before.first() {
-        return Err(format!("{}:{}: `/w` is empty at first", script.file.display(), step.line));
+    let mut world = World::new(rules, script);
+    for step in &script.before {
+        world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
-    for step in &script.steps {
-        world.pass_time(Some(step.at));
-        world.take(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
+    while let Some(next) = world.next() {
+        world.take(&next).map_err(|error| format!("{}:{}: {error}", script.file.display(), next.line))?;
     }
-    world.pass_time(None);
     Ok(world.log)
 }
 
@@ -53,7 +51,10 @@ struct World<'a> {
     rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
-    show: &'a [Show],
+    script: &'a Script,
+    /// What is to happen, by its time and then in the order in which it was planned.
+    agenda: BTreeMap<(Duration, usize), Planned>,
+    planned: usize,
     log: Vec<Line>,
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
@@ -61,21 +62,37 @@ struct World<'a> {
     failures: HashMap<String, VecDeque<String>>,
 }
 
+/// Something that is to happen.
+struct Planned {
+    line: usize,
+    verb: Verb,
+    /// Only while the leader of this run lives.
+    by: Option<RunId>,
+}
+
 struct Run {
     id: RunId,
     rule: RuleId,
+    /// Among the runs of its rule, from 1.
+    number: usize,
     leader_lives: bool,
     group_lives: bool,
 }
 
 impl<'a> World<'a> {
-    fn new(rules: Rules, show: &'a [Show]) -> Self {
+    fn new(rules: Rules, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
+        let plan = |(number, step): (usize, &Step)| {
+            ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
+        };
+        let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }),
+            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
             rules,
             now: MonoTime::default(),
-            show,
+            script,
+            agenda: script.steps.iter().enumerate().map(plan).collect(),
+            planned: script.steps.len(),
             log: Vec::new(),
             files: BTreeMap::new(),
             cookie: 0,
@@ -84,31 +101,60 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Moves the clock to `until`, or to where nothing waits any more, and stops at each deadline.
-    fn pass_time(&mut self, until: Option<Duration>) {
-        let until = until.map(MonoTime::from_origin);
+    /// What is planned next, the clock moved to it with a stop at each deadline before; none once nothing is, and
+    /// nothing waits for a time.
+    fn next(&mut self) -> Option<Planned> {
         for _ in 0..TOO_MANY_TURNS {
+            let planned = self.agenda.keys().next().map(|&(at, _)| MonoTime::from_origin(at));
             match self.core.deadline() {
-                Some(deadline) if until.is_none_or(|until| deadline <= until) => {
+                Some(deadline) if planned.is_none_or(|at| deadline <= at) => {
                     assert!(deadline > self.now, "the core asks to be called in the past");
                     self.now = deadline;
                     self.feed(Input::Due);
                 }
                 _ => {
-                    self.now = until.unwrap_or(self.now).max(self.now);
-                    return;
+                    let (_, next) = self.agenda.pop_first()?;
+                    self.now = self.now.max(planned?);
+                    let lives = |id| self.runs.iter().any(|run| run.id == id && run.leader_lives);
+                    if next.by.is_none_or(lives) {
+                        return Some(next);
+                    }
                 }
             }
         }
         panic!("the core never comes to rest");
     }
 
-    fn take(&mut self, step: &Step) -> Result<(), String> {
+    /// Plans what a run of the rule does, after its start or on SIGTERM.
+    fn plan_run(&mut self, run: RunId, number: usize, rule: &str, on_term: bool) {
+        let acts = self.script.runs.iter().filter(|act| act.rule == rule && act.after.is_none() == on_term);
+        for act in acts {
+            // It was tried when it was read.
+            let Ok(verb) = act.of_run(number) else { continue };
+            let at = self.now.since_origin() + act.after.unwrap_or_default();
+            self.agenda.insert((at, self.planned), Planned { line: act.line, verb, by: Some(run) });
+            self.planned += 1;
+        }
+    }
+
+    /// Makes what is there from the start.
+    fn before(&mut self, step: &Step) -> Result<(), String> {
+        let (subject, name) = match &step.verb {
+            Verb::File(FileOp::Mkdir, name) => (Subject::Dir, name),
+            Verb::File(FileOp::Write, name) => (Subject::File, name),
+            _ => return Err("only `mkdir` and `write` come before the start".to_owned()),
+        };
+        self.files.insert(absolute(name), subject);
+        Ok(())
+    }
+
+    fn take(&mut self, step: &Planned) -> Result<(), String> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) => return Err("there is no shell here".to_owned()),
             Verb::Ready => self.feed(Input::Ready),
+            Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
@@ -157,6 +203,16 @@ impl<'a> World<'a> {
             (_, None) => return Err(format!("{} does not exist", Escaped(path))),
         }
         Ok(())
+    }
+
+    /// Runs everything once, for what is there; an end is as good as the code that it comes with.
+    fn once(&mut self) {
+        let there = |(path, &subject): (&Vec<u8>, &Subject)| {
+            let mask = EventMask::CHANGE | gone(subject).1;
+            Event { trigger: Trigger::Start, ..event(path, subject, mask) }
+        };
+        let events = self.files.iter().map(there).collect();
+        self.feed(Input::Once(events));
     }
 
     fn unseen(&mut self, path: &[u8], known: Option<Subject>) {
@@ -274,7 +330,10 @@ impl<'a> World<'a> {
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
-                    Effect::Exit => self.say("exit".to_owned()),
+                    Effect::Exit => self.say(match self.core.worst_code() {
+                        0 => "exit".to_owned(),
+                        code => format!("exit, worst code {code}"),
+                    }),
                 }
             }
         }
@@ -283,21 +342,26 @@ impl<'a> World<'a> {
     fn spawn(&mut self, job: &Job) -> Input {
         let name = self.rules.rules[job.rule.0].name.clone();
         self.say(format!("spawn {name}: {}", command_line(&job.argv)));
-        for show in self.show {
+        for show in &self.script.show {
             self.say(detail(show, job));
         }
         if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        self.runs.push(Run { id: job.run, rule: job.rule, leader_lives: true, group_lives: true });
+        let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
+        self.runs.push(Run { id: job.run, rule: job.rule, number, leader_lives: true, group_lives: true });
+        self.plan_run(job.run, number, &name, false);
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
-        let name = &self.rules.rules[run.rule.0].name;
+        let (id, number, name) = (run.id, run.number, self.rules.rules[run.rule.0].name.clone());
         self.say(format!("signal {name}: {}", SignalName(signal)));
+        if signal == libc::SIGTERM {
+            self.plan_run(id, number, &name, true);
+        }
     }
 
     fn say(&mut self, text: String) {

@@ -17,7 +17,17 @@
 //! 75ms   spawn test: make
 //! ```
 //!
-//! What `-- before` has is done before tripline starts; only a script on a real file system needs it.
+//! `-- runs` says what each run of a rule does, and how long after its start, or when it is sent SIGTERM; `{n}`
+//! is its number:
+//!
+//! ```text
+//! -- runs
+//! test 10ms write gen/{n}
+//! test 30ms exit test
+//! test term exit test signal 15
+//! ```
+//!
+//! What `-- before` has is done before tripline starts. `-- until first run` is what `tripline on --exit` does.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
@@ -39,6 +49,10 @@ pub(crate) struct Script {
     pub(crate) rules: String,
     /// What a spawn line is followed by.
     pub(crate) show: Vec<Show>,
+    /// What each run of a rule does.
+    pub(crate) runs: Vec<Act>,
+    /// Whether everything ends with the first run.
+    pub(crate) first_run: bool,
     /// What is there before anything is watched.
     pub(crate) before: Vec<Step>,
     /// What happens, in order.
@@ -78,10 +92,31 @@ pub(crate) struct Step {
     pub(crate) verb: Verb,
 }
 
+/// Something that each run of a rule does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Act {
+    /// The line it stands in.
+    pub(crate) line: usize,
+    /// The rule.
+    pub(crate) rule: String,
+    /// How long after the start; none if it is done on SIGTERM.
+    pub(crate) after: Option<Duration>,
+    /// The verb, with `{n}` for the number of the run.
+    text: String,
+}
+
+impl Act {
+    /// What run number `n` of the rule does.
+    pub(crate) fn of_run(&self, n: usize) -> Result<Verb, String> {
+        Verb::parse(&self.text.replace("{n}", &n.to_string()))
+    }
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Section {
     Preamble,
     Rules,
+    Runs,
     Before,
     Steps,
     Expect,
@@ -95,6 +130,8 @@ impl Script {
             head: String::new(),
             rules: String::new(),
             show: Vec::new(),
+            runs: Vec::new(),
+            first_run: false,
             before: Vec::new(),
             steps: Vec::new(),
             expect: Vec::new(),
@@ -112,7 +149,9 @@ impl Script {
         }
         script.steps.sort_by_key(|step| step.at);
         let missing = match section {
-            Section::Preamble | Section::Rules | Section::Before | Section::Steps => "a section is missing",
+            Section::Preamble | Section::Rules | Section::Runs | Section::Before | Section::Steps => {
+                "a section is missing"
+            }
             Section::Expect if script.steps.is_empty() => "there are no steps",
             Section::Expect if script.expect.is_empty() => "nothing is expected",
             Section::Expect => return Ok(script),
@@ -130,10 +169,15 @@ impl Script {
         match (section, words.as_slice()) {
             (Section::Preamble, ["rules"]) => Ok(Section::Rules),
             (Section::Rules, ["before"]) => Ok(Section::Before),
-            (Section::Rules | Section::Before, ["steps"]) => Ok(Section::Steps),
+            (Section::Rules, ["runs"]) => Ok(Section::Runs),
+            (Section::Rules | Section::Runs | Section::Before, ["steps"]) => Ok(Section::Steps),
             (Section::Steps, ["expect"]) => Ok(Section::Expect),
             (Section::Rules, ["show", "env", names @ ..]) if !names.is_empty() => {
                 self.show.extend(names.iter().map(|name| Show::Env((*name).to_owned())));
+                Ok(section)
+            }
+            (Section::Rules, ["until", "first", "run"]) => {
+                self.first_run = true;
                 Ok(section)
             }
             (Section::Rules, ["show", "stdin"]) => {
@@ -158,6 +202,7 @@ impl Script {
                 let verb = Verb::parse(line.trim())?;
                 self.before.push(Step { line: number, at: Duration::ZERO, verb });
             }
+            Section::Runs => self.runs.push(act(number, line)?),
             Section::Steps => self.steps.extend(steps(number, line)?),
             Section::Expect => self.expect.push(expected(line)?),
         }
@@ -168,6 +213,15 @@ impl Script {
 fn expected(line: &str) -> Result<Line, String> {
     let (at, text) = line.split_once(char::is_whitespace).ok_or("a time and a line are expected")?;
     Ok(Line { at: duration(at)?, text: text.trim().to_owned() })
+}
+
+fn act(number: usize, line: &str) -> Result<Act, String> {
+    let parts = line.split_once(' ').and_then(|(rule, rest)| Some((rule, rest.trim().split_once(' ')?)));
+    let (rule, (after, text)) = parts.ok_or("a rule, a time and a verb are expected")?;
+    let (rule, text) = (rule.to_owned(), text.trim().to_owned());
+    let after = if after == "term" { None } else { Some(duration(after)?) };
+    let act = Act { line: number, rule, after, text };
+    act.of_run(1).map(|_| act)
 }
 
 /// The steps of one line: several if it says `repeat`.

@@ -24,6 +24,8 @@ pub(crate) enum Verb {
     SpawnFail { rule: String, error: String },
     /// Every initial watch is in place.
     Ready,
+    /// Everything that is there runs once.
+    Once,
     /// The first signal to tripline.
     Halt,
     /// The second.
@@ -79,6 +81,7 @@ impl Verb {
         let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Ok(match words.as_slice() {
             [b"ready"] => Self::Ready,
+            [b"once"] => Self::Once,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,
             [b"rename", from, to] => Self::Rename(from.to_vec(), to.to_vec()),

@@ -3,6 +3,7 @@
 
 mod children;
 mod environment;
+mod existing;
 mod lines;
 mod output;
 
@@ -15,8 +16,9 @@ use std::time::Duration;
 
 use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
+use self::existing::existing;
 use self::output::Sink;
-use super::{Core, Effect, Input, Job, Limits, Report, Status};
+use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::rules::Rules;
 use crate::sys::{
     Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
@@ -42,6 +44,17 @@ pub enum Mode {
     Live,
     /// It is shown, and has succeeded at once.
     Dry,
+}
+
+/// For how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Span {
+    /// Until a signal ends it.
+    Stopped,
+    /// Until the first run has ended.
+    FirstRun,
+    /// Once, for what is there: nothing is watched.
+    Once,
 }
 
 /// Why running ended, if not because it was asked to.
@@ -81,25 +94,27 @@ const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 
-/// Runs the rules until a signal ends it. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// Runs the rules for that long. Answers the exit code: 0 if a signal ended what was to go on until then;
+/// otherwise the worst of the commands' codes, and no less than 128 and the signal's number if one came.
+/// Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is left to itself.
-pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), RunError> {
+pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
     become_subreaper()?;
     let signals = SignalFd::new()?;
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
-    let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
-    epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
     let environment = Environment::new(std::env::vars_os());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let driver = Driver {
-        core: Core::new(Arc::clone(rules), limits),
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    let mut driver = Driver {
+        core: Core::new(Arc::clone(rules), limits).until(until),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
@@ -111,10 +126,22 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, view: &mut dyn View) -> Result<(), Ru
         epoll,
         reading: true,
         waiting: Vec::new(),
-        halting: false,
+        halting: None,
         over: false,
     };
-    driver.run()
+    if span == Span::Once {
+        driver.step(Input::Once(existing(rules)));
+    }
+    driver.run()?;
+    let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
+    let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
+    Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+}
+
+fn watch(rules: &Rules, epoll: &Epoll) -> Result<Watcher, RunError> {
+    let watcher = Watcher::start(rules.plan()).map_err(RunError::Watch)?;
+    epoll.add_readable(watcher.as_fd(), WATCHER)?;
+    Ok(watcher)
 }
 
 struct Driver<'a> {
@@ -127,18 +154,19 @@ struct Driver<'a> {
     mode: Mode,
     view: &'a mut dyn View,
     signals: SignalFd,
-    watcher: Watcher,
+    watcher: Option<Watcher>,
     epoll: Epoll,
     /// Whether children's output is read, or left to wait for ours.
     reading: bool,
     /// Jobs for which the system had no room, and when to try them again.
     waiting: Vec<(MonoTime, Job)>,
-    halting: bool,
+    /// The signal that asked for the end.
+    halting: Option<i32>,
     over: bool,
 }
 
 impl Driver<'_> {
-    fn run(mut self) -> Result<(), RunError> {
+    fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
@@ -182,7 +210,11 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
-            Effect::LookAgain { dir } => self.watcher.look_again(dir),
+            Effect::LookAgain { dir } => {
+                if let Some(watcher) = &self.watcher {
+                    watcher.look_again(dir);
+                }
+            }
             Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
             Effect::Exit => self.over = true,
         }
@@ -201,7 +233,7 @@ impl Driver<'_> {
         let name = &self.rules.rules[job.rule.0].name;
         Some(match self.children.start(&job, name, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
-            Err(NotStarted::NotNow(error)) if !self.halting => {
+            Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
                 tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
                 self.waiting.push((self.clock.now() + RETRY, job));
                 return None;
@@ -212,7 +244,7 @@ impl Driver<'_> {
 
     /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
     fn spawn_waiting(&mut self) {
-        let (now, halting) = (self.clock.now(), self.halting);
+        let (now, halting) = (self.clock.now(), self.halting.is_some());
         let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
         for (_, job) in due {
             let answer = if halting {
@@ -235,8 +267,8 @@ impl Driver<'_> {
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
-                Signal::Stop => {
-                    let again = std::mem::replace(&mut self.halting, true);
+                Signal::Stop(signal) => {
+                    let again = self.halting.replace(signal).is_some();
                     self.step(if again { Input::Kill } else { Input::Halt });
                 }
                 Signal::Child => self.exits(),
@@ -267,7 +299,8 @@ impl Driver<'_> {
     }
 
     fn messages(&mut self) -> Result<(), RunError> {
-        for message in self.watcher.take() {
+        let messages = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        for message in messages {
             match message {
                 Message::Event(event) => self.step(Input::Event(event)),
                 Message::Notice(notice) => self.notice(notice)?,

@@ -24,6 +24,7 @@ use super::path;
 use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
+use super::tree::Tree;
 use super::{Rules, Settings};
 use crate::event::{Extent, Polling, as_path};
 
@@ -101,6 +102,7 @@ struct Compiler {
     env: Vec<(String, String)>,
     vars: Vec<(String, String)>,
     globs: Vec<(Entry, Glob)>,
+    outputs: Tree<Entry>,
     /// How many components they have in all.
     parts: usize,
 }
@@ -132,6 +134,7 @@ impl Compiler {
             env: Vec::new(),
             vars: Vec::new(),
             globs: Vec::new(),
+            outputs: Tree::default(),
             parts: 0,
         }
     }
@@ -240,7 +243,8 @@ impl Compiler {
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
-        Rules { settings, rules, warnings: self.diagnostics, plan: Arc::new(plan), files: self.files, raw }
+        let (plan, warnings) = (Arc::new(plan), self.diagnostics);
+        Rules { settings, rules, warnings, plan, outputs: self.outputs, files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

@@ -56,6 +56,7 @@ impl Compiler {
     pub(super) fn rule(&mut self, id: RuleId, raw: &RawRule) -> Rule {
         self.name(&raw.name);
         self.paths(id, raw);
+        self.outputs(id, raw);
         self.own_patterns(raw.ignore.as_ref());
         let pattern = self.pattern(raw.pattern.as_ref());
         let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
@@ -103,17 +104,31 @@ impl Compiler {
                 "\".\" is everything below the root",
             );
         }
+        let globs = self.globs(id, raw, paths);
+        self.globs.extend(globs);
+    }
+
+    fn outputs(&mut self, id: RuleId, raw: &RawRule) {
+        let Some(outputs) = &raw.outputs else { return };
+        let globs = self.globs(id, raw, outputs);
+        globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+    }
+
+    /// The globs of a list in which `!` takes something out again.
+    fn globs(&mut self, id: RuleId, raw: &RawRule, list: &Words) -> Vec<(Entry, Glob)> {
         let case = case(raw.case_insensitive.as_ref(), self.case);
-        let mut takes = false;
-        for (place, typed) in paths.value.iter().enumerate() {
+        let (mut globs, mut takes) = (Vec::new(), false);
+        for (place, typed) in list.value.iter().enumerate() {
             let excludes = typed.value.starts_with('!');
             if excludes && !takes {
                 let help = "a path before it, such as \"**\", says what it takes from";
                 self.error(&typed.place, format!("{} excludes nothing", quote(&typed.value)), help);
             }
             takes |= !excludes;
-            self.glob(Entry { rule: id, place, excludes }, typed, case);
+            let entry = Entry { rule: id, place, excludes };
+            globs.extend(self.glob(typed, case).into_iter().map(|glob| (entry, glob)));
         }
+        globs
     }
 
     fn typed(&self, paths: Option<&Words>) -> Vec<Pattern> {
@@ -124,7 +139,7 @@ impl Compiler {
         paths.into_iter().flat_map(|paths| &paths.value).map(pattern).collect()
     }
 
-    fn glob(&mut self, entry: Entry, typed: &Spanned<String>, case: Case) {
+    fn glob(&mut self, typed: &Spanned<String>, case: Case) -> Vec<Glob> {
         let text = typed.value.strip_prefix('!').unwrap_or(&typed.value);
         match Glob::parse(text, self.anchors(), case) {
             Ok(globs) => {
@@ -132,9 +147,9 @@ impl Compiler {
                 if self.parts > MOST_PARTS {
                     let message = format!("the globs have more than {MOST_PARTS} components in all");
                     self.error(&typed.place, message, "`**` reaches many directories with one glob");
-                    return;
+                    return Vec::new();
                 }
-                self.globs.extend(globs.into_iter().map(|glob| (entry, glob)));
+                globs
             }
             Err(mistake) => {
                 let found = Diagnostic::at(&typed.place, mistake.message);
@@ -142,6 +157,7 @@ impl Compiler {
                     Some(help) => found.help(help),
                     None => found,
                 });
+                Vec::new()
             }
         }
     }

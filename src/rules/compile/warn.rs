@@ -207,7 +207,7 @@ fn hidden(entry: Entry, glob: &Glob, ignores: &Ignores) -> Option<(String, Strin
     let mut reason = None;
     for (filler, depth) in [("x7q", 0), ("Zv_0", 1), ("k.j", 2)] {
         let (path, base) = example(glob, filler, depth);
-        let (_, line) = ignores.judge(&path, false, base).reason(ignores.list_of(entry.rule), base)?;
+        let (_, line) = ignores.judge(&path, false).reason(ignores.list_of(entry.rule), base)?;
         reason = Some((line.text.clone(), line.origin.to_string()));
     }
     reason

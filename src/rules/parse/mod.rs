@@ -33,10 +33,11 @@ const SETTINGS_KEYS: [&str; 13] = [
     "follow_symlinks",
 ];
 
-const RULE_KEYS: [&str; 24] = [
+const RULE_KEYS: [&str; 25] = [
     "extends",
     "paths",
     "ignore",
+    "outputs",
     "case_insensitive",
     "on",
     "types",
@@ -233,6 +234,7 @@ impl Reader<'_> {
                 "extends" => rule.extends = self.string(key, value),
                 "paths" => rule.paths = self.strings(key, value),
                 "ignore" => rule.ignore = self.strings(key, value),
+                "outputs" => rule.outputs = self.strings(key, value),
                 "case_insensitive" => rule.case_insensitive = self.boolean(key, value),
                 "on" => rule.on = self.strings(key, value),
                 "types" => rule.types = self.strings(key, value),

@@ -1,0 +1,394 @@
+//! Rules that feed themselves: whose own runs, or those of each other, make the changes that they run for.
+//!
+//! inotify does not say who wrote. So a change that comes while a rule runs, or shortly after, is perhaps its
+//! own, and the run that it leads to one generation further. A rule that has come far is put to the test: it
+//! starts nothing for a while. Who saves by himself saves in that time, too, as likely as during a run; then
+//! the rule goes on, and is trusted for twice as long. What only its runs write stays as it is. When the rule
+//! has stood still often and long enough without any change, there is no other explanation, and it is
+//! suspended.
+
+use std::time::Duration;
+
+use super::job::RunId;
+use super::lineage::Lineage;
+use crate::rules::{OnBusy, RuleId};
+use crate::time::MonoTime;
+
+/// How long after a run a change may still be its own: what the watcher takes to tell of it, with a file that is
+/// complete only by looking (1 s) as the slowest.
+const SETTLE: Duration = Duration::from_secs(1);
+/// What is restarted for each change may run for hours, as a server does: only what comes so shortly after its
+/// start counts as perhaps its own. A build that generates code first takes no longer.
+const RESTART_WINDOW: Duration = Duration::from_secs(10);
+/// From so many generations on a rule is put to the test.
+const GENERATIONS: usize = 10;
+/// How long it stands still then: twice as long as a generation takes, so that a person who saved once in each of
+/// them would save now; within bounds that a person bears.
+const SHORTEST_TEST: Duration = Duration::from_secs(2);
+const LONGEST_TEST: Duration = Duration::from_secs(60);
+/// So many tests, as long together as so many generations, leave no doubt: whoever saves at random moments, and
+/// yet by chance in every one of fifteen runs and in none of the tests, comes once in twenty million times.
+const TESTS: usize = 5;
+const EVIDENCE: u32 = 10;
+/// Then it is tried again: what made it run in circles may be mended.
+const SUSPENSION: Duration = Duration::from_secs(10 * 60);
+
+/// What all rules do to each other.
+#[derive(Debug)]
+pub(crate) struct Feedback {
+    settle: Duration,
+    rules: Vec<Record>,
+    /// What runs.
+    running: Vec<Trace>,
+    /// Rules whose last run has ended so recently that changes may be its own.
+    settling: Vec<(MonoTime, RuleId, Lineage)>,
+}
+
+#[derive(Debug)]
+struct Trace {
+    run: RunId,
+    rule: RuleId,
+    lineage: Lineage,
+    /// From when on changes are not its own.
+    until: Option<MonoTime>,
+}
+
+/// What is known of one rule.
+#[derive(Clone, Debug)]
+struct Record {
+    running: usize,
+    last_start: MonoTime,
+    /// From which generation on it is put to the test.
+    trusted: usize,
+    trial: Trial,
+    /// The tests that it has stood without a change, and their time together.
+    tests: usize,
+    evidence: Duration,
+    /// The longest that a generation took since then.
+    cycle: Duration,
+    /// What its last run may have written.
+    path: Vec<u8>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trial {
+    /// It may run.
+    None,
+    /// It is to stand still for so long, once nothing of it runs any more.
+    Called(Duration),
+    /// It stands still for so long.
+    Going(Duration),
+    /// It is suspended.
+    Suspended,
+}
+
+/// A change, as far as it concerns one rule.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Noted {
+    /// What it may have come of.
+    pub(crate) lineage: Lineage,
+    /// Whether it ends a test or a suspension of the rule.
+    pub(crate) acquits: bool,
+}
+
+/// What is to be done about a rule that is about to run.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// It starts nothing until further notice, or until that moment.
+    Test {
+        /// How long it is to stand still.
+        wait: Duration,
+        /// Until when, if nothing of it runs.
+        until: Option<MonoTime>,
+    },
+    /// It is suspended until then.
+    Suspend(MonoTime),
+}
+
+impl Feedback {
+    /// `delay` is how long the watcher may take to see a change, if it does not get told.
+    pub(crate) fn new(rules: usize, delay: Duration) -> Self {
+        let rules = vec![Record::new(); rules];
+        Self { settle: SETTLE + delay, rules, running: Vec::new(), settling: Vec::new() }
+    }
+
+    /// Whether the rule runs, or has so recently that changes may be its own.
+    pub(crate) fn may_have_written(&self, rule: RuleId, now: MonoTime) -> bool {
+        self.rules[rule.0].running > 0
+            || self.settling.iter().any(|&(at, other, _)| other == rule && now.since(at) < self.settle)
+    }
+
+    /// Notes a change that concerns the rule.
+    pub(crate) fn note(&mut self, rule: RuleId, path: &[u8], now: MonoTime) -> Noted {
+        self.settling.retain(|&(at, ..)| now.since(at) < self.settle);
+        let lineage = self.origin(rule, now);
+        let generation = lineage.count(rule);
+        let record = &mut self.rules[rule.0];
+        if generation + 1 >= record.trusted {
+            record.path.clear();
+            record.path.extend_from_slice(path);
+        }
+        let acquits = generation == 0 && record.trial != Trial::None;
+        if acquits {
+            let proven = record.trial == Trial::Suspended;
+            record.trusted = if proven { GENERATIONS } else { record.trusted.saturating_mul(2) };
+            record.acquit();
+        }
+        Noted { lineage, acquits }
+    }
+
+    /// What a change that comes now may have come of: of the rule's own runs the one that speaks least against it.
+    /// If none goes on, the last one, and all that others do.
+    fn origin(&self, rule: RuleId, now: MonoTime) -> Lineage {
+        let running = self.running.iter().filter(|trace| trace.until.is_none_or(|until| now < until));
+        let own = running.clone().filter(|trace| trace.rule == rule).map(|trace| &trace.lineage);
+        let own = own.min_by_key(|lineage| lineage.count(rule));
+        let ended = self.settling.iter().find(|(_, other, _)| *other == rule).map(|(.., lineage)| lineage);
+        if let Some(own) = own {
+            return own.clone();
+        }
+        let others =
+            running.map(|trace| &trace.lineage).chain(self.settling.iter().map(|(.., lineage)| lineage));
+        others.fold(ended.cloned().unwrap_or_default(), |all, other| match ended {
+            Some(_) => all.join(other, |known| known != rule),
+            None => all.join(other, |_| true),
+        })
+    }
+
+    /// What is to be done about a rule that a batch of this lineage is due for.
+    pub(crate) fn judge(&mut self, rule: RuleId, lineage: &Lineage, now: MonoTime) -> Option<Verdict> {
+        let settle = self.settle;
+        let tried = |other: &Record| other.tests > 0 || other.trial != Trial::None;
+        // Of rules that start each other, one is enough.
+        if lineage.circle(rule).any(|other| other != rule && tried(&self.rules[other.0])) {
+            return None;
+        }
+        let record = &mut self.rules[rule.0];
+        if record.trial != Trial::None || lineage.count(rule) < record.trusted {
+            return None;
+        }
+        record.cycle = record.cycle.max(now.since(record.last_start));
+        if record.tests >= TESTS && record.evidence >= record.cycle * EVIDENCE {
+            record.trial = Trial::Suspended;
+            return Some(Verdict::Suspend(now + SUSPENSION));
+        }
+        let wait = (record.cycle * 2).clamp(SHORTEST_TEST, LONGEST_TEST);
+        record.trial = Trial::Called(wait);
+        let until = record.settled(now + settle);
+        Some(Verdict::Test { wait: settle + wait, until })
+    }
+
+    /// Notes that a run starts.
+    pub(crate) fn begin(&mut self, run: RunId, rule: RuleId, busy: OnBusy, batch: &Lineage, now: MonoTime) {
+        let record = &mut self.rules[rule.0];
+        match record.trial {
+            Trial::Going(wait) => {
+                record.tests += 1;
+                record.evidence += wait;
+            }
+            _ if batch.count(rule) == 0 || record.trial == Trial::Suspended => record.acquit(),
+            _ => {}
+        }
+        record.trial = Trial::None;
+        record.running += 1;
+        record.last_start = now;
+        let until = (busy == OnBusy::Restart).then(|| now + RESTART_WINDOW);
+        self.running.push(Trace { run, rule, lineage: batch.clone().with(rule), until });
+    }
+
+    /// Notes that a run has ended, whole. Answers until when its rule is to start nothing, if it is only now that
+    /// this can be said.
+    pub(crate) fn end(&mut self, run: RunId, now: MonoTime) -> Option<MonoTime> {
+        let at = self.running.iter().position(|trace| trace.run == run)?;
+        let Trace { rule, lineage, .. } = self.running.swap_remove(at);
+        self.settling.retain(|&(_, other, _)| other != rule);
+        self.settling.push((now, rule, lineage));
+        let record = &mut self.rules[rule.0];
+        record.running -= 1;
+        record.settled(now + self.settle)
+    }
+
+    /// The path that the rule's last run may have written.
+    pub(crate) fn path(&self, rule: RuleId) -> &[u8] {
+        &self.rules[rule.0].path
+    }
+}
+
+impl Record {
+    const fn new() -> Self {
+        Self {
+            running: 0,
+            last_start: MonoTime::from_origin(Duration::ZERO),
+            trusted: GENERATIONS,
+            trial: Trial::None,
+            tests: 0,
+            evidence: Duration::ZERO,
+            cycle: Duration::ZERO,
+            path: Vec::new(),
+        }
+    }
+
+    /// Forgets what spoke against it.
+    fn acquit(&mut self) {
+        (self.trial, self.tests) = (Trial::None, 0);
+        (self.evidence, self.cycle) = (Duration::ZERO, Duration::ZERO);
+    }
+
+    /// Begins a test that was called for, if nothing runs any more. Answers when it is over.
+    fn settled(&mut self, settled: MonoTime) -> Option<MonoTime> {
+        match self.trial {
+            Trial::Called(wait) if self.running == 0 => {
+                self.trial = Trial::Going(wait);
+                Some(settled + wait)
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULE: RuleId = RuleId(0);
+
+    fn at(seconds: f64) -> MonoTime {
+        MonoTime::from_origin(Duration::from_secs_f64(seconds))
+    }
+
+    /// One rule that runs as soon as it may, for so many seconds, and what has become of it.
+    struct Bench {
+        feedback: Feedback,
+        takes: f64,
+        runs: u64,
+        ends: Option<f64>,
+        due: Option<Lineage>,
+        shut: f64,
+        tests: usize,
+        suspended: bool,
+    }
+
+    impl Bench {
+        fn new(takes: f64) -> Self {
+            let feedback = Feedback::new(1, Duration::ZERO);
+            let (ends, due, shut) = (None, None, 0.0);
+            Self { feedback, takes, runs: 0, ends, due, shut, tests: 0, suspended: false }
+        }
+
+        /// Lets time pass until somebody writes.
+        fn write(&mut self, now: f64) {
+            while let Some(next) = self.next().filter(|&next| next <= now) {
+                self.turn(next);
+            }
+            let Noted { lineage, acquits } = self.feedback.note(RULE, b"a", at(now));
+            if acquits {
+                (self.shut, self.suspended) = (now, false);
+            }
+            let first = self.due.is_none();
+            let known = self.due.take().filter(|known| known.len() < lineage.len());
+            self.due = Some(known.unwrap_or(lineage));
+            if first && self.ends.is_none() {
+                self.judge(now);
+            }
+        }
+
+        fn next(&self) -> Option<f64> {
+            self.ends.or(self.due.as_ref().map(|_| self.shut))
+        }
+
+        fn turn(&mut self, now: f64) {
+            if self.ends.take().is_some() {
+                self.feedback.end(RunId(self.runs), at(now));
+                self.shut = now;
+                self.judge(now);
+            } else if let Some(lineage) = self.due.take() {
+                self.runs += 1;
+                let busy = OnBusy::Queue;
+                self.feedback.begin(RunId(self.runs), RULE, busy, &lineage, at(now));
+                self.ends = Some(now + self.takes);
+            }
+        }
+
+        fn judge(&mut self, now: f64) {
+            let Some(lineage) = &self.due else { return };
+            match self.feedback.judge(RULE, lineage, at(now)) {
+                None => {}
+                Some(Verdict::Test { until, .. }) => {
+                    self.tests += 1;
+                    self.shut = until.unwrap().since_origin().as_secs_f64();
+                }
+                Some(Verdict::Suspend(until)) => {
+                    self.suspended = true;
+                    self.shut = until.since_origin().as_secs_f64();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_writes_in_each_of_its_runs_is_suspended() {
+        for takes in [0.01, 1.0, 20.0] {
+            let mut bench = Bench::new(takes);
+            bench.write(0.0);
+            while !bench.suspended {
+                assert!(bench.runs < 100, "{takes}");
+                let now = bench.next().unwrap();
+                bench.turn(now);
+                if bench.ends.is_some() {
+                    bench.write(now + takes / 2.0);
+                }
+            }
+            assert_eq!((bench.runs, bench.tests), (15, 5), "{takes}");
+        }
+    }
+
+    /// Moments that are as random as a person's: the waits between them are of no certain length.
+    fn moments(mean: f64, seed: u64) -> impl Iterator<Item = f64> {
+        let mut state = seed;
+        std::iter::repeat_with(move || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = ((state >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+            -mean * uniform.ln()
+        })
+        .scan(0.0, |now, wait| {
+            *now += wait;
+            Some(*now)
+        })
+    }
+
+    #[test]
+    fn who_saves_at_random_moments_is_never_taken_for_a_loop() {
+        for (seed, takes) in [(1, 0.05), (2, 1.0), (3, 5.0), (4, 30.0), (5, 300.0)] {
+            for saves_per_run in [0.3, 1.0, 2.0, 5.0, 50.0] {
+                let mut bench = Bench::new(takes);
+                for now in moments(takes / saves_per_run, seed).take(20_000) {
+                    bench.write(now);
+                    assert!(!bench.suspended, "{takes} s, {saves_per_run} saves a run");
+                }
+                assert!(bench.runs < 100 || bench.tests < 12, "{} tests in {} runs", bench.tests, bench.runs);
+            }
+        }
+    }
+
+    #[test]
+    fn a_suspension_ends_with_a_change_that_is_not_its_own_or_after_ten_minutes() {
+        let mut bench = Bench::new(0.1);
+        bench.write(0.0);
+        let mut now = 0.0;
+        while !bench.suspended {
+            now = bench.next().unwrap();
+            bench.turn(now);
+            if bench.ends.is_some() {
+                bench.write(now + 0.05);
+            }
+        }
+        assert!((bench.next().unwrap() - now - 600.0).abs() < 0.001);
+        let runs = bench.runs;
+        bench.write(now + 0.5);
+        assert!(bench.suspended, "that may have been the last run");
+        bench.write(now + 2.0);
+        assert!(!bench.suspended);
+        bench.write(now + 3.0);
+        assert_eq!(bench.runs, runs + 1);
+    }
+}

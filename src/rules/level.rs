@@ -1,0 +1,78 @@
+//! The ignore files of one directory, and what applies above it.
+
+use std::sync::Arc;
+
+use super::files::{FileSource, IgnoreFile, IgnoreFiles};
+use super::gitignore::{Line, Patterns};
+use super::path;
+use crate::event::as_path;
+
+/// A directory with an ignore file or at the top of a work tree, and what applies above it.
+pub(super) struct Level {
+    dir: Vec<u8>,
+    /// `.triplineignore`, `.ignore`.
+    ours: [Patterns; 2],
+    gitignore: Patterns,
+    /// Set at the top of a work tree.
+    repository: Option<Repository>,
+    in_work_tree: bool,
+    above: Option<Arc<Level>>,
+}
+
+struct Repository {
+    exclude: Patterns,
+    excludes_file: Option<Patterns>,
+}
+
+impl Level {
+    /// Reads the files in `dir`. Without any, what applies above it applies there.
+    pub(super) fn read(files: &dyn FileSource, dir: &[u8], above: Option<Arc<Self>>) -> Option<Arc<Self>> {
+        let files = files.ignore_files(as_path(dir));
+        if files == IgnoreFiles::default() {
+            return above;
+        }
+        let file = |name: &str, text: &[u8]| Patterns::of_file(as_path(dir).join(name), text);
+        let outside = above.as_ref().is_none_or(|above| !above.in_work_tree);
+        let repository = files.repository.map(|found| Repository {
+            exclude: found.exclude.patterns(),
+            excludes_file: found.excludes_file.map(IgnoreFile::patterns),
+        });
+        Some(Arc::new(Self {
+            dir: dir.to_vec(),
+            ours: [file(".triplineignore", &files.triplineignore), file(".ignore", &files.ignore)],
+            gitignore: file(".gitignore", &files.gitignore),
+            in_work_tree: repository.is_some() || !outside,
+            repository,
+            above,
+        }))
+    }
+
+    /// The pattern that decides on one path by itself; git's only with its global ones.
+    pub(super) fn verdict(&self, path: &[u8], is_dir: bool, git: Option<&Patterns>) -> Option<Arc<Line>> {
+        let ours = |kind: usize| {
+            self.up().find_map(|level| level.ours[kind].verdict(path::below(&level.dir, path)?, is_dir))
+        };
+        let found = ours(0).or_else(|| ours(1)).cloned();
+        found.or_else(|| self.of_git(path, is_dir, git?))
+    }
+
+    fn of_git(&self, path: &[u8], is_dir: bool, global: &Patterns) -> Option<Arc<Line>> {
+        for level in self.up().take_while(|level| level.in_work_tree) {
+            let relative = path::below(&level.dir, path)?;
+            if let Some(line) = level.gitignore.verdict(relative, is_dir) {
+                return Some(Arc::clone(line));
+            }
+            if let Some(repository) = &level.repository {
+                let global = repository.excludes_file.as_ref().unwrap_or(global);
+                let exclude = repository.exclude.verdict(relative, is_dir);
+                return exclude.or_else(|| global.verdict(relative, is_dir)).cloned();
+            }
+        }
+        None
+    }
+
+    /// This level and those above it.
+    fn up(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |level| level.above.as_deref())
+    }
+}
