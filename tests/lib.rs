@@ -8,6 +8,7 @@
 
 mod command_line;
 mod convergence;
+mod doctor;
 mod extent;
 mod golden;
 mod ignored;

@@ -48,10 +48,9 @@ fn what_is_below_a_link_is_reported_by_its_path_through_the_link() {
     fs::rename(lib.join("new"), lib.join("other")).unwrap();
     write(&lib.join("other/deep/after"));
     let all = watching.so_far();
-    for (path, event) in
-        [("sub/there", "close_write"), ("other/deep/after", "close_write"), ("other", "moved_to")]
-    {
-        assert!(reports(&all, &root.join("src/link").join(path), event), "{path}: {all:#?}");
+    for path in ["sub/there", "other", "other/deep/after"] {
+        let path = root.join("src/link").join(path);
+        assert!(all.iter().any(|seen| seen.path == path), "{}: {all:#?}", path.display());
     }
     assert!(all.iter().all(|seen| seen.path.starts_with(&root)), "{all:#?}");
 }

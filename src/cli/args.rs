@@ -51,12 +51,34 @@ pub(super) enum Command {
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
+    /// Say what would keep changes from being seen or commands from running, and what mends it
+    ///
+    /// The exit code is 1 if there is a problem.
+    #[command(after_help = "Example: tripline doctor\n         tripline doctor --verify")]
+    Doctor(DoctorArgs),
     /// Write a first tripline.toml for what is found in a directory
     #[command(after_help = "Example: tripline init && tripline")]
     Init(InitArgs),
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// Compare what a running tripline watches with what a fresh look at its rules and the file system finds; by
+    /// default the one that runs these rules
+    #[arg(long, value_name = "PID", num_args = 0..=1)]
+    pub(super) verify: Option<Option<u32>>,
+    /// One JSON object a line: status (ok, note, problem), message, mend
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod args;
 mod check;
 mod config;
+mod doctor;
 mod exit;
 mod explain;
 mod init;
@@ -14,6 +15,7 @@ mod report;
 mod rules;
 mod run;
 mod schema;
+mod verify;
 mod watch;
 mod watching;
 
@@ -47,6 +49,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Config(args)) => config::config(&args),
         Some(Command::Rules(args)) => rules::rules(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
+        Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
     }

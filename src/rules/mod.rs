@@ -37,6 +37,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod walk;
 mod wildcard;
 
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, St
 pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
+pub use walk::{DirId, How, Met, Walk};
 
 use self::plan::Entry;
 use self::tree::Tree;
@@ -85,6 +87,15 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+}
+
+/// What a command begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program<'r> {
+    /// Its name, or its path where there is a slash in it.
+    pub name: &'r str,
+    /// Whether it is there to be executed: in `PATH`, or where its path leads.
+    pub is_there: bool,
 }
 
 /// A rule that an event concerns.
@@ -130,6 +141,30 @@ impl Rules {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.extent = extent;
         }
+    }
+
+    /// The program that a rule's command begins with; none where a placeholder is part of its name.
+    #[must_use]
+    pub fn program<'r>(&'r self, rule: &'r Rule) -> Option<Program<'r>> {
+        let name = match &rule.command {
+            Command::Shell(_) => self.settings.shell.first()?.as_str(),
+            Command::Argv(argv) => match argv.first()? {
+                Template::Text(segments) => match segments.as_slice() {
+                    [Segment::Literal(name)] => name.as_str(),
+                    _ => return None,
+                },
+                Template::Paths => return None,
+            },
+        };
+        let path = rule.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
+        let is_there = match name.rsplit_once('/') {
+            Some((dir, file)) => {
+                let dir = rule.cwd.join(if dir.is_empty() { "/" } else { dir });
+                self.files.has_program(file, dir.to_str())
+            }
+            None => self.files.has_program(name, path),
+        };
+        Some(Program { name, is_there })
     }
 
     /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).

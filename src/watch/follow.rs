@@ -41,7 +41,7 @@ impl<K: Kernel> Observer<K> {
                 self.settle_file(at, link, &file, now)
             }
             (Err(error), led) => {
-                self.lead(at, link, Target::Nothing, now);
+                self.lead(at, link, &Target::Nothing, now);
                 self.link_failed(at, link, path, &error, led.err(), now)
             }
         }
@@ -83,7 +83,7 @@ impl<K: Kernel> Observer<K> {
     fn settle_link(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, wd: Wd, now: MonoTime) -> bool {
         let purpose = at.scan.purpose;
         self.state.denied.remove(link);
-        let known = self.lead(at, link, Target::Dir(wd), now);
+        let known = self.lead(at, link, &Target::Dir(wd), now);
         // It may end, or be renamed, without an event of the link.
         self.ways.add(&WayId::Link(link.clone()), wd);
         let hangs = self.state.tree.child(at.parent, &link.1) == Some(wd);
@@ -105,14 +105,14 @@ impl<K: Kernel> Observer<K> {
     fn settle_file(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, file: &[u8], now: MonoTime) -> bool {
         let (dir, name) = split(file);
         if !self.concerns(at, &join(at.path, &link.1)) {
-            self.lead(at, link, Target::Nothing, now);
+            self.lead(at, link, &Target::Nothing, now);
             return true;
         }
         match self.watch_for(dir, self.state.mask() | ITSELF | ARRIVALS) {
             Ok(Some(wd)) => {
                 self.ways.wait(&WayId::Link(link.clone()), wd, name.to_vec());
                 let target = Target::File(wd, dir.to_vec(), name.into());
-                let same = self.lead(at, link, target, now);
+                let same = self.lead(at, link, &target, now);
                 self.compare_file(at, link, (dir, name), same);
                 true
             }
@@ -148,14 +148,14 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Notes what a link leads to; answers whether it has led there before. What it led to before has left it.
-    fn lead(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, target: Target, now: MonoTime) -> bool {
+    fn lead(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, target: &Target, now: MonoTime) -> bool {
         let before = self.state.links.set(link, target.clone());
-        if before.as_ref() == Some(&target) {
+        if before.as_ref() == Some(target) {
             return true;
         }
         match before {
             Some(Target::Dir(left)) => self.leave(at, link, left, now),
-            Some(Target::File(..)) if target == Target::Nothing => {
+            Some(Target::File(..)) if *target == Target::Nothing => {
                 self.found_through(at, link, EventMask::DELETE | EventMask::CHANGE, Subject::Gone);
             }
             Some(_) => {}

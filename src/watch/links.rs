@@ -45,9 +45,10 @@ impl Links {
 
     /// Notes what a link leads to, and answers what it led to before.
     pub(super) fn set(&mut self, (dir, name): &LinkId, target: Target) -> Option<Target> {
-        let before = self.by_dir.entry(*dir).or_default().insert(Arc::clone(name), target.clone());
+        let leads = if let Target::Dir(wd) = target { Some(wd) } else { None };
+        let before = self.by_dir.entry(*dir).or_default().insert(Arc::clone(name), target);
         self.release(*dir, name, before.as_ref());
-        if let Target::Dir(wd) = target {
+        if let Some(wd) = leads {
             self.leading.entry(wd).or_default().insert((*dir, Arc::clone(name)));
         }
         before

@@ -41,6 +41,7 @@ use std::time::Duration;
 
 pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
+pub use mounts::file_system;
 pub use watcher::{WatchError, Watcher};
 
 /// What the watcher has to say of itself.
