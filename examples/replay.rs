@@ -67,6 +67,7 @@ fn tell(core: &mut Core, input: Input, now: MonoTime) {
                 tell(core, Input::Exited { run, status: Status::Signaled(signal) }, now);
                 tell(core, Input::Gone { run }, now);
             }
+            Effect::Over { .. } | Effect::Look { .. } => {}
             Effect::LookAgain { .. } => {}
             Effect::Exit => println!("{ms:>4} ms  the end"),
         }

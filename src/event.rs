@@ -209,6 +209,8 @@ pub enum Trigger {
     Start,
     /// The run that was told of it before has failed.
     Retry,
+    /// A run of another rule, which was told of it before, has succeeded.
+    Chain,
 }
 
 impl Trigger {
@@ -221,6 +223,7 @@ impl Trigger {
             Self::Overflow => "overflow",
             Self::Start => "start",
             Self::Retry => "retry",
+            Self::Chain => "chain",
         }
     }
 }

@@ -42,7 +42,7 @@ fn where_all_is_well_each_line_says_so() {
     ] {
         assert!(shown.contains(line), "{line} in {shown}");
     }
-    assert!(shown.contains("ok       the program of 1 rule is there\n"), "{shown}");
+    assert!(shown.contains("ok       1 program is there\n"), "{shown}");
 }
 
 #[test]
@@ -58,7 +58,7 @@ fn a_program_that_is_missing_is_a_problem_with_a_way_out() {
         "problem  r: no program `no-such-program` is in PATH\n         mend: install it, or write its whole path\n",
         "note     s: ./built/later is not there yet, or cannot be executed\n",
         "note     /nowhere/at/all is not there; it is waited for\n",
-        "ok       the program of 1 rule is there\n",
+        "ok       1 program is there\n",
     ] {
         assert!(shown.contains(line), "{line} in {shown}");
     }

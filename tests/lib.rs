@@ -10,6 +10,7 @@ mod command_line;
 mod convergence;
 mod doctor;
 mod extent;
+mod extremes;
 mod golden;
 mod ignored;
 mod layers;

@@ -98,6 +98,7 @@ struct World {
     spawned: usize,
     last_of_f: Option<MonoTime>,
     ended: BTreeSet<RunId>,
+    over: BTreeSet<RunId>,
     halted: bool,
     exits: usize,
 }
@@ -117,6 +118,7 @@ impl World {
             spawned: 0,
             last_of_f: None,
             ended: BTreeSet::new(),
+            over: BTreeSet::new(),
             halted: false,
             exits: 0,
         }
@@ -201,6 +203,8 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
+                Effect::Look { run } => panic!("{run:?} is no service"),
+                Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
             }
@@ -244,6 +248,9 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::NothingThere { .. }
+            | Report::HookFailed { .. }
+            | Report::NotOnce { .. }
+            | Report::Service { .. }
             | Report::Killing { .. }
             | Report::Suspected { .. } => {}
             Report::Suspended { .. } => panic!("nothing here is written by a run"),

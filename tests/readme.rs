@@ -69,7 +69,7 @@ fn parse(text: &str) -> Result<Rules, String> {
 fn rule(keys: &str) -> String {
     let lacks = |key: &str| !keys.lines().any(|line| line.starts_with(key));
     let paths = if lacks("paths") { "paths = [\"a\"]\n" } else { "" };
-    let run = if lacks("run") { "run = [\"true\"]\n" } else { "" };
+    let run = if lacks("run") && lacks("steps") { "run = [\"true\"]\n" } else { "" };
     format!("[rules.r]\n{paths}{run}{keys}\n")
 }
 
@@ -177,7 +177,7 @@ fn variables() -> Vec<String> {
         cookie: 1,
         trigger: Trigger::Event,
     };
-    let env = preview(&rules, RuleId(0), &event).env;
+    let env = preview(&rules, RuleId(0), &event).remove(0).env;
     let names = env.into_iter().map(|(name, _)| String::from_utf8(name).unwrap());
     names.map(|name| name.replace("_NAME_", "_<NAME>")).collect()
 }
@@ -211,19 +211,42 @@ fn anchors(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_test_that_is_named_exists() {
-    let readme = read("README.md");
-    let mut named = 0;
-    for (before, after) in readme.split("](").zip(readme.split("](").skip(1)) {
-        let (text, target) = (before.rsplit('[').next().unwrap(), after.split(')').next().unwrap());
-        let exists = match Path::new(target).extension().and_then(|ext| ext.to_str()) {
-            Some("rs") => read(target).contains(&format!("fn {text}(")),
-            Some("trip") => target.ends_with(&format!("/{text}.trip")),
-            _ => continue,
-        };
-        assert!(exists, "README.md: {target} has no test {text}");
-        named += 1;
+    for (file, at_least) in [("README.md", 20), ("docs/kernel.md", 40)] {
+        let text = read(file);
+        let mut named = 0;
+        for (before, after) in text.split("](").zip(text.split("](").skip(1)) {
+            let (name, target) = (before.rsplit('[').next().unwrap(), after.split(')').next().unwrap());
+            let target = target.trim_start_matches("../");
+            let exists = match Path::new(target).extension().and_then(|ext| ext.to_str()) {
+                Some("rs") if name.contains('_') => read(target).contains(&format!("fn {name}(")),
+                Some("trip") => target.ends_with(&format!("/{name}.trip")),
+                _ => continue,
+            };
+            assert!(exists, "{file}: {target} has no test {name}");
+            named += 1;
+        }
+        assert!(named >= at_least, "{file}: only {named} tests are named");
     }
-    assert!(named >= 20, "only {named} tests are named");
+}
+
+#[test]
+fn every_fact_of_the_kernel_is_shown_by_a_test() {
+    let text = read("docs/kernel.md");
+    let facts: Vec<Vec<_>> = text.lines().map(|line| line.split(" | ").collect()).collect();
+    let mut shown = 0;
+    for cells in facts.iter().filter(|cells| cells.len() == 4 && cells[0] != "| the kernel") {
+        assert!(
+            cells[3].starts_with('[') || cells[3].starts_with("not shown: "),
+            "nothing shows: {}",
+            cells[0]
+        );
+        shown += 1;
+    }
+    assert!(shown >= 40, "only {shown} facts");
+    for entry in fs::read_dir(top().join("tests/live")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.starts_with("fact_") || text.contains(&format!("/{name})")), "no fact has {name}");
+    }
 }
 
 #[test]

@@ -104,11 +104,9 @@ python         close_write  app/__pycache__/main.pyc
 rust           close_write  src/rules/mod.rs                  check
 rust           moved_to     Cargo.toml                        check
 rust           close_write  target/debug/build/x.rs
-rust-server    close_write  src/main.rs                       build
+rust-server    close_write  src/main.rs                       server
 rust-server    close_write  Cargo.lock
-rust-server    create       target/debug/server               serve
-rust-server    delete       target/debug/server
-rust-server    close_write  target/debug/server.d
+rust-server    create       target/debug/server
 rust-test      close_write  crates/a/src/lib.rs               test
 rust-test      delete       tests/a.rs                        test
 rust-test      close_write  crates/a/Cargo.toml               test

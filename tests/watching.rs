@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::support::proc::{eventually, settled_switches, switches};
 use crate::support::running::Running;
-use crate::support::watching::{Seen, Watching, watched_inodes};
+use crate::support::watching::{Seen, Watching, unshared, watched_inodes};
 
 fn place() -> (TempDir, PathBuf) {
     let directory = TempDir::new().unwrap();
@@ -354,5 +356,153 @@ fn only_directories_that_the_rules_can_match_in_are_watched() {
     }
     for dir in ["docs", "docs/b", "src/gen", "src/gen/b", "target/debug/deps", "target/release"] {
         assert!(!is_watched(dir), "{dir} should not be watched");
+    }
+}
+
+/// As [`place`], for another user than root; none where this one may not start a process as another.
+fn place_for_nobody() -> Option<(TempDir, PathBuf)> {
+    if !Watching::can_start_as_nobody() {
+        eprintln!("skipped: only root can start it as a user to whom something is denied");
+        return None;
+    }
+    let (directory, root) = place();
+    permit(directory.path(), 0o755);
+    Some((directory, root))
+}
+
+fn permit(dir: &std::path::Path, mode: u32) {
+    fs::set_permissions(dir, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let [there, late] = ["there", "late"].map(|name| root.join(name));
+    fs::create_dir_all(there.join("sub")).unwrap();
+    permit(&there, 0o000);
+    let watching = Watching::start_as_nobody(&root);
+    fs::write(there.join("sub/file"), "content").unwrap();
+    permit(&there, 0o755);
+    watching.until(|seen| seen.path == there.join("sub/file"));
+    // One that is unreadable from its first moment on.
+    let outside = root.with_file_name("outside");
+    fs::create_dir_all(outside.join("sub")).unwrap();
+    fs::write(outside.join("sub/file"), "content").unwrap();
+    permit(&outside, 0o000);
+    fs::rename(&outside, &late).unwrap();
+    eventually(|| watching.warnings().contains(&format!("{}", late.display())).then_some(()));
+    permit(&late, 0o755);
+    watching.until(|seen| seen.path == late.join("sub/file"));
+    fs::write(late.join("sub/file"), "more").unwrap();
+    watching.until(|seen| seen.path == late.join("sub/file") && has(seen, "close_write"));
+}
+
+#[test]
+fn what_is_in_an_unreadable_directory_below_a_renamed_one_is_reported_once_it_may_be_read() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    fs::create_dir_all(root.join("a/closed")).unwrap();
+    fs::write(root.join("a/closed/file"), "content").unwrap();
+    let mut watching = Watching::start_as_nobody(&root);
+    permit(&root.join("a/closed"), 0o000);
+    fs::rename(root.join("a"), root.join("b")).unwrap();
+    watching.so_far();
+    permit(&root.join("b/closed"), 0o755);
+    watching.until(|seen| seen.path == root.join("b/closed/file"));
+}
+
+#[test]
+fn what_an_unreadable_directory_has_taken_the_place_of_is_silent() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let [old, new] = ["old", "new"].map(|name| root.with_file_name(name));
+    fs::create_dir(root.join("dir")).unwrap();
+    fs::create_dir(&new).unwrap();
+    permit(&new, 0o000);
+    let mut watching = Watching::start_as_nobody(&root);
+    // Stopped, it sees both at once.
+    watching.signal(Signal::STOP);
+    fs::rename(root.join("dir"), &old).unwrap();
+    fs::rename(&new, root.join("dir")).unwrap();
+    watching.signal(Signal::CONT);
+    watching.so_far();
+    fs::write(old.join("file"), "content").unwrap();
+    let all = watching.so_far();
+    assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
+}
+
+#[test]
+fn without_an_inotify_instance_it_ends_and_says_what_to_do() {
+    let (_directory, root) = place();
+    let Some(mut command) = unshared("echo 0 > /proc/sys/user/max_inotify_instances") else { return };
+    let output = command.arg("watch").arg(&root).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("sysctl fs.inotify.max_user_instances="), "{said}");
+}
+
+#[test]
+fn without_a_single_watch_all_is_found_by_looking() {
+    let (_directory, root) = place();
+    let limit = |watches: u32| format!("echo {watches} > /proc/sys/user/max_inotify_watches");
+    let Some(watching) = Watching::start_unshared(&root, &[], &limit(0)) else { return };
+    for file in [root.join("file"), root.join("dir/file")] {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(&file, "content").unwrap();
+        watching.until(|seen| seen.path == file);
+    }
+    watching.inside(&limit(1_000));
+    let expected = directories_below(&root);
+    eventually(|| expected.is_subset(&watching.watched_inodes().into_iter().collect()).then_some(()));
+}
+
+#[test]
+fn what_is_written_through_a_memory_map_counts_when_the_map_ends() {
+    let (_directory, root) = place();
+    let file = root.join("file");
+    fs::write(&file, "content").unwrap();
+    let script = "import mmap, os, sys\n\
+                  fd = os.open(sys.argv[1], os.O_RDWR)\n\
+                  memory = mmap.mmap(fd, 4)\n\
+                  os.close(fd)\n\
+                  memory[0:4] = b'wine'\n\
+                  sys.stdin.read()\n\
+                  memory.close()\n\
+                  open(sys.argv[1] + '.after', 'w')";
+    let mut watching = Watching::start(&root, &[]);
+    let mut python = Command::new("python3");
+    let Ok(mut child) = python.args(["-c", script]).arg(&file).stdin(Stdio::piped()).spawn() else {
+        eprintln!("skipped: no python3 here");
+        return;
+    };
+    let written = || fs::read(&file).is_ok_and(|content| content == b"wineent");
+    eventually(|| written().then_some(()));
+    let all = watching.so_far();
+    assert!(all.iter().all(|seen| seen.path != file), "{all:#?}");
+    drop(child.stdin.take());
+    child.wait().unwrap();
+    watching.until(|seen| seen.path == file && has(seen, "close_write"));
+}
+
+#[test]
+fn on_an_overlay_what_is_written_to_the_lower_layers_files_is_reported() {
+    let (_directory, root) = place();
+    let base = root.with_file_name("layers");
+    for dir in ["lower/dir", "upper", "work"] {
+        fs::create_dir_all(base.join(dir)).unwrap();
+    }
+    fs::write(base.join("lower/dir/file"), "content").unwrap();
+    let (base, shown) = (base.display(), root.display());
+    let mount = format!(
+        "mount -t overlay -o lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work none {shown}"
+    );
+    let can = Command::new("unshare").args(["-U", "-r", "-m", "sh", "-c", &mount]).status();
+    if !can.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: no overlays here");
+        return;
+    }
+    let Some(watching) = Watching::start_unshared(&root, &[], &mount) else { return };
+    // Written by its first writer it is copied up, and is another inode from then on.
+    for (name, event) in [("file", "close_write"), ("file", "close_write"), ("new", "create")] {
+        watching.inside(&format!("echo more >> {shown}/dir/{name}"));
+        watching.until(|seen| seen.path == root.join("dir").join(name) && has(seen, event));
     }
 }

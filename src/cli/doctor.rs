@@ -246,21 +246,22 @@ fn unreadable(dir: &Path, shown: &str, error: &std::io::Error) -> Finding {
 }
 
 fn programs(rules: &Rules) -> Vec<Finding> {
-    let (mut found, mut there) = (Vec::new(), Vec::new());
-    for rule in &rules.rules {
-        let Some(program) = rules.program(rule) else { continue };
-        let (name, path) = (&rule.name, program.name.escape_debug());
+    let (mut found, mut there) = (Vec::new(), 0);
+    let all =
+        rules.rules.iter().flat_map(|rule| rules.programs(rule).map(move |program| (&rule.name, program)));
+    for (rule, program) in all {
+        let name = program.name.escape_debug();
         if program.is_there {
-            there.push(name.as_str());
+            there += 1;
         } else if program.name.contains('/') {
-            found.push(Finding::note(format!("{name}: {path} is not there yet, or cannot be executed")));
+            found.push(Finding::note(format!("{rule}: {name} is not there yet, or cannot be executed")));
         } else {
-            let message = format!("{name}: no program `{path}` is in PATH");
+            let message = format!("{rule}: no program `{name}` is in PATH");
             found.push(Finding::problem(message, "install it, or write its whole path"));
         }
     }
-    if !there.is_empty() {
-        found.push(Finding::ok(format!("the program of {} is there", count(there.len(), "rule", "rules"))));
+    if there > 0 {
+        found.push(Finding::ok(format!("{} there", count(there, "program is", "programs are"))));
     }
     found
 }

@@ -127,9 +127,14 @@ pub(super) fn shown(rules: &Rules, path: &[u8]) -> Vec<u8> {
 }
 
 fn run(rules: &Rules, rule: RuleId, event: &Event) -> String {
-    let job = preview(rules, rule, event);
-    let argv: Vec<_> = job.argv.iter().map(|word| quoted(word)).collect();
-    let mut out = format!("  run: {}\n  in:  {}\n", argv.join(" "), job.cwd.display());
+    let jobs = preview(rules, rule, event);
+    let mut out = String::new();
+    for job in &jobs {
+        let argv: Vec<_> = job.argv.iter().map(|word| quoted(word)).collect();
+        out += &format!("  {} {}\n", if out.is_empty() { "run:" } else { "then:" }, argv.join(" "));
+    }
+    let Some(job) = jobs.first() else { return out };
+    out += &format!("  in:  {}\n", job.cwd.display());
     if let StdinSource::Bytes(bytes) = &job.stdin {
         out += &format!("  stdin: {}\n", Escaped(bytes));
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::args::LogFormat;
 use super::notify;
 use super::quote::quoted;
-use crate::dispatch::{Escaped, Job, Mode, Outcome, Report, View};
+use crate::dispatch::{Escaped, Job, Mode, News, Outcome, Report, View};
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -65,14 +65,16 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
-        if self.mode == Mode::Dry && matches!(report, Report::Ended { .. }) {
+        if self.mode == Mode::Dry && matches!(report, Report::Ended { .. } | Report::Service { .. }) {
             return;
         }
         if self.format == LogFormat::Json {
             return log(report);
         }
         match report {
-            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } => self.line(Style::Bad, report, out),
+            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
+                self.line(Style::Bad, report, out);
+            }
             Report::Ended { outcome, elapsed, .. } => {
                 let style = match outcome {
                     Outcome::Ok(_) => Style::Good,
@@ -81,6 +83,13 @@ impl View for Lines {
                 };
                 self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
             }
+            Report::Service { news: News::Ready(elapsed), .. } => {
+                self.line(Style::Good, format_args!("{report} ({})", Seconds(*elapsed)), out);
+            }
+            Report::Service { news: News::Ended(outcome), .. } if outcome.code() != 0 => {
+                self.line(Style::Bad, report, out);
+            }
+            Report::Service { news: News::Suspended(..), .. } => self.line(Style::Bad, report, out),
             Report::Started { .. } => self.line(Style::Start, report, out),
             _ => self.line(Style::Plain, report, out),
         }
@@ -116,7 +125,7 @@ impl View for Lines {
 
 fn log(report: &Report) {
     match report {
-        Report::Ended { rule, run, outcome, elapsed } => {
+        Report::Ended { rule, run, outcome, elapsed, .. } => {
             let milliseconds = elapsed.as_millis() as u64;
             tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
         }

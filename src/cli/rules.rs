@@ -46,8 +46,12 @@ fn table(rules: &[RawRule]) -> String {
 
 fn row(rule: &RawRule) -> Row {
     let on = rule.on.as_ref().map_or_else(|| vec!["change".to_owned()], |on| each(&on.value));
-    let paths = rule.paths.as_ref().map_or_else(Vec::new, |paths| each(&paths.value));
-    let command = rule.run.as_ref().map_or_else(Vec::new, |run| command(&run.value));
+    let after = rule.after.iter().flat_map(|after| &after.value);
+    let after = after.map(|rule| format!("after {}", shown(&rule.value)));
+    let paths = rule.paths.iter().flat_map(|paths| each(&paths.value)).chain(after).collect();
+    let steps = rule.steps.iter().flat_map(|steps| &steps.value);
+    let commands = rule.run.iter().chain(steps).chain(&rule.service);
+    let command = commands.flat_map(|typed| command(&typed.value)).collect();
     [vec![shown(&rule.name.value)], paths, on, command]
 }
 

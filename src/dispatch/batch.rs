@@ -7,7 +7,7 @@ use indexmap::map::Entry;
 
 use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::Per;
+use crate::rules::{Per, RuleId};
 
 /// What is known of one path of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ impl Change {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Batch {
     trigger: Trigger,
+    /// The rule whose success passed it on.
+    after: Option<RuleId>,
     /// How often it is told to a run, with this time; from 1.
     attempt: usize,
     /// What its changes may have come of.
@@ -53,7 +55,7 @@ impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
         let (lineage, changes) = (Lineage::default(), IndexMap::new());
-        Self { trigger: Trigger::Start, attempt: 1, lineage, changes }
+        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
     }
 
     /// The same, with what its changes may have come of.
@@ -64,6 +66,23 @@ impl Batch {
     /// What its changes may have come of.
     pub(crate) fn lineage(&self) -> &Lineage {
         &self.lineage
+    }
+
+    /// The same, passed on by the success of `rule`: as one, or with each path by itself.
+    pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
+        let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
+        let whole = Self { trigger, after, attempt: 1, lineage, changes: self.changes };
+        if per == Per::Batch || whole.len() < 2 {
+            return vec![whole];
+        }
+        let part = Self { changes: IndexMap::new(), ..whole.clone() };
+        let one = |change| Self { changes: IndexMap::from([change]), ..part.clone() };
+        whole.changes.into_iter().map(one).collect()
+    }
+
+    /// The rule whose success passed it on.
+    pub(crate) fn after(&self) -> Option<RuleId> {
+        self.after
     }
 
     /// How its first event became known, or that it is told again.
@@ -120,6 +139,7 @@ impl Batch {
     pub(crate) fn split_off(&mut self, keep: usize) -> Option<Self> {
         (keep < self.len()).then(|| Self {
             trigger: self.trigger,
+            after: self.after,
             attempt: 1,
             lineage: self.lineage.clone(),
             changes: self.changes.split_off(keep),
@@ -132,7 +152,7 @@ impl From<Event> for Batch {
         let Event { mask, path, subject, from, cookie, trigger } = event;
         let change = Change { mask, subject, from, cookie };
         let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
-        Self { trigger, attempt: 1, lineage, changes }
+        Self { trigger, after: None, attempt: 1, lineage, changes }
     }
 }
 
@@ -256,6 +276,16 @@ mod tests {
         let rest = first.split_off(2).unwrap();
         assert_eq!((paths(&first).len(), paths(&rest)), (2, vec![&b"c"[..]]));
         assert_eq!(first.split_off(2), None);
+    }
+
+    #[test]
+    fn what_is_passed_on_stays_whole_or_comes_path_by_path() {
+        let passed_on = |per| batch(&["a", "b"]).passed_on(RuleId(7), per);
+        assert_eq!(passed_on(Per::Batch).len(), 1);
+        let each = passed_on(Per::File);
+        assert_eq!(each.iter().map(paths).collect::<Vec<_>>(), [[b"a"], [b"b"]]);
+        assert_eq!((each[1].trigger(), each[1].after()), (Trigger::Chain, Some(RuleId(7))));
+        assert_eq!(Batch::at_start().passed_on(RuleId(7), Per::File).len(), 1);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
 use super::report::{Report, Status};
+use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
 use crate::event::{Event, Scope};
@@ -54,7 +55,12 @@ pub enum Input {
         /// Which.
         run: RunId,
     },
-    /// End: nothing new starts, what runs is sent SIGTERM, then SIGKILL after its grace period.
+    /// A service is ready.
+    ServiceReady {
+        /// Its run.
+        run: RunId,
+    },
+    /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
     Kill,
@@ -71,6 +77,16 @@ pub enum Effect {
         run: RunId,
         /// The signal's number.
         signal: i32,
+    },
+    /// Look whether a service is ready, and if so say [`Input::ServiceReady`].
+    Look {
+        /// Its run.
+        run: RunId,
+    },
+    /// Nothing more comes of a run, and no command after it.
+    Over {
+        /// Which.
+        run: RunId,
     },
     /// Have the watcher look through a directory again: other things below it may be ignored now.
     LookAgain {
@@ -119,6 +135,7 @@ pub struct Core {
     pub(super) worst: u8,
     pub(super) lanes: Lanes,
     pub(super) slots: Slots,
+    pub(super) services: Services,
     pub(super) feedback: Feedback,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
@@ -133,11 +150,12 @@ impl Core {
         let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
+        let services = Services::new(&rules);
         let polling = rules.plan().polling();
         let delay = if polling.always { polling.interval } else { Duration::ZERO };
         let feedback = Feedback::new(rules.rules.len(), delay);
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, feedback, runs, last_run, matches }
+        Self { rules, limits, until, phase, worst, lanes, slots, services, feedback, runs, last_run, matches }
     }
 
     /// The same, going on no longer than that.
@@ -165,7 +183,7 @@ impl Core {
     /// after a step at `now`, so that the driver can sleep until then.
     #[must_use]
     pub fn deadline(&self) -> Option<MonoTime> {
-        [self.lanes.deadline(), self.slots.deadline()].into_iter().flatten().min()
+        [self.lanes.deadline(), self.slots.deadline(), self.services.deadline()].into_iter().flatten().min()
     }
 }
 
@@ -192,7 +210,7 @@ mod tests {
         fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {
             let mut effects = Vec::new();
             self.0.step(input, MonoTime::from_origin(Duration::from_millis(ms)), &mut effects);
-            effects.retain(|effect| !matches!(effect, Effect::Report(_)));
+            effects.retain(|effect| !matches!(effect, Effect::Report(_) | Effect::Over { .. }));
             effects
         }
 

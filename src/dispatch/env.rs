@@ -1,7 +1,7 @@
 //! The environment of a command.
 
 use super::batch::Batch;
-use super::job::RunId;
+use super::job::{Ended, RunId};
 use crate::rules::{Fields, Rule};
 
 /// A variable: name and value.
@@ -20,9 +20,15 @@ pub fn is_inherited(name: &[u8]) -> bool {
 
 /// The variables of the rule, then `TRIPLINE_*`. What does not apply is left out, and so is what is too
 /// long for a variable.
-pub(crate) fn variables(rule: &Rule, run: RunId, batch: &Batch, fields: &Fields<'_>) -> Vec<Variable> {
+pub(crate) fn variables(
+    rule: &Rule,
+    run: RunId,
+    batch: &Batch,
+    fields: &Fields<'_>,
+    ended: Option<Ended>,
+) -> Vec<Variable> {
     let own = rule.env.iter().map(|(name, value)| (name.clone().into_bytes(), value.clone().into_bytes()));
-    let ours = of_batch(run, batch, fields).into_iter().chain(of_first(batch, fields));
+    let ours = of_batch(run, batch, fields).into_iter().chain(of_first(batch, fields)).chain(of_end(ended));
     let ours = ours.filter_map(|(name, value)| Some((format!("TRIPLINE_{name}").into_bytes(), value?)));
     let captures = fields.captures.iter().map(|(name, value)| {
         (format!("TRIPLINE_CAPTURE_{}", name.to_ascii_uppercase()).into_bytes(), value.clone())
@@ -61,6 +67,12 @@ fn of_first(batch: &Batch, fields: &Fields<'_>) -> [(&'static str, Option<Vec<u8
         ("COOKIE", cookie.map(|cookie| cookie.to_string().into_bytes())),
         ("TYPE", change.and_then(|change| change.subject.name()).map(Into::into)),
     ]
+}
+
+fn of_end(ended: Option<Ended>) -> [(&'static str, Option<Vec<u8>>); 2] {
+    let exit = ended.map(|ended| ended.exit.to_string().into_bytes());
+    let duration = ended.map(|ended| ended.duration.as_millis().to_string().into_bytes());
+    [("EXIT", exit), ("DURATION_MS", duration)]
 }
 
 /// The value of a field; none if it is empty, which is how a field says that it does not apply.

@@ -2,16 +2,37 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::batch::Batch;
 use super::env::{self, Variable};
 use super::stdin::{self, StdinSource};
 use crate::event::{Event, as_path};
-use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Template};
+use crate::rules::{Command, Fields, Per, Rule, RuleId, Rules, Stdin, Template};
 
 /// Tells the runs of one tripline apart; the value of `TRIPLINE_RUN`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub u64);
+
+/// Which of a run's commands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// One of those that make it, from 0.
+    Step(usize),
+    /// The rule's `on_success`.
+    OnSuccess,
+    /// The rule's `on_failure`.
+    OnFailure,
+    /// The rule's service, in a run of its own.
+    Service,
+}
+
+/// How a run has ended, as the command after it is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ended {
+    pub(crate) exit: i32,
+    pub(crate) duration: Duration,
+}
 
 /// What the system allows a command.
 #[derive(Clone, Copy, Debug)]
@@ -37,13 +58,17 @@ pub fn size(string: &[u8]) -> usize {
     string.len() + 1 + size_of::<*const u8>()
 }
 
-/// Everything that is needed to start one run.
+/// Everything that is needed to start one command of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Job {
     /// The run.
     pub run: RunId,
     /// The rule it belongs to.
     pub rule: RuleId,
+    /// Which of the run's commands it is.
+    pub part: Part,
+    /// Whether the output of the run is kept, for `TRIPLINE_OUTPUT_FILE` of the command after it.
+    pub recorded: bool,
     /// The program and its arguments; never empty.
     pub argv: Vec<Vec<u8>>,
     /// Variables to set over those that are inherited (see [`is_inherited`](super::is_inherited)).
@@ -57,44 +82,75 @@ pub struct Job {
     pub paths: Vec<u8>,
 }
 
-/// The job for as much of `batch` as one run can take; the rest of the batch, if it is too much, is taken
-/// off and returned.
+/// The job for one command of a run; none if the rule has no such command. `ended` is for a command after it.
 pub(crate) fn build(
+    rules: &Rules,
+    id: RuleId,
+    run: RunId,
+    part: Part,
+    batch: &Batch,
+    ended: Option<Ended>,
+) -> Option<Job> {
+    let rule = &rules.rules[id.0];
+    let command = match part {
+        Part::Step(step) => rule.steps.get(step),
+        Part::OnSuccess => rule.on_success.as_ref(),
+        Part::OnFailure => rule.on_failure.as_ref(),
+        Part::Service => rule.service.as_ref().map(|service| &service.command),
+    }?;
+    let (argv, env) = invocation(rules, rule, run, command, batch, ended);
+    let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
+    let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
+    let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
+    Some(Job { run, rule: id, part, recorded, argv, env, cwd: rule.cwd.clone(), stdin, paths })
+}
+
+/// The jobs that this one event would start by itself, one after the other, for showing them.
+#[must_use]
+pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Vec<Job> {
+    let batch = Batch::from(event.clone());
+    let steps = 0..rules.rules[rule.0].steps.len();
+    steps.filter_map(|step| build(rules, rule, RunId(1), Part::Step(step), &batch, None)).collect()
+}
+
+/// Takes off `batch` what `{paths}` of some command cannot hold. One path always stays, so that the rest
+/// grows smaller.
+pub(crate) fn split(
     rules: &Rules,
     id: RuleId,
     run: RunId,
     batch: &mut Batch,
     limits: &Limits,
-) -> (Job, Option<Batch>) {
+) -> Option<Batch> {
     let rule = &rules.rules[id.0];
-    let rest = split(rules, rule, run, batch, limits);
-    let (argv, env) = invocation(rules, rule, run, batch);
-    let (stdin, paths) = (stdin::source(rules, rule.stdin, batch), stdin::terminated(batch, 0));
-    (Job { run, rule: id, argv, env, cwd: rule.cwd.clone(), stdin, paths }, rest)
+    let most = rule.commands().filter_map(|command| room(rules, rule, run, command, batch, limits)).min();
+    batch.split_off(most?.max(1))
 }
 
-/// The job that this one event would start by itself, for showing it.
-#[must_use]
-pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Job {
-    let limits = Limits { exec_bytes: usize::MAX };
-    build(rules, rule, RunId(1), &mut Batch::from(event.clone()), &limits).0
-}
-
-/// Takes off `batch` what `{paths}` cannot hold. One path always stays, so that the rest grows smaller.
-fn split(rules: &Rules, rule: &Rule, run: RunId, batch: &mut Batch, limits: &Limits) -> Option<Batch> {
-    let Command::Argv(templates) = &rule.command else { return None };
+/// How many paths fit into a command; none if it takes no list of them.
+fn room(
+    rules: &Rules,
+    rule: &Rule,
+    run: RunId,
+    command: &Command,
+    batch: &Batch,
+    limits: &Limits,
+) -> Option<usize> {
+    let Command::Argv(templates) = command else { return None };
     let times = templates.iter().filter(|template| **template == Template::Paths).count();
     if times == 0 {
         return None;
     }
     // With all paths in argv and variables as long as those of the whole batch, this counts too much
     // rather than too little for every part of it.
-    let (argv, env) = invocation(rules, rule, run, batch);
+    let hooks = rule.on_success.is_some() || rule.on_failure.is_some();
+    let ended = hooks.then_some(Ended { exit: i32::MIN, duration: Duration::MAX });
+    let (argv, env) = invocation(rules, rule, run, command, batch, ended);
     let all: usize = batch.iter().map(|(path, _)| size(path) * times).sum();
     let env: usize = env.iter().map(|(name, value)| size(name) + "=".len() + value.len()).sum();
     let fixed = argv.iter().map(|element| size(element)).sum::<usize>() + env - all;
     let room = limits.exec_bytes.saturating_sub(fixed);
-    batch.split_off(fits(batch.iter().map(|(path, _)| size(path) * times), room).max(1))
+    Some(fits(batch.iter().map(|(path, _)| size(path) * times), room))
 }
 
 /// How many of `sizes` go into `room`, from the first.
@@ -107,7 +163,14 @@ fn fits(sizes: impl Iterator<Item = usize>, room: usize) -> usize {
 }
 
 /// The argv and the variables for the whole of `batch`.
-fn invocation(rules: &Rules, rule: &Rule, run: RunId, batch: &Batch) -> (Vec<Vec<u8>>, Vec<Variable>) {
+fn invocation(
+    rules: &Rules,
+    rule: &Rule,
+    run: RunId,
+    command: &Command,
+    batch: &Batch,
+    ended: Option<Ended>,
+) -> (Vec<Vec<u8>>, Vec<Variable>) {
     let first = batch.first();
     let bytes = first.map_or(&b""[..], |(path, _)| path);
     let (path, rel) = (as_path(bytes), rules.relative(bytes));
@@ -126,11 +189,11 @@ fn invocation(rules: &Rules, rule: &Rule, run: RunId, batch: &Batch) -> (Vec<Vec
         event: event.as_bytes(),
         captures: &captures,
     };
-    (argv(rules, rule, batch, &fields), env::variables(rule, run, batch, &fields))
+    (argv(rules, rule, command, batch, &fields), env::variables(rule, run, batch, &fields, ended))
 }
 
-fn argv(rules: &Rules, rule: &Rule, batch: &Batch, fields: &Fields<'_>) -> Vec<Vec<u8>> {
-    match &rule.command {
+fn argv(rules: &Rules, rule: &Rule, command: &Command, batch: &Batch, fields: &Fields<'_>) -> Vec<Vec<u8>> {
+    match command {
         Command::Argv(templates) => templates
             .iter()
             .flat_map(|template| match template {

@@ -7,7 +7,7 @@ use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
-use super::job::{self, Limits, RunId};
+use super::job::{self, Ended, Limits, Part, RunId};
 use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
@@ -50,6 +50,8 @@ pub(crate) struct Context<'a> {
 #[derive(Debug)]
 pub(crate) struct Over {
     pub(crate) outcome: Outcome,
+    /// What it was told; none for a command after a run.
+    pub(crate) batch: Option<Batch>,
     /// Whether it was told to end, to begin anew or because tripline ends.
     pub(crate) stopped: bool,
     /// Whether another follows with the paths that its arguments had no room for.
@@ -119,13 +121,18 @@ impl Lane {
     /// Notes how its run ended.
     pub(crate) fn note_end(&mut self, how: Result<Status, String>, rules: &Rules, now: MonoTime) {
         if let Some(run) = &mut self.run {
-            run.note_end(how, &rules.rules[self.rule.0].exit_codes, now);
+            run.note_end(how, &rules.rules[self.rule.0], now);
         }
     }
 
     /// Whether it is known how its run ended.
     pub(crate) fn end_is_known(&self) -> bool {
         self.run.as_ref().is_some_and(|run| run.outcome.is_some())
+    }
+
+    /// Whether another command of its run follows the one that has ended.
+    pub(crate) fn goes_on(&self, rules: &Rules) -> bool {
+        self.run.as_ref().is_some_and(|run| run.next(&rules.rules[self.rule.0]).is_some())
     }
 
     /// Whether nothing collects, waits or runs.
@@ -162,7 +169,8 @@ impl Lane {
     /// is due.
     pub(crate) fn apply(&mut self, input: Input, fresh: Queue, cx: &mut Context<'_>) {
         let rule = &cx.rules.rules[self.rule.0];
-        let (state, action) = schedule::next(self.state, input, rule.on_busy);
+        let busy = self.run.as_ref().map_or(rule.on_busy, |run| run.busy(rule));
+        let (state, action) = schedule::next(self.state, input, busy);
         self.state = state;
         match action {
             Action::Nothing => {}
@@ -171,6 +179,7 @@ impl Lane {
             Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
+            Action::Proceed => self.proceed(rule, cx),
             Action::Detach => {
                 cx.detached = self.run.take();
                 self.line_up(fresh, rule, cx);
@@ -247,7 +256,7 @@ impl Lane {
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;
-        let (job, rest) = job::build(cx.rules, self.rule, id, &mut batch, cx.limits);
+        let rest = job::split(cx.rules, self.rule, id, &mut batch, cx.limits);
         let unfinished = rest.is_some();
         if let Some(rest) = rest {
             self.due.put_back(rest, rule.per);
@@ -255,18 +264,39 @@ impl Lane {
         let (name, cause) = (rule.name.clone(), Cause::of(&batch, cx.rules));
         cx.report(Report::Started { rule: name, run: id, cause });
         cx.feedback.begin(id, self.rule, rule.on_busy, batch.lineage(), cx.now);
-        let program = job.argv.first().cloned().unwrap_or_default();
-        let mut run = Run::new(id, program, batch, cx.now);
+        let mut run = Run::new(id, batch, cx.now);
         run.unfinished = unfinished;
-        self.run = Some(run);
         cx.runs.insert(id, self.id);
-        cx.effects.push(Effect::Spawn(job));
+        self.spawn(run, None, cx);
+    }
+
+    /// Asks for the command that the run is at.
+    fn spawn(&mut self, mut run: Run, ended: Option<Ended>, cx: &mut Context<'_>) {
+        if let Some(job) = job::build(cx.rules, self.rule, run.id, run.part, &run.batch, ended) {
+            run.program = job.argv.first().cloned().unwrap_or_default();
+            cx.effects.push(Effect::Spawn(job));
+            self.run = Some(run);
+        } else {
+            run.outcome = Some((Outcome::Ok(0), cx.now));
+            self.run = Some(run);
+            self.apply(Input::Done, Queue::default(), cx);
+        }
+    }
+
+    fn proceed(&mut self, rule: &Rule, cx: &mut Context<'_>) {
+        let Some(mut run) = self.run.take() else { return };
+        let next = run.next(rule);
+        if !matches!(next, Some(Part::Step(_))) {
+            cx.effects.extend(run.end_report(rule).map(Effect::Report));
+            cx.over = run.over();
+        }
+        let ended = next.and_then(|part| run.go_on(part));
+        self.spawn(run, ended, cx);
     }
 
     fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
-        run.started = cx.now;
-        run.limit = rule.timeout.map(|timeout| cx.now + timeout);
+        run.begin(rule, cx.now);
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }
@@ -307,7 +337,7 @@ impl Lane {
     fn term(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
         run.limit = Some(cx.now + rule.stop_timeout);
-        cx.signal(run.id, libc::SIGTERM);
+        cx.signal(run.id, rule.stop_signal);
     }
 
     fn kill(&mut self, rule: &Rule, cx: &mut Context<'_>) {
@@ -360,11 +390,8 @@ impl Lane {
             if let Some(until) = cx.feedback.end(run.id, cx.now) {
                 cx.slots.shut(self.rule, Some(until));
             }
-            if let Some((outcome, at)) = run.outcome.clone() {
-                let elapsed = at.since(run.started);
-                let (rule, run) = (rule.name.clone(), run.id);
-                cx.report(Report::Ended { rule, run, outcome, elapsed });
-            }
+            cx.effects.extend(run.end_report(rule).map(Effect::Report));
+            cx.effects.push(Effect::Over { run: run.id });
             match run.retry(rule) {
                 Some(retry) => self.again(run, retry, rule, cx),
                 None => cx.over = run.over(),

@@ -7,7 +7,8 @@
 //! All of it is pure. [`Core::step`] takes an [`Input`] and the time and says what is to be done as
 //! [`Effect`]s; [`Core::deadline`] says when it wants to be called again. Inside, each key (a rule, or a path
 //! of a rule with `per = "file"`) has a lane that collects changes in a batch, waits for the debounce and for
-//! a job slot, and follows its run to the end; what it does next stands in one table, `schedule`.
+//! a job slot, and follows its run to the end; what it does next stands in one table, `schedule`. A service is
+//! kept running beside them, by another, `lifecycle`.
 
 mod batch;
 mod core;
@@ -19,10 +20,14 @@ mod feedback;
 mod job;
 mod lane;
 mod lanes;
+mod lifecycle;
 mod lineage;
+mod news;
 mod report;
 mod run;
 mod schedule;
+mod service;
+mod services;
 mod slots;
 mod stdin;
 mod turn;
@@ -31,6 +36,7 @@ pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{Mode, RunError, Span, View, run};
 pub use self::env::{Variable, is_inherited};
 pub use self::escape::Escaped;
-pub use self::job::{Job, Limits, RunId, preview, size};
+pub use self::job::{Job, Limits, Part, RunId, preview, size};
+pub use self::news::News;
 pub use self::report::{Cause, Outcome, Report, Status};
 pub use self::stdin::StdinSource;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::batch::Batch;
 use super::escape::Escaped;
 use super::job::RunId;
+use super::news::News;
 use crate::event::{EventMask, Trigger};
 use crate::rules::{Rules, SignalName};
 
@@ -39,6 +40,15 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The exit code of the command itself, where it has one; else [`code`](Self::code).
+    #[must_use]
+    pub(crate) fn exit_code(&self) -> i32 {
+        match *self {
+            Self::Ok(code) | Self::Skipped(code) | Self::Failed(Status::Exited(code)) => code,
+            _ => i32::from(self.code()),
+        }
+    }
+
     /// What a shell would say of it: the exit code; 128 and the signal's number; 124 like timeout(1) after a
     /// timeout; 127 for what could not be started. 0 is success, and that there was nothing to do.
     #[must_use]
@@ -62,29 +72,33 @@ pub struct Cause {
     pub first: Option<(Vec<u8>, EventMask)>,
     /// How many paths more there are.
     pub more: usize,
+    /// The rule whose success passed it on.
+    pub after: Option<String>,
 }
 
 impl Cause {
     pub(crate) fn of(batch: &Batch, rules: &Rules) -> Self {
         let first = batch.first().map(|(path, change)| (shown(path, rules).to_vec(), change.mask));
-        Self { trigger: batch.trigger(), first, more: batch.len().saturating_sub(1) }
+        let after = batch.after().map(|rule| rules.rules[rule.0].name.clone());
+        Self { trigger: batch.trigger(), first, more: batch.len().saturating_sub(1), after }
     }
 }
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some((path, mask)) = &self.first else {
+        match &self.first {
+            Some((path, mask)) if mask.names().next().is_some() => write!(f, "{} ({mask})", Escaped(path))?,
+            Some((path, _)) => Escaped(path).fmt(f)?,
             // Nothing else starts a run without a path.
-            return f.write_str("at start");
-        };
-        write!(f, "{}", Escaped(path))?;
-        if mask.names().next().is_some() {
-            write!(f, " ({mask})")?;
+            None => f.write_str("at start")?,
         }
         if self.more > 0 {
             write!(f, " and {} more", self.more)?;
         }
-        Ok(())
+        match &self.after {
+            Some(rule) => write!(f, ", after {rule}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -113,8 +127,26 @@ pub enum Report {
         run: RunId,
         /// What became of it.
         outcome: Outcome,
+        /// Which of several commands it ended with before its time, from 1.
+        step: Option<usize>,
         /// From its start to the exit of its leader.
         elapsed: Duration,
+    },
+    /// What was executed after a run has failed itself.
+    HookFailed {
+        /// The rule.
+        rule: String,
+        /// Its key.
+        key: &'static str,
+        /// What became of it.
+        outcome: Outcome,
+    },
+    /// Something became of a service.
+    Service {
+        /// The rule.
+        rule: String,
+        /// What.
+        news: News,
     },
     /// Changes came due during a run and were dropped, as the rule asks with `on_busy = "skip"`.
     Skipped {
@@ -193,6 +225,11 @@ pub enum Report {
         /// The rule.
         rule: String,
     },
+    /// A rule was to run once, and has only a service.
+    NotOnce {
+        /// The rule.
+        rule: String,
+    },
     /// tripline ends, and these changes were still waiting.
     Dropped {
         /// The rule.
@@ -206,7 +243,12 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Started { rule, cause, .. } => write!(f, "{rule}: {cause}"),
-            Self::Ended { rule, outcome, .. } => write!(f, "{rule}: {outcome}"),
+            Self::Ended { rule, outcome, step: None, .. } => write!(f, "{rule}: {outcome}"),
+            Self::Ended { rule, outcome, step: Some(step), .. } => {
+                write!(f, "{rule}: step {step}: {outcome}")
+            }
+            Self::HookFailed { rule, key, outcome } => write!(f, "{rule}: {key}: {outcome}"),
+            Self::Service { rule, news } => write!(f, "{rule}: {news}"),
             Self::Skipped { rule, changes } => {
                 write!(f, "{rule}: {} skipped, still running", Changes(*changes))
             }
@@ -231,6 +273,7 @@ impl fmt::Display for Report {
                      it runs again when something else changes"
                 )
             }
+            Self::NotOnce { rule } => write!(f, "{rule}: a service, not started"),
             Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }
@@ -285,7 +328,7 @@ mod tests {
 
     fn ended(outcome: Outcome) -> String {
         let (rule, run) = ("test".to_owned(), RunId(1));
-        Report::Ended { rule, run, outcome, elapsed: Duration::ZERO }.to_string()
+        Report::Ended { rule, run, outcome, step: None, elapsed: Duration::ZERO }.to_string()
     }
 
     #[test]
@@ -318,10 +361,12 @@ mod tests {
     #[test]
     fn a_cause_names_the_path_its_events_and_how_many_more() {
         let first = Some((b"src/lib.rs".to_vec(), EventMask::CREATE | EventMask::CLOSE_WRITE));
-        let cause = Cause { trigger: Trigger::Event, first, more: 3 };
+        let cause = Cause { trigger: Trigger::Event, first, more: 3, after: None };
         assert_eq!(cause.to_string(), "src/lib.rs (close_write,create) and 3 more");
-        let start = Cause { trigger: Trigger::Start, first: None, more: 0 };
+        let start = Cause { trigger: Trigger::Start, first: None, more: 0, after: None };
         assert_eq!(start.to_string(), "at start");
+        let chained = Cause { after: Some("build".to_owned()), ..cause };
+        assert_eq!(chained.to_string(), "src/lib.rs (close_write,create) and 3 more, after build");
     }
 
     #[test]

@@ -36,10 +36,14 @@ pub(crate) enum Input {
     Spawned,
     /// The run could not begin.
     SpawnFailed,
+    /// The run has nothing to execute, and is over.
+    Done,
     /// The leader of the process group has exited; others of the group may live.
     Exited,
     /// The process group is empty.
     Gone,
+    /// The same, or the process could not begin, and another command of the run follows.
+    Next,
     /// The run has taken as long as it may.
     Timeout,
     /// The grace period is over.
@@ -65,8 +69,10 @@ pub(crate) enum Action {
     LineUp,
     /// Report the start of a run, with the next batch and what still collects, and spawn it.
     Start,
-    /// The run counts from now.
+    /// The run's process has begun.
     Begin,
+    /// Spawn the run's next command.
+    Proceed,
     /// The run leaves this lane and goes on beside it; the due batch stands in line for a slot.
     Detach,
     /// SIGTERM; the run's batch is put back in front of what is due.
@@ -94,10 +100,12 @@ pub(crate) enum Action {
 /// The table. Cells that a correct caller never reaches leave the lane as it is and lose nothing.
 pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) {
     use Action::{
-        Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Refuse, Restart, Skip, Start, Stop,
-        Term, TimeOut,
+        Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Proceed, Refuse, Restart, Skip,
+        Start, Stop, Term, TimeOut,
     };
-    use Input::{Drain, Exited, Gone, Grace, Halt, Match, Quiet, Slot, SpawnFailed, Spawned, Timeout};
+    use Input::{
+        Done, Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned, Timeout,
+    };
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
 
     match (state, input) {
@@ -122,8 +130,8 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Settling | Starting | Running | Stopping | Killing, Slot) => (state, Nothing),
         (Starting, Spawned) => (Running, Begin),
         (Settling | Ready | Running | Stopping | Killing, Spawned) => (state, Nothing),
-        (Starting, SpawnFailed) => (Settling, Finish),
-        (Settling | Ready | Running | Stopping | Killing, SpawnFailed) => (state, Nothing),
+        (Starting, SpawnFailed | Done) => (Settling, Finish),
+        (Settling | Ready | Running | Stopping | Killing, SpawnFailed | Done) => (state, Nothing),
 
         // The run ends: its leader first, then whoever the leader left behind.
         (Running, Exited) => (Stopping, Term),
@@ -132,6 +140,8 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Settling | Ready | Starting | Stopping | Killing, Timeout) => (state, Nothing),
         (Stopping | Killing, Gone) => (Settling, Finish),
         (Settling | Ready | Starting | Running, Gone) => (state, Nothing),
+        (Starting | Stopping | Killing, Next) => (Starting, Proceed),
+        (Settling | Ready | Running, Next) => (state, Nothing),
         (Stopping, Grace) => (Killing, Action::Kill),
         (Settling | Ready | Starting | Running | Killing, Grace) => (state, Nothing),
 
@@ -153,14 +163,16 @@ mod tests {
 
     const STATES: [State; 6] =
         [State::Settling, State::Ready, State::Starting, State::Running, State::Stopping, State::Killing];
-    const INPUTS: [Input; 12] = [
+    const INPUTS: [Input; 14] = [
         Input::Match,
         Input::Quiet,
         Input::Slot,
         Input::Spawned,
         Input::SpawnFailed,
+        Input::Done,
         Input::Exited,
         Input::Gone,
+        Input::Next,
         Input::Timeout,
         Input::Grace,
         Input::Drain,
@@ -240,13 +252,14 @@ mod tests {
     }
 
     #[test]
-    fn stopping_goes_only_forward() {
-        every_cell(|state, _, _, after, _| {
+    fn stopping_goes_only_forward_or_on_to_the_next_command() {
+        every_cell(|state, _, _, after, action| {
+            let begins = action == Action::Proceed && after == State::Starting;
             if state == State::Stopping {
-                assert!(matches!(after, State::Stopping | State::Killing | State::Settling));
+                assert!(begins || matches!(after, State::Stopping | State::Killing | State::Settling));
             }
             if state == State::Killing {
-                assert!(matches!(after, State::Killing | State::Settling));
+                assert!(begins || matches!(after, State::Killing | State::Settling));
             }
         });
     }

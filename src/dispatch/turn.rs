@@ -7,11 +7,12 @@ use super::batch::{Batch, Queue};
 use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
 use super::lane::{Context, Key, Lane, Over};
+use super::lifecycle;
 use super::lineage::Lineage;
-use super::report::{Report, Status};
+use super::report::{Outcome, Report, Status};
 use super::schedule;
 use crate::event::Event;
-use crate::rules::{Match, Per, RuleId};
+use crate::rules::{Match, Per, Rule, RuleId};
 use crate::time::MonoTime;
 
 /// A step in progress.
@@ -33,6 +34,7 @@ impl Turn<'_> {
             Input::SpawnFailed { run, error } => self.ended(run, Err(error), schedule::Input::SpawnFailed),
             Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
             Input::Gone { run } => self.gone(run),
+            Input::ServiceReady { run } => drop(self.tell_service(run, lifecycle::Input::Ready)),
             Input::Halt => self.halt(),
             Input::Kill => self.kill(),
         }
@@ -45,6 +47,7 @@ impl Turn<'_> {
             let Some((input, fresh)) = lane.expire(self.now) else { return self.core.lanes.put(lane) };
             self.apply(lane, input, fresh);
         }
+        self.expire_services();
     }
 
     /// Gives every free slot to a lane that stands in line.
@@ -61,7 +64,7 @@ impl Turn<'_> {
         let done = match self.core.phase {
             Phase::Live | Phase::Over => false,
             Phase::Draining => self.core.lanes.is_empty(),
-            Phase::Halting | Phase::Killing => self.core.runs.is_empty(),
+            Phase::Halting | Phase::Killing => self.core.runs.is_empty() && self.core.services.are_down(),
         };
         if done {
             self.core.phase = Phase::Over;
@@ -112,15 +115,32 @@ impl Turn<'_> {
         }
         self.core.phase = Phase::Draining;
         let rules = Arc::clone(&self.core.rules);
+        // A rule that comes after others waits for them.
+        let follows_none = |rule: RuleId| {
+            let rule = &rules.rules[rule.0];
+            rule.after.is_empty() && !rule.steps.is_empty()
+        };
         let (mut told, mut matches) = (vec![false; rules.rules.len()], Vec::new());
         for event in events {
             rules.matches(event, &mut matches);
-            for Match { rule } in matches.drain(..) {
+            for Match { rule } in matches.drain(..).filter(|found| follows_none(found.rule)) {
                 told[rule.0] = true;
                 self.hand_out(rule, event, Lineage::default(), schedule::Input::Quiet);
             }
         }
-        for (rule, _) in rules.rules.iter().zip(told).filter(|(_, told)| !told) {
+        for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| !told[*number]) {
+            self.once_for_nothing(RuleId(number), rule);
+        }
+    }
+
+    /// A rule that nothing there concerns: it says so, unless it needs nothing or waits for others.
+    fn once_for_nothing(&mut self, id: RuleId, rule: &Rule) {
+        if rule.steps.is_empty() {
+            self.effects.push(Effect::Report(Report::NotOnce { rule: rule.name.clone() }));
+        } else if rule.after.is_empty() && rule.paths.is_empty() {
+            let lane = self.core.lanes.open(Key { rule: id, path: None });
+            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
+        } else if rule.after.is_empty() {
             self.effects.push(Effect::Report(Report::NothingThere { rule: rule.name.clone() }));
         }
     }
@@ -130,13 +150,18 @@ impl Turn<'_> {
             return;
         }
         let rules = Arc::clone(&self.core.rules);
-        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| rule.on_start) {
+        let runs = |rule: &Rule| rule.on_start && !rule.steps.is_empty();
+        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule)) {
             let lane = self.core.lanes.open(Key { rule: RuleId(i), path: None });
             self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
         }
+        self.start_services();
     }
 
     fn spawned(&mut self, run: RunId) {
+        if self.tell_service(run, lifecycle::Input::Spawned) {
+            return;
+        }
         let Some(lane) = self.lane_of(run) else { return };
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
@@ -150,15 +175,25 @@ impl Turn<'_> {
     }
 
     fn ended(&mut self, run: RunId, how: Result<Status, String>, input: schedule::Input) {
+        if self.tell_service_end(run, &how) {
+            return;
+        }
         let Some(mut lane) = self.lane_of(run) else { return };
         lane.note_end(how, &self.core.rules, self.now);
+        let next = input == schedule::Input::SpawnFailed && lane.goes_on(&self.core.rules);
+        let input = if next { schedule::Input::Next } else { input };
         self.apply(lane, input, Queue::default());
     }
 
     fn gone(&mut self, run: RunId) {
+        if self.tell_service(run, lifecycle::Input::Gone) {
+            return;
+        }
         let Some(lane) = self.lane_of(run) else { return };
         if lane.end_is_known() {
-            self.apply(lane, schedule::Input::Gone, Queue::default());
+            let goes_on = lane.goes_on(&self.core.rules);
+            let input = if goes_on { schedule::Input::Next } else { schedule::Input::Gone };
+            self.apply(lane, input, Queue::default());
         } else {
             self.core.lanes.put(lane);
         }
@@ -169,6 +204,7 @@ impl Turn<'_> {
             return;
         }
         self.core.phase = Phase::Halting;
+        self.tell_services(lifecycle::Input::Halt);
         self.refuse(schedule::Input::Halt);
     }
 
@@ -193,6 +229,7 @@ impl Turn<'_> {
             return;
         }
         self.core.phase = Phase::Killing;
+        self.tell_services(lifecycle::Input::Kill);
         for id in self.core.lanes.ids() {
             if let Some(lane) = self.core.lanes.take(id) {
                 self.apply(lane, schedule::Input::Kill, Queue::default());
@@ -220,15 +257,16 @@ impl Turn<'_> {
             runs.insert(id, beside.id());
             lanes.put(beside);
         }
+        let lane_rule = lane.rule();
         lanes.put(lane);
         if let Some(over) = over {
-            self.over(&over);
+            self.over(lane_rule, over);
         }
         refused
     }
 
     /// A run is over. One that was stopped to begin anew says nothing.
-    fn over(&mut self, over: &Over) {
+    fn over(&mut self, rule: RuleId, over: Over) {
         let going_on = matches!(self.core.phase, Phase::Live | Phase::Draining);
         if over.stopped && going_on {
             return;
@@ -237,6 +275,26 @@ impl Turn<'_> {
         if self.core.until == Until::FirstRun && self.core.phase == Phase::Live && !over.unfinished {
             self.core.phase = Phase::Draining;
             self.refuse(schedule::Input::Drain);
+        }
+        if let (Outcome::Ok(_), Some(batch), true) = (over.outcome, over.batch, going_on) {
+            // What comes after a rule with a service comes after that is ready.
+            let once = self.core.phase == Phase::Draining;
+            if once || !self.serve(rule, batch.clone()) {
+                self.pass_on(rule, &batch);
+            }
+        }
+    }
+
+    /// Gives the batch of what has succeeded to the rules that come after its rule.
+    pub(super) fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
+        let rules = Arc::clone(&self.core.rules);
+        let after = rules.rules.iter().enumerate().filter(|(_, next)| next.after.contains(&rule));
+        for (number, next) in after {
+            for part in batch.clone().passed_on(rule, next.per) {
+                let path = part.first().filter(|_| next.per == Per::File).map(|(path, _)| path.to_vec());
+                let lane = self.core.lanes.open(Key { rule: RuleId(number), path });
+                self.apply(lane, schedule::Input::Quiet, part.into());
+            }
         }
     }
 }

@@ -50,8 +50,12 @@ pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
-pub use raw::{Raw, RawCommand, RawExitCodes, RawRetry, RawRule, RawSettings};
-pub use rule::{Command, ExitCodes, OnBusy, Pattern, Per, Retry, Rule, RuleId, Stdin, Types};
+pub use raw::{
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+};
+pub use rule::{
+    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+};
 pub use schema::schema;
 pub use signal::SignalName;
 pub use template::{Field, Fields, Segment, Template};
@@ -143,28 +147,29 @@ impl Rules {
         }
     }
 
-    /// The program that a rule's command begins with; none where a placeholder is part of its name.
-    #[must_use]
-    pub fn program<'r>(&'r self, rule: &'r Rule) -> Option<Program<'r>> {
-        let name = match &rule.command {
-            Command::Shell(_) => self.settings.shell.first()?.as_str(),
-            Command::Argv(argv) => match argv.first()? {
-                Template::Text(segments) => match segments.as_slice() {
-                    [Segment::Literal(name)] => name.as_str(),
-                    _ => return None,
+    /// The programs that a rule's commands begin with, but those with a placeholder in their names.
+    pub fn programs<'r>(&'r self, rule: &'r Rule) -> impl Iterator<Item = Program<'r>> {
+        let name = |command: &'r Command| match command {
+            Command::Shell(_) => self.settings.shell.first().map(String::as_str),
+            Command::Argv(argv) => match argv.first() {
+                Some(Template::Text(segments)) => match segments.as_slice() {
+                    [Segment::Literal(name)] => Some(name.as_str()),
+                    _ => None,
                 },
-                Template::Paths => return None,
+                _ => None,
             },
         };
         let path = rule.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
-        let is_there = match name.rsplit_once('/') {
-            Some((dir, file)) => {
-                let dir = rule.cwd.join(if dir.is_empty() { "/" } else { dir });
-                self.files.has_program(file, dir.to_str())
-            }
-            None => self.files.has_program(name, path),
-        };
-        Some(Program { name, is_there })
+        rule.commands().filter_map(name).map(move |name| {
+            let is_there = match name.rsplit_once('/') {
+                Some((dir, file)) => {
+                    let dir = rule.cwd.join(if dir.is_empty() { "/" } else { dir });
+                    self.files.has_program(file, dir.to_str())
+                }
+                None => self.files.has_program(name, path),
+            };
+            Program { name, is_there }
+        })
     }
 
     /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).

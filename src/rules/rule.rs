@@ -26,8 +26,17 @@ pub struct Rule {
     pub pattern: Option<regex::bytes::Regex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
-    /// What runs.
-    pub command: Command,
+    /// The rules after whose success it runs, with their batch.
+    pub after: Vec<RuleId>,
+    /// What one run executes, one after the other, each if all before it have succeeded. Empty only with a
+    /// service, which is then all there is.
+    pub steps: Vec<Command>,
+    /// What is executed after a run that has succeeded.
+    pub on_success: Option<Command>,
+    /// What is executed after a run that has failed and is not done again.
+    pub on_failure: Option<Command>,
+    /// What is kept running.
+    pub service: Option<Service>,
     /// What one run is given.
     pub per: Per,
     /// What the command reads.
@@ -54,8 +63,56 @@ pub struct Rule {
     pub retry: Option<Retry>,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
-    /// How long a run may take to end after SIGTERM before SIGKILL follows.
+    /// What a run or a service is told to end with.
+    pub stop_signal: i32,
+    /// How long it may take to end after that before SIGKILL follows.
     pub stop_timeout: Duration,
+}
+
+/// A command that is to run all the time, and how it is kept running.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// What is executed.
+    pub command: Command,
+    /// When it serves; none: as soon as it runs.
+    pub ready: Option<Readiness>,
+    /// The first wait after a crash; each is twice as long as the one before.
+    pub initial: Duration,
+    /// The longest wait.
+    pub max_delay: Duration,
+    /// After so long the next crash is the first again.
+    pub reset: Duration,
+    /// After so many crashes ...
+    pub max_crashes: usize,
+    /// ... within this time it is not started again by itself.
+    pub within: Duration,
+}
+
+impl Service {
+    /// The wait after crash number `crash` in a row, from 1.
+    #[must_use]
+    pub fn delay(&self, crash: usize) -> Duration {
+        Retry { max: self.max_crashes, initial: self.initial, max_delay: self.max_delay }.delay(crash)
+    }
+}
+
+/// What must hold for a service to be ready: all that is given.
+#[derive(Clone, Debug, Default)]
+pub struct Readiness {
+    /// This file, absolute, has been made or changed since the service began.
+    pub file: Option<PathBuf>,
+    /// Somebody listens on this TCP port.
+    pub port: Option<u16>,
+    /// A line of its output has matched this.
+    pub line: Option<regex::bytes::Regex>,
+}
+
+impl Readiness {
+    /// Whether it takes looking from time to time to find out.
+    #[must_use]
+    pub fn takes_looking(&self) -> bool {
+        self.file.is_some() || self.port.is_some()
+    }
 }
 
 /// How often a run that failed is done again, and after which waits: each twice as long as the one before.
@@ -107,6 +164,12 @@ pub struct Pattern {
 }
 
 impl Rule {
+    /// All that it ever executes.
+    pub fn commands(&self) -> impl Iterator<Item = &Command> {
+        let service = self.service.iter().map(|service| &service.command);
+        self.steps.iter().chain(&self.on_success).chain(&self.on_failure).chain(service)
+    }
+
     /// The named groups of `match` that take part in matching `subject`, with their values.
     ///
     /// `subject` is the relative path, or the absolute one outside the root.

@@ -22,6 +22,8 @@ enum Kind {
     Codes,
     /// An array, or a string for the shell.
     Command,
+    /// An array of those.
+    Commands,
     /// One of these.
     Word(fn() -> Vec<&'static str>),
     /// Some of these.
@@ -33,7 +35,9 @@ enum Kind {
     Named(&'static [Key]),
 }
 
-use Kind::{Bytes, Codes, Command, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words};
+use Kind::{
+    Bytes, Codes, Command, Commands, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words,
+};
 
 /// What a file and a profile both may have.
 const PART: &[Key] = &[
@@ -104,7 +108,39 @@ const RULE: &[Key] = &[
         "how many bytes a file must have, from `min` to `max`, in bytes or with `K`, `M`, `G`, `T` (of 1024). What is gone, or no file, has no size and does not count",
     ),
     Key("case_insensitive", Flag, "globs match either case"),
+    Key(
+        "after",
+        Texts,
+        "the rules after whose success it runs, with their paths; it needs no `paths` of its own",
+    ),
     Key("run", Command, "the command"),
+    Key(
+        "steps",
+        Commands,
+        "commands in the place of `run`, one after the other; the first that fails ends the run",
+    ),
+    Key("on_success", Command, "a command after each run that has succeeded"),
+    Key("on_failure", Command, "a command after each run that has failed and is not tried again"),
+    Key(
+        "service",
+        Command,
+        "a command that is to run all the time: started at once, restarted at each match, or after each success of `run`",
+    ),
+    Key(
+        "ready",
+        Table(READY),
+        "when the service serves: `file` has been made or changed, somebody listens on the TCP `port`, a `line` of its output has matched; all that is given",
+    ),
+    Key(
+        "backoff",
+        Table(BACKOFF),
+        "how long to wait after a crash of the service: `initial`, then twice as long each time up to `max_delay`; anew where it has lived for `reset`",
+    ),
+    Key(
+        "start_limit",
+        Table(START_LIMIT),
+        "after `max` crashes `within` that time, the service is not started again before the next match",
+    ),
     Key("cwd", Text, "where it runs, relative to `root`"),
     Key("env", Variables, "variables for this command"),
     Key(
@@ -139,10 +175,26 @@ const RULE: &[Key] = &[
         "run again what failed: `max` times more, after `initial`, then after twice as long each time up to `max_delay`",
     ),
     Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
-    Key("stop_timeout", Duration, "from SIGTERM to SIGKILL when a run is stopped"),
+    Key("stop_signal", Text, "what a run or a service is told to end with"),
+    Key("stop_timeout", Duration, "from that signal to SIGKILL when a run or a service is stopped"),
 ];
 
 const SIZE: &[Key] = &[Key("min", Bytes, "the least that counts"), Key("max", Bytes, "the most that counts")];
+
+const READY: &[Key] = &[
+    Key("file", Text, "a file that it makes or changes, relative to `root`"),
+    Key("port", Count, "a TCP port that it listens on"),
+    Key("line", Text, "a regular expression that a line of its output matches"),
+];
+
+const BACKOFF: &[Key] = &[
+    Key("initial", Duration, "the first wait"),
+    Key("max_delay", Duration, "the longest wait"),
+    Key("reset", Duration, "having lived so long, it waits `initial` again"),
+];
+
+const START_LIMIT: &[Key] =
+    &[Key("max", Count, "how many crashes"), Key("within", Duration, "in how much time")];
 
 const EXIT_CODES: &[Key] = &[
     Key("ok", Codes, "success"),
@@ -188,6 +240,7 @@ fn value(kind: &Kind) -> Value {
         Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
         Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
         Command => json!({ "anyOf": [array(text.clone()), text] }),
+        Commands => array(json!({ "anyOf": [array(text.clone()), text] })),
         Word(words) => json!({ "enum": words() }),
         Words(words) => array(json!({ "enum": words() })),
         Variables => named(text),

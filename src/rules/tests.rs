@@ -87,7 +87,7 @@ fn each_setting_is_used() {
     assert_eq!((rule.debounce, rule.max_wait), (Duration::from_secs(1), Duration::from_secs(60)));
     let env: Vec<_> = rule.env.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(env, [("A", "1"), ("B", "2")]);
-    assert_eq!(rule.command, Command::Shell("x".into()));
+    assert_eq!(rule.steps, [Command::Shell("x".into())]);
 }
 
 #[test]
@@ -244,7 +244,11 @@ fn each_nonsense_value_is_refused() {
             "match = '(?<a>x)(?<A>y)'",
             "the group `A` becomes the same variable as another group; take another name",
         ),
-        ("service = [\"x\"]", "no key in a rule is called `service`"),
+        ("servce = [\"x\"]", "no key in a rule is called `servce`"),
+        ("service = []", "`service` names no program"),
+        ("service = [\"x\"]\nready = { port = 65536 }", "no port has this number"),
+        ("steps = [[\"x\"]]", "a rule has `run` or `steps`"),
+        ("after = [\"r\"]", "a circle: `r` after `r`"),
     ] {
         assert_eq!(mistake(lines), expected, "{lines}");
     }

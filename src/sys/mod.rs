@@ -21,7 +21,7 @@ pub use dir::{Dir, Entry, Identity, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use mounts::MountInfo;
-pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, write};
+pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{
     Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,

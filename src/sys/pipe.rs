@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 
 use super::{cvt, cvt_len, own, retry};
 
@@ -31,6 +32,17 @@ pub fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
     file.write_all(content)?;
     file.rewind()?;
     Ok(file.into())
+}
+
+/// An empty file without a name, in the directory for temporary files or, where that has none such, in memory
+/// (open(2), `O_TMPFILE`).
+///
+/// # Errors
+/// `EMFILE` at the limit of descriptors, `ENOMEM`.
+pub fn temporary_file() -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true).write(true).custom_flags(libc::O_TMPFILE);
+    options.open(std::env::temp_dir()).or_else(|_| memory_file(&[]).map(File::from))
 }
 
 /// Reads what is there; none at the end of the stream.

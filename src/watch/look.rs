@@ -47,8 +47,10 @@ impl<K: Kernel> Observer<K> {
         Err(stale())
     }
 
-    /// Asks which directory a name is now; `deep` to look through it even if it is the one known.
-    pub(super) fn look(&mut self, parent: Wd, name: &Name, deep: bool, now: MonoTime) {
+    /// Asks which directory a name is now; `left` if an event says that the one known has gone.
+    pub(super) fn look(&mut self, parent: Wd, name: &Name, left: bool, now: MonoTime) {
+        // What could not be looked at before may have gone unseen since it was known.
+        let deep = left || self.is_denied(parent, name);
         let scan = Scan { purpose: self.purpose_of_events(), deep };
         let told = self.open_verified(parent).is_some_and(|(dir, path)| {
             let also = self.aliases(parent);
@@ -56,7 +58,17 @@ impl<K: Kernel> Observer<K> {
         });
         if !told {
             self.retry_name_later(parent, name, scan, now);
+        } else if left
+            && self.is_denied(parent, name)
+            && let Some(known) = self.state.tree.child(parent, name)
+        {
+            // Which one that is cannot be asked; the event has said that it is another.
+            self.orphan(known, scan.purpose, now);
         }
+    }
+
+    fn is_denied(&self, parent: Wd, name: &Name) -> bool {
+        self.state.denied.contains(&(parent, Arc::clone(name)))
     }
 
     /// From a loss until the tree has been looked at again, what an event leads to may be more than the event

@@ -58,7 +58,7 @@ pub(super) struct Observer<K: Kernel> {
     buffer: Vec<u8>,
     ready: bool,
     /// What has left the tree without an event, as events.
-    ended: Vec<Event>,
+    pub(super) ended: Vec<Event>,
     /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
     pub(super) resyncing: bool,
     overflows: usize,
@@ -269,8 +269,8 @@ impl<K: Kernel> Observer<K> {
         for wd in self.state.tree.subtree(top) {
             let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
             let path = self.absolute(root, &relative);
-            let files = self.state.kept.of(wd).map(|name| ended(join(&path, name), Subject::Gone));
-            let own = (wd == top).then(|| ended(path.clone(), Subject::Dir));
+            let files = self.state.kept.of(wd).map(|name| removed(join(&path, name), Subject::Gone));
+            let own = (wd == top).then(|| removed(path.clone(), Subject::Dir));
             let mut told = Vec::new();
             files.chain(own).for_each(|event| self.tell(wd, event, &mut told));
             self.ended.append(&mut told);
@@ -290,6 +290,8 @@ impl<K: Kernel> Observer<K> {
             }
         }
         all.into_iter().for_each(|gone| self.relink(gone));
+        let tree = &self.state.tree;
+        self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
     /// Takes a directory from its place, to wait for what becomes of it.
@@ -342,9 +344,13 @@ impl<K: Kernel> Observer<K> {
 }
 
 /// The end of a path that was found by looking.
-fn ended(path: Vec<u8>, subject: Subject) -> Event {
+fn removed(path: Vec<u8>, subject: Subject) -> Event {
     let mask = EventMask::DELETE | EventMask::CHANGE | isdir(subject == Subject::Dir);
-    Event { mask, path, subject, from: None, cookie: 0, trigger: Trigger::Overflow }
+    end(mask, path, subject, Trigger::Overflow)
+}
+
+pub(super) const fn end(mask: EventMask, path: Vec<u8>, subject: Subject, trigger: Trigger) -> Event {
+    Event { mask, path, subject, from: None, cookie: 0, trigger }
 }
 
 /// A path and a name, or the path itself for an empty one.

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use super::Notice;
 use super::kernel::Kernel;
-use super::observer::{Observer, join};
+use super::observer::{Observer, end, join};
 use super::scan::{Frame, Purpose};
 use super::tree::{Place, RootId};
 use super::ways::{ARRIVALS, ITSELF, WayId};
-use crate::event::EventMask;
+use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
 
@@ -158,6 +158,8 @@ impl<K: Kernel> Observer<K> {
         if let Some(before) = before {
             if purpose.follows_loss() {
                 self.report_end(before);
+            } else {
+                self.report_departure(root);
             }
             self.drop_subtree(before);
         }
@@ -171,6 +173,9 @@ impl<K: Kernel> Observer<K> {
 
     fn lose_root(&mut self, root: RootId, error: &io::Error, purpose: Purpose, now: MonoTime) {
         if let Some(wd) = self.state.tree.root(root) {
+            if !purpose.follows_loss() {
+                self.report_departure(root);
+            }
             self.orphan(wd, purpose, now);
             // A root that was removed has no watch any more: this one is where its path does not lead.
             self.state.tree.set_moved(wd);
@@ -185,6 +190,13 @@ impl<K: Kernel> Observer<K> {
                 _ => Notice::RootMissing { path },
             });
         }
+    }
+
+    /// Makes an event of it that a root's path does not lead to its directory any more. Unlike a removal, which
+    /// reports every file, nothing else tells of that.
+    fn report_departure(&mut self, root: RootId) {
+        let mask = EventMask::MOVED_FROM | EventMask::CHANGE | EventMask::ISDIR;
+        self.ended.push(end(mask, self.roots[root].path.clone(), Subject::Dir, Trigger::Event));
     }
 
     /// Has the arrival of the missing name reported. Answers false if it has arrived meanwhile, or if the

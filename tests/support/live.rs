@@ -87,6 +87,14 @@ impl Show<'_> {
                 self.running.signal(Signal::TERM);
                 Ok(())
             }
+            Verb::Stop => {
+                self.running.signal(Signal::STOP);
+                Ok(())
+            }
+            Verb::Cont => {
+                self.running.signal(Signal::CONT);
+                Ok(())
+            }
             verb => self.place.act(verb),
         }
     }

@@ -11,3 +11,4 @@ pub(crate) mod trip;
 pub(crate) mod verb;
 pub(crate) mod watching;
 pub(crate) mod words;
+pub(crate) mod writer;

@@ -3,14 +3,22 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, open, renameat_with};
 use tempfile::TempDir;
 use tripline::event::as_path;
 
 use super::verb::{FileOp, Name, Verb};
+
+/// A directory for temporary ones, in memory where there is one: for what would take long on a disk.
+pub(crate) fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
+}
 
 /// The directory, and the files that the script holds open in it.
 pub(crate) struct Place {
@@ -46,6 +54,10 @@ impl Place {
             Verb::Rename(from, to) => {
                 fs::rename(self.path(from), self.path(to)).map_err(|error| error.to_string())
             }
+            Verb::Exchange(one, other) => {
+                let (one, other) = (self.path(one), self.path(other));
+                renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE).map_err(|error| error.to_string())
+            }
             Verb::Sh(line) => self.shell(line),
             _ => Err("real processes and the real kernel do this by themselves".to_owned()),
         }
@@ -76,6 +88,13 @@ impl Place {
             FileOp::Rmdir => fs::remove_dir(path),
             FileOp::Link => fs::hard_link(self.path(b"/target"), path),
             FileOp::Symlink => symlink(self.path(b"/target"), path),
+            FileOp::Tmpfile => {
+                let dir = path.parent().unwrap_or(&path);
+                let file = open(dir, OFlags::TMPFILE | OFlags::WRONLY, Mode::from_raw_mode(0o644))?;
+                File::from(file.try_clone()?).write_all(b"content\n")?;
+                let link = format!("/proc/self/fd/{}", file.as_raw_fd());
+                Ok(linkat(CWD, link, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+            }
             FileOp::Attrib => fs::set_permissions(path, Permissions::from_mode(0o600)),
             FileOp::Read => fs::read(path).map(drop),
             FileOp::Unseen => Err(io::Error::other("the real kernel is not told when to drop events")),

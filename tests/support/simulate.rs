@@ -3,12 +3,14 @@
 //! The root is `/w`, and it is empty but for what `-- before` makes. A process does nothing by itself: it ends when the script says
 //! so, whatever signals it was sent. What a rename takes out of `/w` leaves the watched tree.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tripline::dispatch::{Core, Effect, Escaped, Input, Job, Limits, RunId, Status, StdinSource, Until};
+use tripline::dispatch::{
+    Core, Effect, Escaped, Input, Job, Limits, Part, RunId, Status, StdinSource, Until,
+};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -59,6 +61,8 @@ struct World<'a> {
     files: BTreeMap<Vec<u8>, Subject>,
     cookie: u32,
     runs: Vec<Run>,
+    /// The services that are found ready when they are looked at.
+    ready: HashSet<RunId>,
     failures: HashMap<String, VecDeque<String>>,
 }
 
@@ -73,6 +77,7 @@ struct Planned {
 struct Run {
     id: RunId,
     rule: RuleId,
+    service: bool,
     /// Among the runs of its rule, from 1.
     number: usize,
     leader_lives: bool,
@@ -97,6 +102,7 @@ impl<'a> World<'a> {
             files: BTreeMap::new(),
             cookie: 0,
             runs: Vec::new(),
+            ready: HashSet::new(),
             failures: HashMap::new(),
         }
     }
@@ -153,11 +159,18 @@ impl<'a> World<'a> {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
             Verb::Sh(_) => return Err("there is no shell here".to_owned()),
+            Verb::Exchange(..) | Verb::Stop | Verb::Cont => {
+                return Err("there is no kernel here".to_owned());
+            }
             Verb::Ready => self.feed(Input::Ready),
             Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
             Verb::Exit { rule, how } => self.exit(rule, *how)?,
+            Verb::Serve { rule } => {
+                let id = self.oldest(rule, |run| run.leader_lives)?.id;
+                self.ready.insert(id);
+            }
             Verb::Straggle { rule } => self.straggle(rule)?,
             Verb::Gone { rule } => self.gone(rule)?,
             Verb::SpawnFail { rule, error } => {
@@ -308,8 +321,14 @@ impl<'a> World<'a> {
     }
 
     fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
-        let id = self.rule(rule)?;
-        let found = self.runs.iter_mut().find(|run| run.rule == id && wanted(run));
+        let (name, service) = match rule.strip_suffix(".service") {
+            Some(name) => (name, true),
+            None => (rule, false),
+        };
+        let id = self.rule(name)?;
+        let service = service || self.rules.rules[id.0].steps.is_empty();
+        let mut runs = self.runs.iter_mut().filter(|run| run.rule == id && run.service == service);
+        let found = runs.find(|run| wanted(run));
         found.ok_or_else(|| format!("{rule} has no such run now"))
     }
 
@@ -329,6 +348,11 @@ impl<'a> World<'a> {
                     Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
+                    Effect::Over { .. } => {}
+                    Effect::Look { run } if self.ready.contains(&run) => {
+                        inputs.push_back(Input::ServiceReady { run });
+                    }
+                    Effect::Look { .. } => self.say("look".to_owned()),
                     Effect::LookAgain { dir } => self.say(format!("look again at {}", shown(&dir))),
                     Effect::Exit => self.say(match self.core.worst_code() {
                         0 => "exit".to_owned(),
@@ -341,7 +365,8 @@ impl<'a> World<'a> {
 
     fn spawn(&mut self, job: &Job) -> Input {
         let name = self.rules.rules[job.rule.0].name.clone();
-        self.say(format!("spawn {name}: {}", command_line(&job.argv)));
+        let label = self.label(job.rule, job.part == Part::Service);
+        self.say(format!("spawn {label}: {}", command_line(&job.argv)));
         for show in &self.script.show {
             self.say(detail(show, job));
         }
@@ -349,7 +374,8 @@ impl<'a> World<'a> {
             return Input::SpawnFailed { run: job.run, error };
         }
         let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
-        self.runs.push(Run { id: job.run, rule: job.rule, number, leader_lives: true, group_lives: true });
+        let (id, rule, service) = (job.run, job.rule, job.part == Part::Service);
+        self.runs.push(Run { id, rule, service, number, leader_lives: true, group_lives: true });
         self.plan_run(job.run, number, &name, false);
         Input::Spawned { run: job.run }
     }
@@ -358,10 +384,18 @@ impl<'a> World<'a> {
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
         let (id, number, name) = (run.id, run.number, self.rules.rules[run.rule.0].name.clone());
-        self.say(format!("signal {name}: {}", SignalName(signal)));
+        let label = self.label(run.rule, run.service);
+        self.say(format!("signal {label}: {}", SignalName(signal)));
         if signal == libc::SIGTERM {
             self.plan_run(id, number, &name, true);
         }
+    }
+
+    /// What a script calls the runs of a rule, or its service if it has both.
+    fn label(&self, rule: RuleId, service: bool) -> String {
+        let rule = &self.rules.rules[rule.0];
+        let suffix = if service && !rule.steps.is_empty() { ".service" } else { "" };
+        format!("{}{suffix}", rule.name)
     }
 
     fn say(&mut self, text: String) {

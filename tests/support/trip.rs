@@ -17,6 +17,8 @@
 //! 75ms   spawn test: make
 //! ```
 //!
+//! `app` is the oldest run of the rule `app`, and `app.service` its service if it has both.
+//!
 //! `-- runs` says what each run of a rule does, and how long after its start, or when it is sent SIGTERM; `{n}`
 //! is its number:
 //!

@@ -12,10 +12,14 @@ pub(crate) enum Verb {
     File(FileOp, Name),
     /// A name becomes another.
     Rename(Name, Name),
+    /// Two names change places.
+    Exchange(Name, Name),
     /// A command line for the shell, carried out to its end.
     Sh(String),
     /// The oldest run of a rule ends, its leader like this.
     Exit { rule: String, how: How },
+    /// A service is ready, which shows when it is looked at.
+    Serve { rule: String },
     /// The leader of a run exits; others of its process group live on.
     Straggle { rule: String },
     /// The last process of such a group ends.
@@ -30,6 +34,10 @@ pub(crate) enum Verb {
     Halt,
     /// The second.
     Kill,
+    /// tripline is stopped, like any process, and reads nothing more.
+    Stop,
+    /// It goes on.
+    Cont,
 }
 
 /// What is done to one name.
@@ -49,6 +57,8 @@ pub(crate) enum FileOp {
     Link,
     /// Made as a symbolic link.
     Symlink,
+    /// Written without a name, with `O_TMPFILE`, and then given one.
+    Tmpfile,
     /// Changed in mode.
     Attrib,
     /// Written to and not closed yet.
@@ -84,12 +94,16 @@ impl Verb {
             [b"once"] => Self::Once,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,
+            [b"stop"] => Self::Stop,
+            [b"cont"] => Self::Cont,
+            [b"exchange", one, other] => Self::Exchange(one.to_vec(), other.to_vec()),
             [b"rename", from, to] => Self::Rename(from.to_vec(), to.to_vec()),
             [b"exit", name] => Self::Exit { rule: rule(name), how: How::Code(0) },
             [b"exit", name, b"code", code] => Self::Exit { rule: rule(name), how: How::Code(number(code)?) },
             [b"exit", name, b"signal", signal] => {
                 Self::Exit { rule: rule(name), how: How::Signal(number(signal)?) }
             }
+            [b"serve", name] => Self::Serve { rule: rule(name) },
             [b"straggle", name] => Self::Straggle { rule: rule(name) },
             [b"gone", name] => Self::Gone { rule: rule(name) },
             [b"spawnfail", name, error @ ..] if !error.is_empty() => {
@@ -112,6 +126,7 @@ fn file_op(word: &[u8]) -> Option<FileOp> {
         b"rm" => FileOp::Rm,
         b"rmdir" => FileOp::Rmdir,
         b"link" => FileOp::Link,
+        b"tmpfile" => FileOp::Tmpfile,
         b"symlink" => FileOp::Symlink,
         b"attrib" => FileOp::Attrib,
         b"modify" => FileOp::Modify,

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -19,6 +20,9 @@ use serde_json::Value;
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
+
+/// The user without rights, and its group.
+const NOBODY: u32 = 65_534;
 
 /// One line of output.
 #[derive(Clone, Debug)]
@@ -42,6 +46,16 @@ impl Watching {
     /// Watches `root` and waits until it is ready.
     pub(crate) fn start(root: &Path, options: &[&str]) -> Self {
         Self::start_by(Command::new(env!("CARGO_BIN_EXE_tripline")), root, options)
+    }
+
+    /// Watches `root` as another user than root.
+    pub(crate) fn start_as_nobody(root: &Path) -> Self {
+        Self::start_by(as_nobody(), root, &[])
+    }
+
+    /// Whether this user may start it as another, and that one the program.
+    pub(crate) fn can_start_as_nobody() -> bool {
+        as_nobody().arg("--version").output().is_ok_and(|output| output.status.success())
     }
 
     /// Watches `root` as [`unshared`] does.
@@ -130,6 +144,12 @@ impl Watching {
     pub(crate) fn watched_inodes(&self) -> HashSet<u64> {
         watched_inodes(self.pid())
     }
+}
+
+fn as_nobody() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
+    command.uid(NOBODY).gid(NOBODY);
+    command
 }
 
 /// tripline in namespaces of its own for users and mounts (namespaces(7)), after `script` there. None where this

@@ -8,7 +8,10 @@ use std::path::Path;
 use super::environment::{Environment, explain};
 use super::lines::Lines;
 use super::output::Sink;
-use crate::dispatch::{Job, RunId, StdinSource};
+use super::ready::Waking;
+use super::spool::Spool;
+use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
+use crate::rules::Rule;
 use crate::sys::{
     Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
     memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
@@ -26,6 +29,14 @@ struct Child {
     /// Its leader has been waited for; others of the group live.
     reaped: bool,
     streams: [Option<Stream>; STREAMS],
+    /// What it is told to end with.
+    stop_signal: i32,
+    /// What a service is waited for to be.
+    waking: Option<Waking>,
+    /// Whether the line that it was waited for to write has come, and nobody has asked since.
+    said_so: bool,
+    /// Whether its output is kept: it is not that of a command after a run.
+    recorded: bool,
     /// What `TRIPLINE_PATHS_FILE` names.
     _paths: Option<OwnedFd>,
     /// The group that had the terminal before.
@@ -35,8 +46,26 @@ struct Child {
 #[derive(Debug)]
 struct Stream {
     fd: OwnedFd,
-    lines: Lines,
+    /// What its lines are put behind.
+    lines: Option<Lines>,
     polled: bool,
+}
+
+impl Stream {
+    /// Passes bytes on as they are, or each line behind a prefix once it is whole.
+    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        match &mut self.lines {
+            Some(lines) => lines.push(bytes, out),
+            None => out.extend_from_slice(bytes),
+        }
+    }
+
+    /// Passes on what is left.
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if let Some(lines) = &mut self.lines {
+            lines.end(out);
+        }
+    }
 }
 
 /// Why a job has no process, in words.
@@ -59,6 +88,8 @@ fn is_passing(error: &io::Error) -> bool {
 pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
+    /// The output of runs that a command after them is to have.
+    spools: HashMap<RunId, Spool>,
     environment: Environment,
     /// Whether output goes through tripline, to be told apart.
     prefixed: bool,
@@ -67,8 +98,8 @@ pub(super) struct Children {
 
 impl Children {
     pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
-        let (by_run, by_pid) = (HashMap::new(), HashMap::new());
-        Self { by_run, by_pid, environment, prefixed, buffer: vec![0; BUFFER] }
+        let (by_run, by_pid, spools) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Self { by_run, by_pid, spools, environment, prefixed, buffer: vec![0; BUFFER] }
     }
 
     /// Starts a job's process.
@@ -78,13 +109,14 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        let child = self.spawn(job, name, &program, sinks).map_err(|error| match error {
+        self.record(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -95,21 +127,56 @@ impl Children {
         Ok(())
     }
 
+    /// Begins to keep the output of a run that a command after it is to have.
+    fn record(&mut self, job: &Job) -> io::Result<()> {
+        if job.recorded && !self.spools.contains_key(&job.run) {
+            self.spools.insert(job.run, Spool::new()?);
+        }
+        Ok(())
+    }
+
+    /// The files that a command is told of, by the variables that name them.
+    fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
+        let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
+        let after = matches!(job.part, Part::OnSuccess | Part::OnFailure);
+        let output = self.spools.get(&job.run).filter(|_| after);
+        let output = output.map(|spool| of("TRIPLINE_OUTPUT_FILE", spool.fd()));
+        paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
+    }
+
+    /// Whether a service is ready, as far as is known here.
+    pub(super) fn is_ready(&self, run: RunId) -> bool {
+        let waking = self.by_run.get(&run).and_then(|child| child.waking.as_ref());
+        waking.is_some_and(Waking::is_ready)
+    }
+
+    /// Whether a service has become ready with what it has written; answered once.
+    pub(super) fn has_said_so(&mut self, run: RunId) -> bool {
+        let child = self.by_run.get_mut(&run);
+        child.is_some_and(|child| std::mem::take(&mut child.said_so)) && self.is_ready(run)
+    }
+
+    /// Nothing more comes of a run.
+    pub(super) fn forget(&mut self, run: RunId) {
+        self.spools.remove(&run);
+    }
+
     fn spawn(
         &self,
         job: &Job,
-        name: &str,
+        rule: &Rule,
         program: &Path,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
-        let variable = paths.as_ref().map(|fd| (b"TRIPLINE_PATHS_FILE".to_vec(), path_of(fd)));
         let content = match &job.stdin {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
         let mut pipes = [None, None];
-        if self.prefixed {
+        let recorded = job.recorded && matches!(job.part, Part::Step(_));
+        let prefixed = self.prefixed || job.part == Part::Service;
+        if prefixed || recorded {
             pipes = [Some(pipe()?), Some(pipe()?)];
         }
         let own_stdin = io::stdin();
@@ -119,14 +186,27 @@ impl Children {
             stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
             stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
         };
-        let env = self.environment.of(job, variable.as_ref());
+        let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
         let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
-            Some(Stream { fd, lines: Lines::new(name), polled: false })
+            let lines = prefixed.then(|| Lines::new(&rule.name));
+            Some(Stream { fd, lines, polled: false })
         });
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
-        Ok(Child { pid, reaped: false, streams, _paths: paths, foreground })
+        let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
+        let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
+        Ok(Child {
+            pid,
+            reaped: false,
+            streams,
+            stop_signal: rule.stop_signal,
+            waking,
+            said_so: false,
+            recorded,
+            _paths: paths,
+            foreground,
+        })
     }
 
     /// The run whose leader this is.
@@ -140,7 +220,7 @@ impl Children {
             && !(child.reaped && group_is_empty(child.pid))
         {
             signal_group(child.pid, signal);
-            if signal == libc::SIGTERM {
+            if signal == child.stop_signal {
                 // A process that is stopped would not see it.
                 signal_group(child.pid, libc::SIGCONT);
             }
@@ -171,7 +251,7 @@ impl Children {
         for (stream, sink) in child.streams.into_iter().zip(sinks) {
             let mut out = Vec::new();
             if let Some(mut stream) = stream {
-                stream.lines.end(&mut out);
+                stream.end(&mut out);
             }
             sink.put(&out, epoll);
         }
@@ -193,12 +273,16 @@ impl Children {
         let mut out = Vec::new();
         let more = match read(stream.fd.as_fd(), &mut self.buffer) {
             Ok(Some(bytes)) => {
-                stream.lines.push(bytes, &mut out);
+                stream.pass(bytes, &mut out);
+                child.said_so |= child.waking.as_mut().is_some_and(|waking| waking.see(at, bytes));
+                if let Some(spool) = self.spools.get_mut(&run).filter(|_| child.recorded) {
+                    spool.push(bytes);
+                }
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
             Ok(None) | Err(_) => {
-                stream.lines.end(&mut out);
+                stream.end(&mut out);
                 // Closing it takes it out of the epoll set.
                 child.streams[at] = None;
                 false
@@ -241,7 +325,7 @@ pub(super) const fn of_token(token: u64) -> (RunId, usize) {
 }
 
 /// A path by which a child, which does not inherit the descriptor, can open the file.
-fn path_of(file: &OwnedFd) -> Vec<u8> {
+fn path_of(file: BorrowedFd<'_>) -> Vec<u8> {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
 }
 

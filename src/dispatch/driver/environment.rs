@@ -31,7 +31,7 @@ impl Environment {
     }
 
     /// A job's whole environment: `more` and its own variables win over inherited ones.
-    pub(super) fn of(&self, job: &Job, more: Option<&Variable>) -> Vec<Vec<u8>> {
+    pub(super) fn of(&self, job: &Job, more: &[Variable]) -> Vec<Vec<u8>> {
         let own: Vec<_> = job.env.iter().chain(more).collect();
         let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
         let inherited = self.inherited.iter().filter(|(name, _)| !names.contains(name.as_slice()));
@@ -74,7 +74,7 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::{RunId, StdinSource};
+    use crate::dispatch::{Part, RunId, StdinSource};
     use crate::rules::RuleId;
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
@@ -82,6 +82,8 @@ mod tests {
         Job {
             run: RunId(1),
             rule: RuleId(0),
+            part: Part::Step(0),
+            recorded: false,
             argv: vec![bytes(program)],
             env: env.iter().map(|(name, value)| (bytes(name), bytes(value))).collect(),
             cwd: "/work".into(),
@@ -97,7 +99,7 @@ mod tests {
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
-        let all = inherited.of(&job("x", &[("B", "3")]), Some(&(b"C".to_vec(), b"4".to_vec())));
+        let all = inherited.of(&job("x", &[("B", "3")]), &[(b"C".to_vec(), b"4".to_vec())]);
         assert_eq!(all, [b"A=1", b"B=3", b"C=4"]);
     }
 

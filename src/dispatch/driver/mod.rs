@@ -6,6 +6,8 @@ mod environment;
 mod existing;
 mod lines;
 mod output;
+mod ready;
+mod spool;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -210,6 +212,10 @@ impl Driver<'_> {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
             Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Look { run } => {
+                return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
+            }
+            Effect::Over { run } => self.children.forget(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
@@ -230,8 +236,9 @@ impl Driver<'_> {
     /// Starts a job; none if it has to wait for room.
     fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
-        let name = &self.rules.rules[job.rule.0].name;
-        Some(match self.children.start(&job, name, &self.sinks, &self.epoll) {
+        let rule = &self.rules.rules[job.rule.0];
+        let name = &rule.name;
+        Some(match self.children.start(&job, rule, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
                 tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
@@ -328,6 +335,9 @@ impl Driver<'_> {
     fn output(&mut self, token: u64) {
         let (run, stream) = of_token(token);
         self.children.pass_on(run, stream, &mut self.sinks, &self.epoll);
+        if self.children.has_said_so(run) {
+            self.step(Input::ServiceReady { run });
+        }
     }
 
     /// Stops reading from children while nobody takes what they have written.

@@ -1,4 +1,4 @@
-//! `run`: the command and its placeholders.
+//! `run` and the other commands, with their placeholders.
 
 use regex::bytes::Regex;
 
@@ -24,28 +24,70 @@ fn is_shell_text(before: &[Spanned<String>]) -> bool {
 }
 
 impl Compiler {
-    pub(super) fn command(&mut self, raw: &RawRule, per: Per, pattern: Option<&Regex>) -> Command {
-        let Some(run) = self.required(raw, "run", raw.run.as_ref()) else {
-            return Command::Shell(String::new());
+    /// What one run executes: `run`, or `steps`.
+    pub(super) fn steps(&mut self, raw: &RawRule, per: Per, pattern: Option<&Regex>) -> Vec<Command> {
+        let Some(steps) = &raw.steps else {
+            if raw.run.is_none() && raw.service.is_some() {
+                return Vec::new();
+            }
+            let run = self.required(raw, "run", raw.run.as_ref());
+            return run.map(|run| self.command("run", run, per, pattern)).into_iter().collect();
         };
-        match &run.value {
+        if let Some(run) = &raw.run {
+            self.error(
+                &run.place,
+                "a rule has `run` or `steps`",
+                "put this first in `steps`, or leave it out",
+            );
+        }
+        if steps.value.is_empty() {
+            let help = "for instance: steps = [[\"cargo\", \"build\"], [\"cargo\", \"test\"]]";
+            self.error(&steps.place, "`steps` has no command", help);
+        }
+        steps.value.iter().map(|step| self.command("steps", step, per, pattern)).collect()
+    }
+
+    /// A command that a rule may have or not.
+    pub(super) fn hook(
+        &mut self,
+        key: &str,
+        typed: Option<&Spanned<RawCommand>>,
+        per: Per,
+        pattern: Option<&Regex>,
+    ) -> Option<Command> {
+        typed.map(|typed| self.command(key, typed, per, pattern))
+    }
+
+    fn command(
+        &mut self,
+        key: &str,
+        typed: &Spanned<RawCommand>,
+        per: Per,
+        pattern: Option<&Regex>,
+    ) -> Command {
+        match &typed.value {
             RawCommand::Shell(text) => {
                 if text.trim().is_empty() {
-                    self.empty_command(&run.place);
+                    self.empty_command(key, &typed.place);
                 }
-                Command::Shell(self.word(&Spanned::new(text.clone(), run.place.clone())))
+                Command::Shell(self.word(&Spanned::new(text.clone(), typed.place.clone())))
             }
             RawCommand::Argv(words) => {
                 if words.first().is_none_or(|program| program.value.is_empty()) {
-                    self.empty_command(&run.place);
+                    self.empty_command(key, &typed.place);
                 }
                 self.argv(words, per, pattern)
             }
         }
     }
 
-    fn empty_command(&mut self, place: &Place) {
-        self.error(place, "`run` names no program", "for instance: run = [\"cargo\", \"test\"]");
+    fn empty_command(&mut self, key: &str, place: &Place) {
+        let example = match key {
+            "steps" => "[[\"cargo\", \"test\"]]",
+            "service" => "[\"./server\"]",
+            _ => "[\"cargo\", \"test\"]",
+        };
+        self.error(place, format!("`{key}` names no program"), format!("for instance: {key} = {example}"));
     }
 
     fn argv(&mut self, words: &[Spanned<String>], per: Per, pattern: Option<&Regex>) -> Command {

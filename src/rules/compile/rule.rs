@@ -67,7 +67,11 @@ impl Compiler {
             paths: self.typed(raw.paths.as_ref()),
             on: self.on(raw.on.as_ref()),
             types: self.types(raw.types.as_ref()),
-            command: self.command(raw, per, pattern.as_ref()),
+            after: self.after(raw),
+            steps: self.steps(raw, per, pattern.as_ref()),
+            on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
+            on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
+            service: self.service(raw, per, pattern.as_ref()),
             pattern,
             size: self.size(raw),
             per,
@@ -83,6 +87,7 @@ impl Compiler {
             exit_codes: self.exit_codes(raw),
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
+            stop_signal: raw.stop_signal.as_ref().map_or(libc::SIGTERM, |typed| self.signal(typed)),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
         };
         self.oddities(raw, &rule);
@@ -96,6 +101,10 @@ impl Compiler {
     }
 
     fn paths(&mut self, id: RuleId, raw: &RawRule) {
+        let on_start = raw.on_start.as_ref().is_some_and(|typed| typed.value);
+        if raw.paths.is_none() && (raw.after.is_some() || raw.service.is_some() || on_start) {
+            return;
+        }
         let Some(paths) = self.required(raw, "paths", raw.paths.as_ref()) else { return };
         if paths.value.is_empty() {
             self.error(
@@ -212,13 +221,16 @@ impl Compiler {
 
     fn pattern(&mut self, typed: Option<&Spanned<String>>) -> Option<Regex> {
         let typed = typed?;
+        let regex = self.regex("match", typed)?;
+        self.check_captures(typed, &regex);
+        Some(regex)
+    }
+
+    pub(super) fn regex(&mut self, key: &str, typed: &Spanned<String>) -> Option<Regex> {
         match RegexBuilder::new(&typed.value).size_limit(LARGEST_PATTERN).build() {
-            Ok(regex) => {
-                self.check_captures(typed, &regex);
-                Some(regex)
-            }
+            Ok(regex) => Some(regex),
             Err(Error::CompiledTooBig(limit)) => {
-                let message = format!("`match` takes more than {} MiB when compiled", limit >> 20);
+                let message = format!("`{key}` takes more than {} MiB when compiled", limit >> 20);
                 let help =
                     "count less in `{...}`; `(?-u)` in front makes `\\w`, `\\d` and others ASCII, and small";
                 self.error(&typed.place, message, help);

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::{Compiler, Words};
 use crate::event::{EventMask, Subject};
-use crate::rules::error::{Diagnostic, Diagnostics, Spanned, quote};
+use crate::rules::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use crate::rules::glob::{Glob, Part};
 use crate::rules::ignore::Ignores;
 use crate::rules::path;
@@ -89,15 +89,17 @@ impl Compiler {
 
     /// A program that is named without a slash must be in a `PATH`; one with a slash may be built later.
     fn program(&mut self, raw: &RawRule, rule: &Rule) {
-        let Some(run) = &raw.run else { return };
-        let RawCommand::Argv(words) = &run.value else { return };
-        let (Some(word), Command::Argv(argv)) = (words.first(), &rule.command) else { return };
-        let Some(Template::Text(segments)) = argv.first() else { return };
-        let [Segment::Literal(name)] = segments.as_slice() else { return };
         let path = rule.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
-        if !name.contains(['/', '\0']) && !self.files.has_program(name, path) {
-            let help = "install it, or write its whole path";
-            self.warn(&word.place, format!("no program {} is in PATH", quote(name)), help);
+        for (typed, command) in raw.commands().zip(rule.commands()) {
+            let (RawCommand::Argv(words), Command::Argv(argv)) = (&typed.value, command) else { continue };
+            let (Some(word), Some(Template::Text(segments))) = (words.first(), argv.first()) else {
+                continue;
+            };
+            let [Segment::Literal(name)] = segments.as_slice() else { continue };
+            if !name.contains(['/', '\0']) && !self.files.has_program(name, path) {
+                let help = "install it, or write its whole path";
+                self.warn(&word.place, format!("no program {} is in PATH", quote(name)), help);
+            }
         }
     }
 
@@ -109,9 +111,9 @@ impl Compiler {
             let variable = format!("TRIPLINE_CAPTURE_{}", name.to_ascii_uppercase());
             if !uses_capture(rule, name) && !text.contains(&variable) {
                 let message = format!("no command uses the group {}", quote(name));
-                let way = match rule.command {
-                    Command::Argv(_) => format!("`{{{name}}}` in `run` is its value"),
-                    Command::Shell(_) => format!("\"${variable}\" in `run` is its value"),
+                let way = match rule.steps.first() {
+                    Some(Command::Argv(_)) => format!("`{{{name}}}` in `run` is its value"),
+                    _ => format!("\"${variable}\" in `run` is its value"),
                 };
                 let help = format!("{way}; if a script reads it, or nobody should, call it `_{name}`");
                 self.warn(&typed.place, message, help);
@@ -120,21 +122,19 @@ impl Compiler {
     }
 
     fn empty_placeholders(&mut self, raw: &RawRule, rule: &Rule) {
-        let Some(run) = &raw.run else { return };
-        match &run.value {
-            RawCommand::Shell(text) => {
-                let argument = ["$1", "${1", "$@", "$*"].iter().find(|argument| text.contains(**argument));
-                if let Some(argument) = argument.filter(|_| rule.per != Per::File) {
-                    let message = format!("`{argument}` is empty here");
-                    let help = "with per = \"file\" it is the path; $TRIPLINE_PATHS_FILE names a file with all paths";
-                    self.warn(&run.place, message, help);
-                }
+        for typed in raw.commands() {
+            match &typed.value {
+                RawCommand::Shell(text) => self.empty_argument(text, &typed.place, rule),
+                RawCommand::Argv(words) => words.iter().for_each(|word| self.empty_fields(word, raw, rule)),
             }
-            RawCommand::Argv(words) => {
-                for word in words {
-                    self.empty_fields(word, raw, rule);
-                }
-            }
+        }
+    }
+
+    fn empty_argument(&mut self, text: &str, place: &Place, rule: &Rule) {
+        let argument = ["$1", "${1", "$@", "$*"].iter().find(|argument| text.contains(**argument));
+        if let Some(argument) = argument.filter(|_| rule.per != Per::File) {
+            let help = "with per = \"file\" it is the path; $TRIPLINE_PATHS_FILE names a file with all paths";
+            self.warn(place, format!("`{argument}` is empty here"), help);
         }
     }
 
@@ -148,7 +148,7 @@ impl Compiler {
             segments.iter().any(|segment| matches!(segment, Segment::Field(field) if fields.contains(field)))
         };
         let renames = EventMask::MOVED_TO | EventMask::CHANGE | EventMask::RENAME;
-        if has(&[Field::OldPath]) && !rule.on.intersects(renames) {
+        if has(&[Field::OldPath]) && !rule.on.intersects(renames) && rule.after.is_empty() {
             let help = "only a rename has an old path: ask for `moved_to` or `rename`";
             self.warn(&word.place, "`{old_path}` is always empty here", help);
         } else if has(&OF_PATH) && rule.on_start && rule.per == Per::Batch && raw.on_start.is_some() {
@@ -169,18 +169,19 @@ fn types_help(kinds: Types) -> String {
 }
 
 fn uses_capture(rule: &Rule, name: &str) -> bool {
-    let Command::Argv(argv) = &rule.command else { return false };
     let is_it = |segment: &Segment| matches!(segment, Segment::Capture(used) if used == name);
-    argv.iter().any(|template| matches!(template, Template::Text(segments) if segments.iter().any(is_it)))
+    let uses =
+        |template: &Template| matches!(template, Template::Text(segments) if segments.iter().any(is_it));
+    rule.commands().any(|command| matches!(command, Command::Argv(argv) if argv.iter().any(uses)))
 }
 
-/// All that the command says.
+/// All that the commands say.
 fn command_text(raw: &RawRule) -> String {
-    match raw.run.as_ref().map(|run| &run.value) {
-        Some(RawCommand::Shell(text)) => text.clone(),
-        Some(RawCommand::Argv(words)) => words.iter().map(|word| word.value.as_str()).collect(),
-        None => String::new(),
-    }
+    let text = |typed: &Spanned<RawCommand>| match &typed.value {
+        RawCommand::Shell(text) => text.clone(),
+        RawCommand::Argv(words) => words.iter().map(|word| word.value.as_str()).collect(),
+    };
+    raw.commands().map(text).collect()
 }
 
 /// Warns of paths whose matches some ignore layer hides, all of them as far as examples tell.

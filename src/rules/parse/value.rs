@@ -4,15 +4,21 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{RawCommand, RawExitCodes, RawRetry, RawRule};
+use crate::rules::raw::{RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawStartLimit};
 
 const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
 
+const READY_KEYS: [&str; 3] = ["file", "port", "line"];
+
+const BACKOFF_KEYS: [&str; 3] = ["initial", "max_delay", "reset"];
+
+const START_LIMIT_KEYS: [&str; 2] = ["max", "within"];
+
 const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
 
-const DURATION_KEYS: [&str; 9] = [
+const DURATION_KEYS: [&str; 11] = [
     "debounce",
     "max_wait",
     "throttle",
@@ -20,6 +26,8 @@ const DURATION_KEYS: [&str; 9] = [
     "stop_timeout",
     "initial",
     "max_delay",
+    "reset",
+    "within",
     "poll",
     "poll_interval",
 ];
@@ -65,6 +73,26 @@ impl Reader<'_> {
             None => self.words(key, value).map(RawCommand::Argv),
         };
         self.typed(key, value, "be a string (for the shell) or an array of strings", None, found)
+    }
+
+    /// An array of commands.
+    pub(super) fn commands(
+        &mut self,
+        key: &Key<'_>,
+        value: &Value<'_>,
+    ) -> Option<Spanned<Vec<Spanned<RawCommand>>>> {
+        let elements = value.get_ref().as_array();
+        let found = elements.map(|array| array.iter().filter_map(|one| self.step(key, one)).collect());
+        let help = value.get_ref().as_str().map(|_| "put it in brackets: [\"...\"]");
+        self.typed(key, value, "be an array of commands", help, found)
+    }
+
+    fn step(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawCommand>> {
+        let found = match value.get_ref().as_str() {
+            Some(text) => Some(RawCommand::Shell(text.to_owned())),
+            None => self.words(key, value).map(RawCommand::Argv),
+        };
+        self.typed(key, value, "hold strings (for the shell) or arrays of strings", None, found)
     }
 
     /// The strings of an array; none if it is no array.
@@ -150,6 +178,44 @@ impl Reader<'_> {
         let found = value.get_ref().as_array().map(|array| array.iter().filter_map(code).collect());
         let help = value.get_ref().as_integer().map(|_| "put it in brackets: [0]");
         self.typed(key, value, "be an array of whole numbers", help, found)
+    }
+
+    pub(super) fn ready(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawReady>> {
+        let mut ready = RawReady::default();
+        for (name, value) in self.table(key, value) {
+            match &**name.get_ref() {
+                "file" => ready.file = self.string(name, value),
+                "port" => ready.port = self.count(name, value),
+                "line" => ready.line = self.string(name, value),
+                _ => self.unknown(name, "in `ready`", &READY_KEYS),
+            }
+        }
+        Some(Spanned::new(ready, self.place(&value.span())))
+    }
+
+    pub(super) fn backoff(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawBackoff>> {
+        let mut backoff = RawBackoff::default();
+        for (name, value) in self.table(key, value) {
+            match &**name.get_ref() {
+                "initial" => backoff.initial = self.string(name, value),
+                "max_delay" => backoff.max_delay = self.string(name, value),
+                "reset" => backoff.reset = self.string(name, value),
+                _ => self.unknown(name, "in `backoff`", &BACKOFF_KEYS),
+            }
+        }
+        Some(Spanned::new(backoff, self.place(&value.span())))
+    }
+
+    pub(super) fn start_limit(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawStartLimit>> {
+        let mut limit = RawStartLimit::default();
+        for (name, value) in self.table(key, value) {
+            match &**name.get_ref() {
+                "max" => limit.max = self.count(name, value),
+                "within" => limit.within = self.string(name, value),
+                _ => self.unknown(name, "in `start_limit`", &START_LIMIT_KEYS),
+            }
+        }
+        Some(Spanned::new(limit, self.place(&value.span())))
     }
 
     pub(super) fn retry(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawRetry>> {

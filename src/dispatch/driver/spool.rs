@@ -1,0 +1,35 @@
+//! What a run has written, in a file without a name: however much that is, it takes no memory.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+
+use crate::sys::temporary_file;
+
+/// The output of one run, of all its commands and both their streams, in the order in which it came.
+#[derive(Debug)]
+pub(super) struct Spool {
+    file: File,
+    /// Whether there was no room for all of it.
+    cut: bool,
+}
+
+impl Spool {
+    /// # Errors
+    /// No descriptor or no memory is left.
+    pub(super) fn new() -> io::Result<Self> {
+        Ok(Self { file: temporary_file()?, cut: false })
+    }
+
+    /// Adds bytes. Where the disk has no room for them, they and all that follow are left out.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if let Err(error) = if self.cut { Ok(()) } else { self.file.write_all(bytes) } {
+            tracing::warn!("a command's output is not kept to its end: {error}");
+            self.cut = true;
+        }
+    }
+
+    pub(super) fn fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}

@@ -1,0 +1,118 @@
+//! All services: found by their rules, their processes and by when they want to be called.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::core::{Core, Phase};
+use super::job::RunId;
+use super::lifecycle::Input;
+use super::report::Status;
+use super::service::{Context, Service};
+use super::turn::Turn;
+use crate::rules::{RuleId, Rules};
+use crate::time::MonoTime;
+
+/// The services by their rules.
+#[derive(Debug, Default)]
+pub(crate) struct Services(BTreeMap<RuleId, Service>);
+
+impl Services {
+    pub(crate) fn new(rules: &Rules) -> Self {
+        let served = rules.rules.iter().enumerate().filter(|(_, rule)| rule.service.is_some());
+        Self(served.map(|(number, _)| (RuleId(number), Service::new(RuleId(number)))).collect())
+    }
+
+    /// When the first of them wants to be called.
+    pub(crate) fn deadline(&self) -> Option<MonoTime> {
+        self.0.values().filter_map(Service::deadline).min()
+    }
+
+    /// Whether none has a process.
+    pub(crate) fn are_down(&self) -> bool {
+        self.0.values().all(|service| service.run().is_none())
+    }
+
+    fn of_run(&self, run: RunId) -> Option<RuleId> {
+        self.0.iter().find(|(_, service)| service.run() == Some(run)).map(|(&rule, _)| rule)
+    }
+
+    fn expired(&self, now: MonoTime) -> Option<RuleId> {
+        let expired = |service: &Service| service.deadline().is_some_and(|limit| limit <= now);
+        self.0.iter().find(|(_, service)| expired(service)).map(|(&rule, _)| rule)
+    }
+}
+
+impl Turn<'_> {
+    /// Starts what is to run from the start: not a service whose rule runs a command first.
+    pub(super) fn start_services(&mut self) {
+        let rules = Arc::clone(&self.core.rules);
+        for (number, rule) in rules.rules.iter().enumerate() {
+            let waits = (rule.on_start && !rule.steps.is_empty()) || !rule.after.is_empty();
+            if rule.service.is_some() && !waits {
+                self.serve(RuleId(number), Batch::at_start());
+            }
+        }
+    }
+
+    /// Has the rule's service, if it has one, replaced or started; answers whether it has one.
+    pub(super) fn serve(&mut self, rule: RuleId, batch: Batch) -> bool {
+        self.with_service(rule, |service, cx| service.replace(batch, cx))
+    }
+
+    /// Tells the service that this process is of; answers whether there is one.
+    pub(super) fn tell_service(&mut self, run: RunId, input: Input) -> bool {
+        let Some(rule) = self.core.services.of_run(run) else { return false };
+        self.with_service(rule, |service, cx| service.apply(input, cx));
+        if input == Input::Spawned {
+            self.remind(rule);
+        }
+        true
+    }
+
+    /// The same of how its leader has ended, or that it could not begin.
+    pub(super) fn tell_service_end(&mut self, run: RunId, how: &Result<Status, String>) -> bool {
+        let Some(rule) = self.core.services.of_run(run) else { return false };
+        self.with_service(rule, |service, cx| service.ended(how.clone(), cx));
+        if how.is_err() {
+            self.remind(rule);
+        }
+        true
+    }
+
+    /// Tells all of them.
+    pub(super) fn tell_services(&mut self, input: Input) {
+        for rule in Vec::from_iter(self.core.services.0.keys().copied()) {
+            self.with_service(rule, |service, cx| service.apply(input, cx));
+        }
+    }
+
+    /// Calls every service whose deadline has passed.
+    pub(super) fn expire_services(&mut self) {
+        while let Some(rule) = self.core.services.expired(self.now) {
+            self.with_service(rule, |service, cx| service.apply(Input::Due, cx));
+        }
+    }
+
+    /// What was only starting when the end was asked for is told now.
+    fn remind(&mut self, rule: RuleId) {
+        let order = match self.core.phase {
+            Phase::Live | Phase::Draining | Phase::Over => return,
+            Phase::Halting => Input::Halt,
+            Phase::Killing => Input::Kill,
+        };
+        self.with_service(rule, |service, cx| service.apply(order, cx));
+    }
+
+    fn with_service(&mut self, rule: RuleId, act: impl FnOnce(&mut Service, &mut Context<'_>)) -> bool {
+        let Core { rules, services, last_run, .. } = &mut *self.core;
+        let Some(service) = services.0.get_mut(&rule) else { return false };
+        let (now, effects) = (self.now, &mut *self.effects);
+        let mut cx = Context { rules, now, last_run, effects, passed_on: None };
+        act(service, &mut cx);
+        if let Some(batch) = cx.passed_on {
+            self.pass_on(rule, &batch);
+        }
+        true
+    }
+}

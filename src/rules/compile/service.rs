@@ -1,0 +1,89 @@
+//! `service` and how it is kept running.
+
+use std::time::Duration;
+
+use regex::bytes::Regex;
+
+use super::Compiler;
+use crate::event::as_path;
+use crate::rules::error::{Place, Spanned};
+use crate::rules::raw::{RawReady, RawRule};
+use crate::rules::rule::{Per, Readiness, Service};
+
+/// A mistake in the program shows at once; waits that double spare the machine.
+const FIRST_DELAY: Duration = Duration::from_secs(1);
+const LONGEST_DELAY: Duration = Duration::from_secs(60);
+/// What has served for so long did not crash because of how it was started.
+const RESET: Duration = Duration::from_secs(10);
+/// With those waits, half a minute of trying.
+const CRASHES: usize = 5;
+const WITHIN: Duration = Duration::from_secs(60);
+
+impl Compiler {
+    pub(super) fn service(&mut self, raw: &RawRule, per: Per, pattern: Option<&Regex>) -> Option<Service> {
+        let Some(typed) = &raw.service else {
+            self.without_service(raw);
+            return None;
+        };
+        if let Some(per) = raw.per.as_ref().filter(|_| per != Per::Batch) {
+            self.error(&per.place, "a service needs per = \"batch\"", "there is one, whatever has changed");
+        }
+        if raw.run.is_none() && raw.steps.is_none() {
+            self.without_run(raw);
+        }
+        let backoff = raw.backoff.as_ref().map(|typed| typed.value.clone()).unwrap_or_default();
+        let limit = raw.start_limit.as_ref().map(|typed| typed.value.clone()).unwrap_or_default();
+        Some(Service {
+            command: self.hook("service", Some(typed), Per::Batch, pattern)?,
+            ready: raw.ready.as_ref().map(|ready| self.ready(ready, raw.misread)),
+            initial: self.limit("initial", backoff.initial.as_ref()).unwrap_or(FIRST_DELAY),
+            max_delay: self.limit("max_delay", backoff.max_delay.as_ref()).unwrap_or(LONGEST_DELAY),
+            reset: self.duration(backoff.reset.as_ref(), RESET),
+            max_crashes: limit.max.map_or(CRASHES, |typed| typed.value),
+            within: self.limit("within", limit.within.as_ref()).unwrap_or(WITHIN),
+        })
+    }
+
+    fn ready(&mut self, typed: &Spanned<RawReady>, misread: bool) -> Readiness {
+        let RawReady { file, port, line } = &typed.value;
+        if file.is_none() && port.is_none() && line.is_none() && !misread {
+            let help = "for instance: ready = { port = 8080 }";
+            self.error(&typed.place, "`ready` says nothing to wait for", help);
+        }
+        let file = file.as_ref().map(|typed| as_path(&self.directory(typed)).to_path_buf());
+        let number = port.as_ref().and_then(|typed| u16::try_from(typed.value).ok());
+        if let Some(port) = port.as_ref().filter(|_| number.is_none()) {
+            self.error(&port.place, "no port has this number", "ports go from 1 to 65535");
+        }
+        Readiness { file, port: number, line: line.as_ref().and_then(|typed| self.regex("line", typed)) }
+    }
+
+    fn without_service(&mut self, raw: &RawRule) {
+        let keys = [
+            ("ready", raw.ready.as_ref().map(|typed| &typed.place)),
+            ("backoff", raw.backoff.as_ref().map(|typed| &typed.place)),
+            ("start_limit", raw.start_limit.as_ref().map(|typed| &typed.place)),
+        ];
+        self.without_use(&keys, "it is about a `service`");
+    }
+
+    fn without_run(&mut self, raw: &RawRule) {
+        let keys = [
+            ("on_busy", raw.on_busy.as_ref().map(|typed| &typed.place)),
+            ("stdin", raw.stdin.as_ref().map(|typed| &typed.place)),
+            ("timeout", raw.timeout.as_ref().map(|typed| &typed.place)),
+            ("retry", raw.retry.as_ref().map(|typed| &typed.place)),
+            ("on_success", raw.on_success.as_ref().map(|typed| &typed.place)),
+            ("on_failure", raw.on_failure.as_ref().map(|typed| &typed.place)),
+        ];
+        self.without_use(&keys, "it is about `run`, and there is only a service");
+    }
+
+    fn without_use(&mut self, keys: &[(&str, Option<&Place>)], reason: &str) {
+        for (key, place) in keys {
+            if let Some(place) = place {
+                self.error(place, format!("`{key}` has no use here"), reason);
+            }
+        }
+    }
+}
