@@ -194,7 +194,7 @@ fn tree(rules: &Rules) -> Tree {
         let shown = Escaped(met.dir.as_os_str().as_bytes()).to_string();
         match met.how {
             How::First(None) => {
-                findings.push(Finding::note(format!("{shown} is not there; it is waited for")))
+                findings.push(Finding::note(format!("{shown} is not there; it is waited for")));
             }
             How::First(Some((device, _))) => match Dir::open(met.dir.as_os_str().as_bytes()) {
                 Ok(dir) => {
