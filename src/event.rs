@@ -302,6 +302,10 @@ pub trait Scope: Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// The least time that everybody who is told of an event waits for more before acting on it.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
     /// How to look where inotify does not watch.
     fn polling(&self) -> Polling {
         Polling::default()

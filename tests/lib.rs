@@ -25,4 +25,5 @@ mod readme;
 mod rules_files;
 mod scenarios;
 mod support;
+mod trees;
 mod watching;

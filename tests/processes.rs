@@ -31,21 +31,36 @@ fn all<const N: usize>(lines: [&str; N]) -> Vec<String> {
 /// A second rule, so that output goes through tripline.
 const OTHER: &str = "[rules.other]\npaths = [\"other\"]\nrun = [\"true\"]\n";
 
+/// `TRIPLINE_RUNS=10000` for more.
+fn runs() -> usize {
+    std::env::var("TRIPLINE_RUNS").ok().and_then(|runs| runs.parse().ok()).unwrap_or(1000)
+}
+
+/// Of tripline, in KiB.
+fn resident(running: &Running) -> u64 {
+    status(running.pid(), "VmRSS").trim_end_matches(" kB").parse().unwrap()
+}
+
 #[test]
-fn a_thousand_runs_leave_no_zombie_and_no_open_descriptor() {
-    let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"event\"\non = [\"create\"]\nstdin = \"lines\"\n\
+fn a_thousand_runs_leave_no_zombie_no_open_descriptor_and_no_memory() {
+    // Each file comes when the run for the one before has ended.
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nmay_loop = true\nper = \"event\"\non = [\"create\"]\nstdin = \"lines\"\n\
                 run = [\"sh\", \"-c\", \"true & echo x\"]\n";
     let (directory, running) = start(&format!("{rule}{OTHER}"));
     let before = descriptors(running.pid());
-    for n in 0..1000 {
+    let mut memory = Vec::new();
+    for n in 0..runs() {
         save(&directory, &format!("{n}.x"));
-    }
-    for n in 0..1000 {
         let name = format!("r: {n}.x (create)");
         let lines = running.until(|line| line == "r: ok");
         assert_eq!(lines, [name.as_str(), "r | x", "r: ok"]);
+        if n == 200 || n + 1 == runs() {
+            memory.push(resident(&running));
+        }
     }
     assert_eq!(descriptors(running.pid()), before);
+    // Two allocations more a run would show.
+    assert!(memory[1] <= memory[0] + 1024, "KiB after 200 runs and after all: {memory:?}");
     assert_eq!(children(running.pid()), []);
     assert_eq!(running.stop(), all([]));
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::feedback::Feedback;
+use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
@@ -137,6 +138,7 @@ pub struct Core {
     pub(super) slots: Slots,
     pub(super) services: Services,
     pub(super) feedback: Feedback,
+    pub(super) jitter: Jitter,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -154,8 +156,29 @@ impl Core {
         let polling = rules.plan().polling();
         let delay = if polling.always { polling.interval } else { Duration::ZERO };
         let feedback = Feedback::new(rules.rules.len(), delay);
+        let jitter = Jitter::default();
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, services, feedback, runs, last_run, matches }
+        Self {
+            rules,
+            limits,
+            until,
+            phase,
+            worst,
+            lanes,
+            slots,
+            services,
+            feedback,
+            jitter,
+            runs,
+            last_run,
+            matches,
+        }
+    }
+
+    /// The same, with waits for another attempt that are longer by something that depends on `seed`.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { jitter: Jitter::seeded(seed), ..self }
     }
 
     /// The same, going on no longer than that.

@@ -7,6 +7,7 @@ use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
+use super::jitter::Jitter;
 use super::job::{self, Ended, Limits, Part, RunId};
 use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
     pub(crate) feedback: &'a mut Feedback,
+    pub(crate) jitter: &'a mut Jitter,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -223,7 +225,7 @@ impl Lane {
     fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
         self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
-        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let Some(lineage) = self.due.first().filter(|_| !rule.may_loop).map(Batch::lineage) else { return };
         let name = || rule.name.clone();
         match cx.feedback.judge(self.rule, lineage, cx.now) {
             None => {}
@@ -377,7 +379,7 @@ impl Lane {
             self.collecting = Some((queue, debounce));
             return;
         }
-        let delay = retry.delay(attempt);
+        let delay = cx.jitter.spread(retry.delay(attempt));
         cx.report(Report::Retry { rule: rule.name.clone(), attempt: attempt + 1, delay });
         self.collecting = Some((queue, Debounce::start(delay, delay, cx.now)));
         self.backing_off = true;

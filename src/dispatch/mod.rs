@@ -17,6 +17,7 @@ mod driver;
 mod env;
 mod escape;
 mod feedback;
+mod jitter;
 mod job;
 mod lane;
 mod lanes;

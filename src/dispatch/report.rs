@@ -258,7 +258,9 @@ impl fmt::Display for Report {
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
-            Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
+            Self::Retry { rule, attempt, delay } => {
+                write!(f, "{rule}: attempt {attempt} in {delay:?}")
+            }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
             Self::Suspected { rule, path, generations, wait } => write!(
                 f,
@@ -269,7 +271,7 @@ impl fmt::Display for Report {
                 let (path, whose) = (Escaped(path), Circle(circle));
                 write!(
                     f,
-                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, or narrow `paths`; \
+                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, narrow `paths`, or set `may_loop`; \
                      it runs again when something else changes"
                 )
             }

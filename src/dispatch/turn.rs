@@ -244,11 +244,23 @@ impl Turn<'_> {
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
     fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, feedback, runs, last_run, .. } = &mut *self.core;
+        let Core { rules, limits, lanes, slots, feedback, jitter, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused, over) = (self.now, None, 0, None);
-        let mut cx =
-            Context { rules, limits, now, slots, feedback, runs, last_run, effects, detached, refused, over };
+        let mut cx = Context {
+            rules,
+            limits,
+            now,
+            slots,
+            feedback,
+            jitter,
+            runs,
+            last_run,
+            effects,
+            detached,
+            refused,
+            over,
+        };
         lane.apply(input, fresh, &mut cx);
         let (detached, refused, over) = (cx.detached, cx.refused, cx.over);
         if let Some(run) = detached {

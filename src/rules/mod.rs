@@ -54,7 +54,7 @@ pub use raw::{
     Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
 };
 pub use rule::{
-    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;

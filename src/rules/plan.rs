@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::gitignore::Line;
 use super::glob::Glob;
@@ -50,6 +51,7 @@ pub struct Plan {
     on: Vec<EventMask>,
     pub(super) polling: Polling,
     pub(super) extent: Extent,
+    pub(super) patience: Duration,
 }
 
 impl Plan {
@@ -62,8 +64,8 @@ impl Plan {
             tree.insert(&glob.parts, *entry);
         }
         let below = below(&tree, globs, &ignores);
-        let (polling, extent) = (Polling::default(), Extent::default());
-        Self { tree, ignores, below, roots, on, polling, extent }
+        let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
+        Self { tree, ignores, below, roots, on, polling, extent, patience }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -197,6 +199,10 @@ impl Scope for Plan {
 
     fn keeps(&self, path: &[u8]) -> bool {
         self.asks(path, EventMask::END)
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
     }
 
     fn polling(&self) -> Polling {

@@ -84,8 +84,10 @@ pub struct RawRule {
     pub throttle: Option<Spanned<String>>,
     pub exit_codes: Option<Spanned<RawExitCodes>>,
     pub retry: Option<Spanned<RawRetry>>,
+    pub may_loop: Option<Spanned<bool>>,
     pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
+    pub contain: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
     pub misread: bool,
 }
@@ -182,8 +184,10 @@ impl RawRule {
             throttle: None,
             exit_codes: None,
             retry: None,
+            may_loop: None,
             timeout: None,
             stop_timeout: None,
+            contain: None,
             misread: false,
         }
     }
@@ -232,8 +236,10 @@ impl RawRule {
             throttle: self.throttle.or(base.throttle),
             exit_codes: self.exit_codes.or(base.exit_codes),
             retry: self.retry.or(base.retry),
+            may_loop: self.may_loop.or(base.may_loop),
             timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
+            contain: self.contain.or(base.contain),
             misread: self.misread || base.misread,
         }
     }
@@ -241,7 +247,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 33] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 35] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -274,8 +280,10 @@ impl RawRule {
             ("throttle", place(self.throttle.as_ref())),
             ("exit_codes", place(self.exit_codes.as_ref())),
             ("retry", place(self.retry.as_ref())),
+            ("may_loop", place(self.may_loop.as_ref())),
             ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
+            ("contain", place(self.contain.as_ref())),
         ]
     }
 }

@@ -61,8 +61,12 @@ pub struct Rule {
     pub exit_codes: ExitCodes,
     /// Whether and when a run that failed is done again.
     pub retry: Option<Retry>,
+    /// Whether it may run for ever because of changes that come during its own runs.
+    pub may_loop: bool,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
+    /// What holds together whatever a run starts.
+    pub contain: Contain,
     /// What a run or a service is told to end with.
     pub stop_signal: i32,
     /// How long it may take to end after that before SIGKILL follows.
@@ -215,6 +219,15 @@ pub enum Stdin {
     Json,
     /// tripline's own standard input.
     Inherit,
+}
+
+/// What holds together whatever a run starts, so that all of it ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contain {
+    /// A process group; what leaves it is found by its descent.
+    Group,
+    /// A control group, which nothing can leave, where one can be made; else as above.
+    Cgroup,
 }
 
 /// What becomes of a batch that is due while its rule is running.

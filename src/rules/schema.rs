@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compile::{ON_BUSY, PER, STDIN, TYPES};
+use super::compile::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 use crate::event::EventMask;
 
 /// A key of a table, and what docs/rules.md says it means.
@@ -174,9 +174,19 @@ const RULE: &[Key] = &[
         Table(RETRY),
         "run again what failed: `max` times more, after `initial`, then after twice as long each time up to `max_delay`",
     ),
+    Key(
+        "may_loop",
+        Flag,
+        "it may run again and again by what changes during its own runs, and is never suspended for that",
+    ),
     Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
     Key("stop_signal", Text, "what a run or a service is told to end with"),
     Key("stop_timeout", Duration, "from that signal to SIGKILL when a run or a service is stopped"),
+    Key(
+        "contain",
+        Word(|| names(&CONTAIN)),
+        "what a run is held together by: `group` a process group, and what leaves it is found by its descent; `cgroup` a control group, which nothing leaves, where one can be made",
+    ),
 ];
 
 const SIZE: &[Key] = &[Key("min", Bytes, "the least that counts"), Key("max", Bytes, "the most that counts")];

@@ -11,10 +11,14 @@ use super::{Dir, cvt, cvt_len, own, retry};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Wd(pub i32);
 
+/// The kernel's own default (inotify(7), "/proc interfaces").
+const QUEUE_LIMIT: u32 = 16_384;
+
 /// An inotify instance, non-blocking.
 #[derive(Debug)]
 pub struct Inotify {
     fd: OwnedFd,
+    queue_limit: u32,
 }
 
 impl Inotify {
@@ -25,7 +29,9 @@ impl Inotify {
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer.
         let fd = cvt(unsafe { libc::inotify_init1(libc::IN_NONBLOCK | libc::IN_CLOEXEC) })?;
-        Ok(Self { fd: own(fd) })
+        let limit = std::fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").ok();
+        let queue_limit = limit.and_then(|limit| limit.trim().parse().ok()).unwrap_or(QUEUE_LIMIT);
+        Ok(Self { fd: own(fd), queue_limit })
     }
 
     /// Watches the inode behind an open directory; answers the existing descriptor if it has one.
@@ -50,6 +56,13 @@ impl Inotify {
         let mask = mask | libc::IN_MASK_ADD | libc::IN_EXCL_UNLINK;
         // SAFETY: `path` is a NUL-terminated string that outlives the call.
         cvt(unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), path.as_ptr(), mask) }).map(Wd)
+    }
+
+    /// How many events the kernel queues before it drops any (inotify(7), "/proc interfaces"): its limit when the
+    /// instance was made.
+    #[must_use]
+    pub fn queue_limit(&self) -> u32 {
+        self.queue_limit
     }
 
     /// Ends a watch.

@@ -11,6 +11,7 @@ mod pipe;
 mod proc;
 mod process;
 mod signal;
+mod spawn;
 mod tty;
 mod wake;
 
@@ -24,10 +25,11 @@ pub use mounts::MountInfo;
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{
-    Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,
-    group_is_empty, is_executable, peek_exit, reap, signal_group, spawn,
+    Exit, Pid, PidFd, arg_limit, become_subreaper, close_on_exec_from, group_is_empty, is_executable,
+    peek_exit, reap, signal_group,
 };
 pub use signal::{Signal, SignalFd, block_all};
+pub use spawn::{SpawnError, SpawnFds, SpawnOptions, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;
 

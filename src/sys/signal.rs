@@ -95,6 +95,14 @@ fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
     unsafe { libc::sigaddset(set, signal) };
 }
 
+/// Blocks these signals and no others in the calling thread; answers what was blocked before.
+pub(super) fn set_mask(set: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = empty_set();
+    // SAFETY: both sets are initialised.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, &raw mut before) };
+    before
+}
+
 fn block(set: &libc::sigset_t) {
     // SAFETY: `set` is initialised; no old mask is asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, set, std::ptr::null_mut()) };

@@ -37,6 +37,8 @@ pub(super) trait Kernel {
     fn is_being_written(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<bool>;
     /// Queued events; empty if there are none.
     fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]>;
+    /// How many events the queue holds before it drops any.
+    fn queue_limit(&self) -> u32;
     /// The clock that file times are taken from, in nanoseconds since the epoch.
     fn file_clock(&self) -> i128;
 }
@@ -102,6 +104,10 @@ impl Kernel for Linux {
 
     fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         self.inotify.read(buffer)
+    }
+
+    fn queue_limit(&self) -> u32 {
+        self.inotify.queue_limit()
     }
 
     fn file_clock(&self) -> i128 {

@@ -24,6 +24,7 @@ mod model;
 mod mounts;
 mod nodes;
 mod observer;
+mod pace;
 mod pair;
 mod pending;
 mod poll;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Notice;
 use super::decode::{RawEvent, decode};
 use super::kernel::Kernel;
+use super::pace::Pace;
 use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
@@ -38,6 +39,8 @@ pub(super) enum Next {
     Busy,
     /// Nothing until the kernel reports something, or until this moment.
     Idle(Option<MonoTime>),
+    /// Nothing until this moment, although the kernel reports something.
+    Rest(MonoTime),
 }
 
 pub(super) struct Observer<K: Kernel> {
@@ -67,6 +70,9 @@ pub(super) struct Observer<K: Kernel> {
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    pace: Pace,
+    /// Events taken in by this turn.
+    taken: usize,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -75,6 +81,7 @@ impl<K: Kernel> Observer<K> {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (mut state, sound) = (State::new(scope.mask()), kernel.file_clock());
         state.follows = scope.extent().follow_symlinks;
+        let queue = kernel.queue_limit();
         Self {
             kernel,
             scope,
@@ -95,6 +102,8 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            pace: Pace::new(queue),
+            taken: 0,
         }
     }
 
@@ -156,7 +165,16 @@ impl<K: Kernel> Observer<K> {
         self.report_limit();
         self.expire(now);
         self.flush_all(now, room, out);
-        Ok(Next::Idle(self.deadline(room)))
+        Ok(self.rest(now, self.deadline(room)))
+    }
+
+    /// Waits for the deadline, not looking at the queue for a while in a storm.
+    fn rest(&mut self, now: MonoTime, deadline: Option<MonoTime>) -> Next {
+        let taken = std::mem::take(&mut self.taken);
+        match self.pace.rest(taken, self.scope.patience(), now) {
+            Some(rest) => Next::Rest(deadline.map_or(now + rest, |at| at.min(now + rest))),
+            None => Next::Idle(deadline),
+        }
     }
 
     /// Takes in what is queued; answers whether that was all.
@@ -193,6 +211,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
+        self.taken += 1;
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
         self.note_through_links(raw, now);
         for way in self.ways.changed_by(raw) {

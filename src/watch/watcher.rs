@@ -121,6 +121,10 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
         let failed = match next {
+            Ok(Next::Rest(until)) => {
+                thread::sleep(until.since(clock.now()));
+                continue;
+            }
             Ok(next) => epoll.wait(timeout(next, &clock), &mut ready).err(),
             Err(error) => Some(error),
         };
@@ -174,6 +178,7 @@ fn root_paths(observer: &Observer<Linux>) -> Vec<Vec<u8>> {
 fn timeout(next: Next, clock: &Clock) -> Option<Duration> {
     match next {
         Next::Busy => Some(Duration::ZERO),
+        Next::Rest(at) => Some(at.since(clock.now())),
         Next::Idle(deadline) => deadline.map(|at| at.since(clock.now())),
     }
 }

@@ -27,6 +27,11 @@ pub(crate) fn children(parent: u32) -> Vec<Process> {
     processes.filter(|process| process.parent == parent).collect()
 }
 
+/// Whether there is such a process that has not ended.
+pub(crate) fn lives(pid: u32) -> bool {
+    process(pid).is_some_and(|process| process.state != "Z")
+}
+
 /// None if there is no such process.
 fn process(pid: u32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;

@@ -91,8 +91,9 @@ impl<'a> World<'a> {
             ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
         };
         let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
+        let core = Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until);
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
+            core: script.seed.into_iter().fold(core, Core::seeded),
             rules,
             now: MonoTime::default(),
             script,

@@ -30,6 +30,7 @@
 //! ```
 //!
 //! What `-- before` has is done before tripline starts. `-- until first run` is what `tripline on --exit` does.
+//! `-- seed N` has waits differ at random.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
@@ -51,6 +52,8 @@ pub(crate) struct Script {
     pub(crate) rules: String,
     /// What a spawn line is followed by.
     pub(crate) show: Vec<Show>,
+    /// What random numbers depend on; none if there are to be none.
+    pub(crate) seed: Option<u64>,
     /// What each run of a rule does.
     pub(crate) runs: Vec<Act>,
     /// Whether everything ends with the first run.
@@ -132,6 +135,7 @@ impl Script {
             head: String::new(),
             rules: String::new(),
             show: Vec::new(),
+            seed: None,
             runs: Vec::new(),
             first_run: false,
             before: Vec::new(),
@@ -171,6 +175,10 @@ impl Script {
         match (section, words.as_slice()) {
             (Section::Preamble, ["rules"]) => Ok(Section::Rules),
             (Section::Rules, ["before"]) => Ok(Section::Before),
+            (Section::Rules, ["seed", number]) => {
+                self.seed = Some(number.parse().map_err(|_| format!("`{number}` is no seed"))?);
+                Ok(section)
+            }
             (Section::Rules, ["runs"]) => Ok(Section::Runs),
             (Section::Rules | Section::Runs | Section::Before, ["steps"]) => Ok(Section::Steps),
             (Section::Steps, ["expect"]) => Ok(Section::Expect),

@@ -18,6 +18,8 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+use super::proc::settled_switches;
+
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
@@ -125,8 +127,8 @@ impl Watching {
     }
 
     /// Everything that has happened by now: makes files in the root and waits until they are reported.
-    /// What a scan finds because of an event before the first may be reported after it, with the same
-    /// batch; the second is in a later one.
+    /// What is still being looked for because of an event before the first may be reported after it; the second
+    /// comes when all has been looked through.
     pub(crate) fn so_far(&mut self) -> Vec<Seen> {
         let mut all = Vec::new();
         for _ in 0..2 {
@@ -135,6 +137,7 @@ impl Watching {
             fs::write(&sentinel, "").unwrap();
             // By whatever event: in an overflow, looking finds it.
             all.extend(self.until(|seen| seen.path == sentinel));
+            settled_switches(self.pid());
         }
         all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
         all

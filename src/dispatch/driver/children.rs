@@ -1,20 +1,23 @@
 //! The processes of the runs: started, read from, signalled and waited for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::cgroup::Cgroup;
 use super::environment::{Environment, explain};
 use super::lines::Lines;
 use super::output::Sink;
+use super::proc;
 use super::ready::Waking;
 use super::spool::Spool;
+use super::tree::{Orphans, Tree};
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
-use crate::rules::Rule;
+use crate::rules::{Contain, Rule};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
-    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, is_executable, memory_file, pipe, read,
+    reap, set_foreground_group, signal_group, spawn,
 };
 
 /// What a pipe holds by default (pipe(7)).
@@ -26,11 +29,8 @@ const STREAMS: usize = 2;
 #[derive(Debug)]
 struct Child {
     pid: Pid,
-    /// Its leader has been waited for; others of the group live.
-    reaped: bool,
+    tree: Tree,
     streams: [Option<Stream>; STREAMS],
-    /// What it is told to end with.
-    stop_signal: i32,
     /// What a service is waited for to be.
     waking: Option<Waking>,
     /// Whether the line that it was waited for to write has come, and nobody has asked since.
@@ -88,6 +88,8 @@ fn is_passing(error: &io::Error) -> bool {
 pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
+    /// Children from before tripline was tripline, as a shell leaves them with `exec`.
+    strangers: HashSet<i32>,
     /// The output of runs that a command after them is to have.
     spools: HashMap<RunId, Spool>,
     environment: Environment,
@@ -99,7 +101,8 @@ pub(super) struct Children {
 impl Children {
     pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
         let (by_run, by_pid, spools) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { by_run, by_pid, spools, environment, prefixed, buffer: vec![0; BUFFER] }
+        let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
+        Self { by_run, by_pid, strangers, spools, environment, prefixed, buffer: vec![0; BUFFER] }
     }
 
     /// Starts a job's process.
@@ -187,7 +190,10 @@ impl Children {
             stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
         };
         let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
-        let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
+        let cgroup = cgroup(job.run, rule);
+        let procs = cgroup.as_ref().map(Cgroup::procs);
+        let pid =
+            spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
         let streams = pipes.map(|ends| {
             let (fd, _) = ends?;
             let lines = prefixed.then(|| Lines::new(&rule.name));
@@ -198,9 +204,8 @@ impl Children {
         let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
         Ok(Child {
             pid,
-            reaped: false,
+            tree: Tree::new(job.run, pid, cgroup, rule.stop_signal),
             streams,
-            stop_signal: rule.stop_signal,
             waking,
             said_so: false,
             recorded,
@@ -214,32 +219,44 @@ impl Children {
         self.by_pid.get(&pid).copied()
     }
 
-    /// Sends a signal to a run's process group.
-    pub(super) fn signal(&self, run: RunId, signal: i32) {
-        if let Some(child) = self.by_run.get(&run)
-            && !(child.reaped && group_is_empty(child.pid))
-        {
-            signal_group(child.pid, signal);
-            if signal == child.stop_signal {
-                // A process that is stopped would not see it.
-                signal_group(child.pid, libc::SIGCONT);
-            }
+    fn orphans(&self) -> Orphans {
+        let only = self.by_run.keys().next().filter(|_| self.by_run.len() == 1 && self.strangers.is_empty());
+        Orphans::find(&self.strangers, |pid| self.run_of(pid), only.copied())
+    }
+
+    /// Sends a signal to every process of a run.
+    pub(super) fn signal(&mut self, run: RunId, signal: i32) {
+        let orphans = self.orphans();
+        if let Some(child) = self.by_run.get_mut(&run) {
+            child.tree.signal(signal, &orphans);
         }
     }
 
     /// Waits for a leader that has ended.
     pub(super) fn reap(&mut self, run: RunId) {
         if let Some(child) = self.by_run.get_mut(&run) {
-            reap(child.pid);
-            child.reaped = true;
+            child.tree.reap();
             self.by_pid.remove(&child.pid);
         }
     }
 
-    /// The runs of whose process groups nothing is left.
-    pub(super) fn gone(&self) -> Vec<RunId> {
-        let gone = |child: &Child| child.reaped && group_is_empty(child.pid);
-        self.by_run.iter().filter(|(_, child)| gone(child)).map(|(&run, _)| run).collect()
+    /// Waits for another child that has ended.
+    pub(super) fn reap_orphan(&mut self, pid: Pid) {
+        reap(pid);
+        self.strangers.remove(&pid.0);
+    }
+
+    /// The runs of which nothing is left.
+    pub(super) fn gone(&mut self) -> Vec<RunId> {
+        let orphans = self.orphans();
+        let gone =
+            self.by_run.iter_mut().filter_map(|(&run, child)| child.tree.is_gone(&orphans).then_some(run));
+        gone.collect()
+    }
+
+    /// Kills what no run was found for.
+    pub(super) fn kill_strays(&self) {
+        self.orphans().kill();
     }
 
     /// Forgets a run, its last output passed on.
@@ -336,4 +353,19 @@ fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
     set_foreground_group(terminal, group).ok()?;
     signal_group(group, libc::SIGCONT);
     Some(before)
+}
+
+/// A control group for a run that is to have one, if it can.
+fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
+    if rule.contain != Contain::Cgroup {
+        return None;
+    }
+    let made = Cgroup::new(run);
+    if let Err(error) = &made {
+        let name = &rule.name;
+        tracing::warn!(
+            "{name}: without a control group: {error}; what it starts is ended as far as it is found"
+        );
+    }
+    made.ok()
 }

@@ -1,16 +1,20 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
+mod cgroup;
 mod children;
 mod environment;
 mod existing;
 mod lines;
 mod output;
+mod proc;
 mod ready;
 mod spool;
+mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -23,8 +27,8 @@ use self::output::Sink;
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
-    stderr, stdout,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, stderr,
+    stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -111,12 +115,14 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> R
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let environment = Environment::new(std::env::vars_os());
+    let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until),
+        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
@@ -188,6 +194,7 @@ impl Driver<'_> {
             self.step(Input::Due);
             self.balance();
         }
+        self.children.kill_strays();
         self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
         Ok(())
     }
@@ -289,7 +296,7 @@ impl Driver<'_> {
     fn exits(&mut self) {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
-                reap(pid);
+                self.children.reap_orphan(pid);
                 continue;
             };
             let status = match exit {

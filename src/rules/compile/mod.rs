@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::rule::{ON_BUSY, PER, STDIN, TYPES};
+pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::files::FileSource;
@@ -247,6 +247,7 @@ impl Compiler {
         let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
         let mut plan = Plan::new(&self.globs, ignores, &root, on);
         (plan.polling, plan.extent) = (self.polling, self.extent);
+        plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };

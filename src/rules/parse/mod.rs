@@ -33,7 +33,7 @@ const SETTINGS_KEYS: [&str; 13] = [
     "follow_symlinks",
 ];
 
-const RULE_KEYS: [&str; 34] = [
+const RULE_KEYS: [&str; 36] = [
     "extends",
     "paths",
     "ignore",
@@ -66,8 +66,10 @@ const RULE_KEYS: [&str; 34] = [
     "throttle",
     "exit_codes",
     "retry",
+    "may_loop",
     "timeout",
     "stop_timeout",
+    "contain",
 ];
 
 type Key<'t> = Typed<DeString<'t>>;
@@ -272,8 +274,10 @@ impl Reader<'_> {
                 "throttle" => rule.throttle = self.string(key, value),
                 "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
                 "retry" => rule.retry = self.retry(key, value),
+                "may_loop" => rule.may_loop = self.boolean(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
+                "contain" => rule.contain = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }

@@ -188,6 +188,10 @@ impl Kernel for Model {
         Ok(&buffer[..bytes.len()])
     }
 
+    fn queue_limit(&self) -> u32 {
+        self.0.borrow().batch as u32
+    }
+
     fn file_clock(&self) -> i128 {
         self.call(|world| world.clock)
     }
