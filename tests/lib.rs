@@ -19,6 +19,7 @@ mod links;
 mod live;
 mod mistakes;
 mod output;
+mod pages;
 mod processes;
 mod properties;
 mod readme;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::event::{Extent, Polling};
 use crate::rules::duration;
@@ -62,6 +63,18 @@ pub(super) enum Command {
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
+    /// Print a script that has a shell complete tripline's subcommands and options
+    #[command(
+        after_help = "Example: tripline completions bash > ~/.local/share/bash-completion/completions/tripline"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page of tripline or of a subcommand
+    #[command(after_help = "Example: tripline man | man -l -\n         \
+                            tripline man --dir ~/.local/share/man/man1")]
+    Man(ManArgs),
 }
 
 #[derive(Args, Debug)]
@@ -79,6 +92,16 @@ pub(super) struct DoctorArgs {
     /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ManArgs {
+    /// The subcommand
+    #[arg(conflicts_with = "dir")]
+    pub(super) command: Option<String>,
+    /// Write all pages into this directory instead
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

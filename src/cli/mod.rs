@@ -10,6 +10,7 @@ mod init;
 mod log;
 mod notify;
 mod on;
+mod pages;
 mod quote;
 mod report;
 mod rules;
@@ -52,6 +53,8 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
+        Some(Command::Completions { shell }) => pages::completions(shell),
+        Some(Command::Man(args)) => pages::man(&args),
     }
 }
 
