@@ -121,7 +121,7 @@ fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String>
     let (_directory, ground) = ground(seed, conditions);
     let root = &ground.root;
     let mut watching =
-        if conditions.denied { Watching::start_as_nobody(root) } else { Watching::start(root, &[]) };
+        if conditions.denied { Watching::start_as_nobody(root, &[]) } else { Watching::start(root, &[]) };
     let mut known = Known { root: root.clone(), reported: files(root) };
     operate(seed, Conditions::default(), &ground, &watching, &tally.operations);
     // What is reported and ends later must be reported to end.

@@ -1,6 +1,7 @@
 //! `tripline doctor`: what it finds, on this machine and in namespaces that lack something.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -9,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::proc::eventually;
 use crate::support::running::{Running, tripline};
-use crate::support::watching::unshared;
+use crate::support::watching::{Watching, as_nobody, unshared};
 
 const RULES: &str = "[rules.r]\npaths = [\"src/**\"]\nrun = [\"true\"]\n";
 
@@ -96,6 +97,22 @@ fn limits_that_are_too_low_are_problems_with_what_raises_them() {
     ] {
         assert!(shown.contains(line), "{line} in {shown}");
     }
+}
+
+#[test]
+fn a_directory_that_may_not_be_read_is_a_problem_with_what_lets_it() {
+    if !Watching::can_start_as_nobody() {
+        eprintln!("skipped: only root can start it as a user to whom something is denied");
+        return;
+    }
+    let (directory, root) = place(RULES);
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(root.join("src/sub"), fs::Permissions::from_mode(0o700)).unwrap();
+    let (shown, code) = doctor(&mut as_nobody(), &root, &[]);
+    assert_eq!(code, 1, "{shown}");
+    let line = "problem  /w/src/sub cannot be watched: Permission denied (os error 13)\n         \
+                mend: as its owner: setfacl -m u:65534:rx /w/src/sub\n";
+    assert!(shown.contains(line), "{line} in {shown}");
 }
 
 #[test]

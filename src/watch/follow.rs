@@ -10,7 +10,7 @@ use super::links::{Alias, LinkId, Target};
 use super::look::Looking;
 use super::observer::{Observer, join};
 use super::pending::Incident;
-use super::roots::{Missing, RETRY, is_absent};
+use super::roots::{Missing, RETRY, is_absent, is_forbidden, split};
 use super::scan::{Frame, Purpose};
 use super::translate::LIMBO;
 use super::tree::{Name, Place, Route};
@@ -42,7 +42,7 @@ impl<K: Kernel> Observer<K> {
             }
             (Err(error), led) => {
                 self.lead(at, link, &Target::Nothing, now);
-                self.link_failed(at, link, path, &error, led.err(), now)
+                self.link_failed(at, link, &error, led, now)
             }
         }
     }
@@ -61,20 +61,19 @@ impl<K: Kernel> Observer<K> {
         &mut self,
         at: &Looking<'_, K::Dir>,
         link: &LinkId,
-        path: Vec<u8>,
         error: &io::Error,
-        missing: Option<Missing>,
+        led: Result<Vec<u8>, Missing>,
         now: MonoTime,
     ) -> bool {
-        let way = WayId::Link(link.clone());
-        let denied = matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM));
+        let (way, denied) = (WayId::Link(link.clone()), is_forbidden(error));
         if denied {
-            self.deny(at.parent, &link.1, path);
+            self.deny(at.parent, &link.1, join(at.path, &link.1));
             self.ways.again(&way, now + RETRY);
         }
-        match missing {
-            Some(missing) => self.await_name(&way, missing, now),
-            None => denied || error.raw_os_error() == Some(libc::EXDEV),
+        match led {
+            Err(missing) => self.await_name(&way, missing, now),
+            Ok(path) if denied => self.await_name(&way, split(&path), now),
+            Ok(_) => error.raw_os_error() == Some(libc::EXDEV),
         }
     }
 
@@ -108,12 +107,12 @@ impl<K: Kernel> Observer<K> {
             self.lead(at, link, &Target::Nothing, now);
             return true;
         }
-        match self.watch_for(dir, self.state.mask() | ITSELF | ARRIVALS) {
+        match self.watch_for(&dir, self.state.mask() | ITSELF | ARRIVALS) {
             Ok(Some(wd)) => {
-                self.ways.wait(&WayId::Link(link.clone()), wd, name.to_vec());
-                let target = Target::File(wd, dir.to_vec(), name.into());
+                self.ways.wait(&WayId::Link(link.clone()), wd, name.clone());
+                let target = Target::File(wd, dir.clone(), name.as_slice().into());
                 let same = self.lead(at, link, &target, now);
-                self.compare_file(at, link, (dir, name), same);
+                self.compare_file(at, link, (&dir, &name), same);
                 true
             }
             Ok(None) => false,
@@ -307,10 +306,4 @@ impl<K: Kernel> Observer<K> {
         }
         (dir, Arc::clone(name))
     }
-}
-
-/// The directory and the name of an absolute path.
-fn split(path: &[u8]) -> (&[u8], &[u8]) {
-    let slash = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
-    (&path[..slash.max(1)], &path[slash + 1..])
 }

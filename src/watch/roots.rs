@@ -85,6 +85,8 @@ impl<K: Kernel> Observer<K> {
                 self.lose_root(root, &error, purpose, now);
                 match led {
                     Err(missing) => self.await_name(&way, missing, now),
+                    // The directory above reports that its permissions change.
+                    Ok(path) if is_forbidden(&error) => self.await_name(&way, split(&path), now),
                     // It was there a moment ago; or it is there and cannot be watched, which is tried again.
                     Ok(_) => !is_absent(&error),
                 }
@@ -238,6 +240,12 @@ impl<K: Kernel> Observer<K> {
     }
 }
 
+/// The directory and the name of an absolute path.
+pub(super) fn split(path: &[u8]) -> Missing {
+    let slash = path.iter().rposition(|&b| b == b'/').unwrap_or(0);
+    (path[..slash.max(1)].to_vec(), path[slash + 1..].to_vec())
+}
+
 /// The names in a path.
 fn components(path: &[u8]) -> impl DoubleEndedIterator<Item = Vec<u8>> {
     let named = |name: &&[u8]| !name.is_empty() && *name != b".";
@@ -250,7 +258,7 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 }
 
 /// A directory that may be searched but not read, such as another user's home, cannot be watched.
-fn is_forbidden(error: &io::Error) -> bool {
+pub(super) fn is_forbidden(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EACCES)
 }
 

@@ -51,8 +51,8 @@ impl Watching {
     }
 
     /// Watches `root` as another user than root.
-    pub(crate) fn start_as_nobody(root: &Path) -> Self {
-        Self::start_by(as_nobody(), root, &[])
+    pub(crate) fn start_as_nobody(root: &Path, options: &[&str]) -> Self {
+        Self::start_by(as_nobody(), root, options)
     }
 
     /// Whether this user may start it as another, and that one the program.
@@ -149,7 +149,7 @@ impl Watching {
     }
 }
 
-fn as_nobody() -> Command {
+pub(crate) fn as_nobody() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.uid(NOBODY).gid(NOBODY);
     command
