@@ -16,6 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::proc::eventually;
 use crate::support::watching::{LIMIT, Watching};
+use crate::support::writer::Random;
 
 const WRITERS: u64 = 2;
 const OPERATIONS: usize = 400;
@@ -82,7 +83,7 @@ fn operate_at_once(seed: u64, base: &Path) {
 }
 
 /// Fills the kernel's queue, so that everything after it is lost.
-fn flood(root: &Path) {
+pub(crate) fn flood(root: &Path) {
     let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
     for _ in 0..=limit.trim().parse::<usize>().unwrap() / 2 {
         fs::write(root.join("flood"), "x").unwrap();
@@ -90,53 +91,41 @@ fn flood(root: &Path) {
     }
 }
 
-/// xorshift64*: repeatable, and random enough to collide.
-struct Random(u64);
+fn name(random: &mut Random) -> &'static str {
+    NAMES[random.below(NAMES.len())]
+}
 
-impl Random {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        usize::try_from(self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 33).unwrap() % limit
-    }
-
-    fn name(&mut self) -> &'static str {
-        NAMES[self.below(NAMES.len())]
-    }
-
-    /// A directory up to three levels down, of the tree or outside it.
-    fn dir(&mut self, base: &Path) -> PathBuf {
-        let mut dir = base.join(if self.below(3) == 0 { "outside" } else { "root" });
-        for _ in 0..self.below(4) {
-            let below = dir.join(self.name());
-            if !below.symlink_metadata().is_ok_and(|found| found.is_dir()) {
-                break;
-            }
-            dir = below;
+/// A directory up to three levels down, of the tree or outside it.
+fn dir(random: &mut Random, base: &Path) -> PathBuf {
+    let mut dir = base.join(if random.below(3) == 0 { "outside" } else { "root" });
+    for _ in 0..random.below(4) {
+        let below = dir.join(name(random));
+        if !below.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+            break;
         }
-        dir
+        dir = below;
     }
+    dir
 }
 
 /// One operation; others make many of them fail, which is as it should be.
 fn operate(random: &mut Random, base: &Path) {
-    let sub = random.dir(base).join(random.name());
+    let sub = dir(random, base).join(name(random));
     let _ = match random.below(100) {
         0..35 => fs::create_dir(&sub),
         35..45 => fs::write(sub.with_extension("file"), "content"),
         45..65 => {
-            let to = random.dir(base).join(random.name());
+            let to = dir(random, base).join(name(random));
             fs::rename(&sub, to)
         }
         65..70 => fs::remove_dir_all(&sub),
         70..78 => fs::remove_file(&sub),
-        78..84 => symlink(random.name(), &sub),
-        84..88 => symlink(Path::new("..").join(random.name()), &sub),
+        78..84 => symlink(name(random), &sub),
+        84..88 => symlink(Path::new("..").join(name(random)), &sub),
         88..90 => symlink("..", &sub),
-        90..92 => symlink(format!("{}.file", random.name()), &sub),
+        90..92 => symlink(format!("{}.file", name(random)), &sub),
         _ => {
-            let to = random.dir(base).join(random.name());
+            let to = dir(random, base).join(name(random));
             symlink(to, &sub)
         }
     };

@@ -5,8 +5,10 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
+use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::linked::flood;
 use crate::support::proc::eventually;
 use crate::support::running::Running;
 use crate::support::watching::{Seen, Watching};
@@ -70,9 +72,9 @@ fn a_link_that_is_made_removed_and_made_again_is_followed() {
         watching.until(|seen| seen.path == link.join(&file));
         fs::remove_file(&link).unwrap();
         watching.until(|seen| seen.path == link && seen.kind.as_deref() == Some("dir"));
-        eventually(|| (!is_watched(&watching, inode)).then_some(()));
         write(&lib.join("sub/silent"));
         let all = watching.so_far();
+        eventually(|| (!is_watched(&watching, inode)).then_some(()));
         assert!(all.iter().all(|seen| !seen.path.ends_with("silent")), "{all:#?}");
         fs::remove_file(lib.join("sub/silent")).unwrap();
     }
@@ -130,20 +132,52 @@ fn a_directory_with_several_paths_is_reported_under_each() {
     for path in ["docs/deep/page", "src/link/deep/page", "a/sub/file", "b/sub/file"] {
         assert!(reports(&all, &root.join(path), "close_write"), "{path}: {all:#?}");
     }
-    // Whichever it hung at, it hangs at the other then; and has its own place once it is in the tree itself.
-    fs::remove_file(root.join("a")).unwrap();
     fs::create_dir(docs.join("late")).unwrap();
     write(&docs.join("late/page"));
     let all = watching.so_far();
     assert!(reports(&all, &link.join("late/page"), "create"), "{all:#?}");
+    // Whichever it hangs at, it hangs at the other when that is gone.
+    for (gone, left) in [("a", "b"), ("b", "a")] {
+        fs::remove_file(root.join(gone)).unwrap();
+        write(&lib.join("sub").join(left));
+        watching.until(|seen| seen.path == root.join(left).join("sub").join(left));
+        symlink(&lib, root.join(gone)).unwrap();
+        watching.until(|seen| seen.path == root.join(gone).join("sub").join(left));
+    }
+    // And it has a place of its own once it is in the tree itself.
     write(&lib.join("sub/again"));
-    watching.until(|seen| seen.path == root.join("b/sub/again"));
     fs::rename(&lib, root.join("lib")).unwrap();
     watching.until(|seen| seen.path == root.join("lib/sub/again"));
     write(&root.join("lib/sub/last"));
     let all = watching.so_far();
     assert!(reports(&all, &root.join("lib/sub/last"), "close_write"), "{all:#?}");
     assert!(!all.iter().any(|seen| seen.path == root.join("b/sub/last")), "{all:#?}");
+}
+
+#[test]
+fn a_link_that_went_or_led_elsewhere_while_events_were_dropped_is_no_path_any_more() {
+    let (_directory, root, lib) = place();
+    fs::create_dir(root.join("docs")).unwrap();
+    for name in ["gone", "other"] {
+        symlink("docs", root.join(name)).unwrap();
+    }
+    let mut watching = follow(&root);
+    watching.signal(Signal::STOP);
+    flood(&root);
+    fs::remove_file(root.join("gone")).unwrap();
+    fs::remove_file(root.join("other")).unwrap();
+    symlink(&lib, root.join("other")).unwrap();
+    watching.signal(Signal::CONT);
+    watching.so_far();
+    write(&root.join("docs/page"));
+    write(&lib.join("sub/file"));
+    let all = watching.so_far();
+    for path in ["docs/page", "other/sub/file"] {
+        assert!(reports(&all, &root.join(path), "close_write"), "{path}: {all:#?}");
+    }
+    for path in ["gone/page", "other/page"] {
+        assert!(all.iter().all(|seen| seen.path != root.join(path)), "{path}: {all:#?}");
+    }
 }
 
 #[test]
