@@ -142,6 +142,8 @@ fn what_runs_is_verified_and_what_it_does_not_know_is_named() {
     fs::create_dir_all(root.join("src/unseen/deep")).unwrap();
     fs::rename(root.join("src/sub"), root.join("sub")).unwrap();
     let (shown, code) = doctor(&mut tripline(), &root, &["--verify"]);
+    // What is stopped cannot be ended, if one of these does not hold.
+    running.signal(Signal::CONT);
     assert_eq!(code, 1, "{shown}");
     for line in [
         "problem  /w/src/unseen is wanted, and not watched\n         mend: restart it (pid ",
@@ -151,7 +153,6 @@ fn what_runs_is_verified_and_what_it_does_not_know_is_named() {
         assert!(shown.contains(line), "{line} in {shown}");
     }
     assert!(!shown.contains("src/new"), "{shown}");
-    running.signal(Signal::CONT);
     eventually(|| {
         (doctor(&mut tripline(), &root, &["--verify"]) == (fine.replace("in 3", "in 6"), 0)).then_some(())
     });

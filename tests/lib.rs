@@ -26,5 +26,6 @@ mod readme;
 mod rules_files;
 mod scenarios;
 mod support;
+mod swap;
 mod trees;
 mod watching;

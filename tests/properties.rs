@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Part, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -20,6 +20,10 @@ enum Act {
     File(u8),
     /// A path of its own changes below `e`.
     Event,
+    /// A path of its own changes below `s`.
+    Service,
+    /// The service says that it is ready.
+    Serve,
     Ready,
     /// A spawn that was asked for is answered.
     Answer {
@@ -56,6 +60,7 @@ impl Settings {
              [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
              on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
@@ -69,6 +74,7 @@ impl Settings {
         let parallel = match rule {
             "b" => self.batch == "parallel",
             "e" => self.event == "parallel",
+            "s" => false,
             _ => true,
         };
         if parallel { self.max_parallel } else { 1 }
@@ -128,6 +134,8 @@ impl World {
         match *act {
             Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
             Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
+            Act::Service => self.change(format!("/w/s/{}", self.changed.len())),
+            Act::Serve => self.serve(),
             Act::File(n) => self.change(format!("/w/f/{n}")),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
@@ -181,6 +189,13 @@ impl World {
         self.step(Input::Gone { run });
     }
 
+    fn serve(&mut self) {
+        let running = self.runs.iter().find(|(_, run)| run.0 == Stage::Running && is_service(&run.1));
+        if let Some((&run, _)) = running {
+            self.step(Input::ServiceReady { run });
+        }
+    }
+
     fn enter(&mut self, run: RunId, stage: Stage) {
         self.runs.get_mut(&run).unwrap().0 = stage;
     }
@@ -203,7 +218,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
-                Effect::Look { run } => panic!("{run:?} is no service"),
+                Effect::Look { run } => assert!(is_service(&self.runs[&run].1)),
                 Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
@@ -215,6 +230,11 @@ impl World {
     fn spawn(&mut self, job: Job) {
         assert!(!self.halted, "nothing new starts after the first signal");
         assert_eq!(self.exits, 0);
+        if is_service(&job) {
+            assert!(self.runs.values().all(|(_, other)| !is_service(other)), "two services at once");
+            self.runs.insert(job.run, (Stage::Asked, job));
+            return;
+        }
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
         self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
         self.spawned += 1;
@@ -224,10 +244,12 @@ impl World {
             let last = self.last_of_f.replace(self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
-        let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
+        let of_rule = |other: &Job| other.rule == job.rule && !is_service(other);
+        let beside = self.runs.values().filter(|(_, other)| of_rule(other)).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
         self.runs.insert(job.run, (Stage::Asked, job));
-        assert!(self.runs.len() <= self.settings.jobs, "too many runs");
+        let running = self.runs.values().filter(|(_, other)| !is_service(other)).count();
+        assert!(running <= self.settings.jobs, "too many runs");
     }
 
     fn hear(&mut self, report: &Report) {
@@ -273,6 +295,10 @@ impl World {
     }
 }
 
+fn is_service(job: &Job) -> bool {
+    job.part == Part::Service
+}
+
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
     (1..4_usize, 2..4_usize, policy(), policy(), prop::sample::select(vec![0, 700, 100_000])).prop_map(
@@ -292,6 +318,8 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         4 => Just(Act::Batch),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
+        2 => Just(Act::Service),
+        1 => Just(Act::Serve),
         1 => Just(Act::Ready),
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),

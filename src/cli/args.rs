@@ -46,7 +46,7 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline explain target/debug/app --event create\n         \
                             tripline explain --watching")]
     Explain(ExplainArgs),
-    /// Print the rules that are in effect, each value with the file and line it comes from
+    /// Print the rules in effect, each value with the place it comes from
     #[command(after_help = "Example: tripline config --profile ci")]
     Config(RulesArgs),
     /// Show the rules in a table: their paths, events and commands

@@ -105,12 +105,14 @@ pub(crate) fn build(
     Some(Job { run, rule: id, part, recorded, argv, env, cwd: rule.cwd.clone(), stdin, paths })
 }
 
-/// The jobs that this one event would start by itself, one after the other, for showing them.
+/// The jobs that this one event would start by itself, one after the other, for showing them: the steps of a
+/// run, and the service that it would replace.
 #[must_use]
 pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Vec<Job> {
     let batch = Batch::from(event.clone());
-    let steps = 0..rules.rules[rule.0].steps.len();
-    steps.filter_map(|step| build(rules, rule, RunId(1), Part::Step(step), &batch, None)).collect()
+    let steps = (0..rules.rules[rule.0].steps.len()).map(Part::Step);
+    let parts = steps.chain([Part::Service]);
+    parts.filter_map(|part| build(rules, rule, RunId(1), part, &batch, None)).collect()
 }
 
 /// Takes off `batch` what `{paths}` of some command cannot hold. One path always stays, so that the rest

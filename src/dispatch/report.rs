@@ -127,6 +127,8 @@ pub enum Report {
         run: RunId,
         /// What became of it.
         outcome: Outcome,
+        /// Whether it was told to end, to begin anew or because tripline ends.
+        stopped: bool,
         /// Which of several commands it ended with before its time, from 1.
         step: Option<usize>,
         /// From its start to the exit of its leader.
@@ -330,7 +332,8 @@ mod tests {
 
     fn ended(outcome: Outcome) -> String {
         let (rule, run) = ("test".to_owned(), RunId(1));
-        Report::Ended { rule, run, outcome, step: None, elapsed: Duration::ZERO }.to_string()
+        let (stopped, step, elapsed) = (false, None, Duration::ZERO);
+        Report::Ended { rule, run, outcome, stopped, step, elapsed }.to_string()
     }
 
     #[test]

@@ -64,8 +64,9 @@ impl Turn<'_> {
     pub(super) fn tell_service(&mut self, run: RunId, input: Input) -> bool {
         let Some(rule) = self.core.services.of_run(run) else { return false };
         self.with_service(rule, |service, cx| service.apply(input, cx));
-        if input == Input::Spawned {
-            self.remind(rule);
+        // What was only starting when it was told to end at once has only been asked to.
+        if input == Input::Spawned && self.core.phase == Phase::Killing {
+            self.with_service(rule, |service, cx| service.apply(Input::Kill, cx));
         }
         true
     }
@@ -73,11 +74,7 @@ impl Turn<'_> {
     /// The same of how its leader has ended, or that it could not begin.
     pub(super) fn tell_service_end(&mut self, run: RunId, how: &Result<Status, String>) -> bool {
         let Some(rule) = self.core.services.of_run(run) else { return false };
-        self.with_service(rule, |service, cx| service.ended(how.clone(), cx));
-        if how.is_err() {
-            self.remind(rule);
-        }
-        true
+        self.with_service(rule, |service, cx| service.ended(how.clone(), cx))
     }
 
     /// Tells all of them.
@@ -92,16 +89,6 @@ impl Turn<'_> {
         while let Some(rule) = self.core.services.expired(self.now) {
             self.with_service(rule, |service, cx| service.apply(Input::Due, cx));
         }
-    }
-
-    /// What was only starting when the end was asked for is told now.
-    fn remind(&mut self, rule: RuleId) {
-        let order = match self.core.phase {
-            Phase::Live | Phase::Draining | Phase::Over => return,
-            Phase::Halting => Input::Halt,
-            Phase::Killing => Input::Kill,
-        };
-        self.with_service(rule, |service, cx| service.apply(order, cx));
     }
 
     fn with_service(&mut self, rule: RuleId, act: impl FnOnce(&mut Service, &mut Context<'_>)) -> bool {

@@ -300,7 +300,10 @@ impl Turn<'_> {
     /// Gives the batch of what has succeeded to the rules that come after its rule.
     pub(super) fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
         let rules = Arc::clone(&self.core.rules);
+        // Run once, no service is started.
+        let takes = |next: &Rule| self.core.phase != Phase::Draining || !next.steps.is_empty();
         let after = rules.rules.iter().enumerate().filter(|(_, next)| next.after.contains(&rule));
+        let after: Vec<_> = after.filter(|(_, next)| takes(next)).collect();
         for (number, next) in after {
             for part in batch.clone().passed_on(rule, next.per) {
                 let path = part.first().filter(|_| next.per == Per::File).map(|(path, _)| path.to_vec());

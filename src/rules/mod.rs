@@ -51,10 +51,12 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Loaded, Location, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
+    Stdin, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;

@@ -73,6 +73,9 @@ pub struct RawRule {
     pub stop_signal: Option<Spanned<String>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
+    pub output: Option<Spanned<String>>,
+    pub log: Option<Spanned<RawLog>>,
+    pub tty: Option<Spanned<bool>>,
     pub on_busy: Option<Spanned<String>>,
     pub signal: Option<Spanned<String>>,
     pub debounce: Option<Spanned<String>>,
@@ -128,6 +131,15 @@ pub struct RawReady {
     pub line: Option<Spanned<String>>,
 }
 
+/// `log`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawLog {
+    pub file: Option<Spanned<String>>,
+    pub max_size: Option<Spanned<String>>,
+    pub keep: Option<Spanned<usize>>,
+}
+
 /// `backoff`.
 #[derive(Clone, Debug, Default)]
 #[allow(missing_docs, reason = "each field is the key of its name")]
@@ -173,6 +185,9 @@ impl RawRule {
             stop_signal: None,
             per: None,
             stdin: None,
+            output: None,
+            log: None,
+            tty: None,
             on_busy: None,
             signal: None,
             debounce: None,
@@ -225,6 +240,9 @@ impl RawRule {
             stop_signal: self.stop_signal.or(base.stop_signal),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
+            output: self.output.or(base.output),
+            log: self.log.or(base.log),
+            tty: self.tty.or(base.tty),
             on_busy: self.on_busy.or(base.on_busy),
             signal: self.signal.or(base.signal),
             debounce: self.debounce.or(base.debounce),
@@ -247,7 +265,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 35] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 38] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -270,6 +288,9 @@ impl RawRule {
             ("stop_signal", place(self.stop_signal.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
+            ("output", place(self.output.as_ref())),
+            ("log", place(self.log.as_ref())),
+            ("tty", place(self.tty.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
             ("signal", place(self.signal.as_ref())),
             ("debounce", place(self.debounce.as_ref())),

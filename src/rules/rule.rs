@@ -41,6 +41,13 @@ pub struct Rule {
     pub per: Per,
     /// What the command reads.
     pub stdin: Stdin,
+    /// Where what its commands write goes; none: where tripline writes, or behind the rule's name if there
+    /// are several rules, or it is a service.
+    pub output: Option<Output>,
+    /// A file that it goes into as well.
+    pub log: Option<Log>,
+    /// Whether its commands write to a terminal of their own.
+    pub tty: bool,
     /// What becomes of a batch that is due while the rule runs.
     pub on_busy: OnBusy,
     /// The quiet period after the last event.
@@ -204,6 +211,32 @@ pub enum Per {
     File,
     /// One event; nothing is merged.
     Event,
+}
+
+/// Where what a command writes goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Where tripline writes, as it is.
+    Inherit,
+    /// There, each line behind the rule's name.
+    Prefix,
+    /// There, all of a run at once when it has ended.
+    Group,
+    /// The same, if the run has failed; else nowhere.
+    OnFailure,
+    /// Nowhere.
+    None,
+}
+
+/// A file of what commands write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Its path; absolute.
+    pub file: PathBuf,
+    /// Before it grows larger than this, in bytes, it is renamed, and another begun.
+    pub max_size: u64,
+    /// How many that were renamed are kept.
+    pub keep: usize,
 }
 
 /// What a command reads from its standard input.

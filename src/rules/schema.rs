@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compile::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
+use super::compile::{CONTAIN, ON_BUSY, OUTPUT, PER, STDIN, TYPES};
 use crate::event::EventMask;
 
 /// A key of a table, and what docs/rules.md says it means.
@@ -149,6 +149,17 @@ const RULE: &[Key] = &[
         "what it reads: `null` nothing, `lines` a path a line, `nul` a path and a NUL, `json` an object a line, `inherit` tripline's own input",
     ),
     Key(
+        "output",
+        Word(|| names(&OUTPUT)),
+        "where what it writes goes: `inherit` where tripline writes, `prefix` there behind the rule's name, `group` there at its end, `on-failure` the same if it has failed, `none` nowhere",
+    ),
+    Key(
+        "log",
+        Table(LOG),
+        "a `file` that it goes into as well; before that is larger than `max_size` it is renamed, and so many are kept",
+    ),
+    Key("tty", Flag, "it writes to a terminal of its own, with colours and progress bars"),
+    Key(
         "per",
         Word(|| names(&PER)),
         "what one run is given: `batch` every path, `file` one path, `event` one event",
@@ -195,6 +206,12 @@ const READY: &[Key] = &[
     Key("file", Text, "a file that it makes or changes, relative to `root`"),
     Key("port", Count, "a TCP port that it listens on"),
     Key("line", Text, "a regular expression that a line of its output matches"),
+];
+
+const LOG: &[Key] = &[
+    Key("file", Text, "its path, relative to `root`"),
+    Key("max_size", Bytes, "how large it may be"),
+    Key("keep", Count, "how many older ones are kept"),
 ];
 
 const BACKOFF: &[Key] = &[

@@ -10,6 +10,7 @@ mod mounts;
 mod pipe;
 mod proc;
 mod process;
+mod pty;
 mod signal;
 mod spawn;
 mod tty;
@@ -28,6 +29,7 @@ pub use process::{
     Exit, Pid, PidFd, arg_limit, become_subreaper, close_on_exec_from, group_is_empty, is_executable,
     peek_exit, reap, signal_group,
 };
+pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
 pub use signal::{Signal, SignalFd, block_all};
 pub use spawn::{SpawnError, SpawnFds, SpawnOptions, spawn};
 pub use tty::{foreground_group, set_foreground_group};

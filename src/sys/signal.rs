@@ -13,6 +13,8 @@ pub enum Signal {
     Stop(i32),
     /// SIGCHLD: a child has changed state.
     Child,
+    /// SIGWINCH: the terminal has another size.
+    Resize,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -32,7 +34,7 @@ impl SignalFd {
     /// `EMFILE` at the limit of descriptors.
     pub fn new() -> io::Result<Self> {
         let mut set = empty_set();
-        for signal in STOPS.into_iter().chain([libc::SIGCHLD]) {
+        for signal in STOPS.into_iter().chain([libc::SIGCHLD, libc::SIGWINCH]) {
             add(&mut set, signal);
         }
         // SAFETY: `set` is initialised and outlives the call.
@@ -55,6 +57,7 @@ impl SignalFd {
             // `ssi_signo` is the structure's first field, 32 bits.
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
+                libc::SIGWINCH => Signal::Resize,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

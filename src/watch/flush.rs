@@ -40,7 +40,7 @@ impl<K: Kernel> Observer<K> {
                     let directory = self.absolute(root, &relative);
                     if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
                         self.remember(&incident, &event);
-                        self.tell(incident.wd, event, out);
+                        self.hand_over(incident.wd, event, out);
                     } else {
                         held.insert(incident.wd);
                         self.hold(incident, now);
@@ -188,7 +188,7 @@ impl<K: Kernel> Observer<K> {
                 _ => {
                     let (mask, path, subject) = (EventMask::CHANGE, join(&path, &name), subject(status.kind));
                     let (from, cookie, trigger) = (None, 0, Trigger::Event);
-                    self.tell(wd, Event { mask, path, subject, from, cookie, trigger }, out);
+                    self.hand_over(wd, Event { mask, path, subject, from, cookie, trigger }, out);
                 }
             }
         }

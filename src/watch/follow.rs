@@ -269,7 +269,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Hands an event of a directory over, once for each path.
-    pub(super) fn tell(&self, wd: Wd, event: Event, out: &mut Vec<Event>) {
+    pub(super) fn hand_over(&self, wd: Wd, event: Event, out: &mut Vec<Event>) {
         for alias in self.aliases(wd) {
             if let Some(path) = alias.of(&event.path) {
                 let from = event.from.as_ref().map(|from| alias.of(from).unwrap_or_else(|| from.clone()));

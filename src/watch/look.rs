@@ -8,6 +8,7 @@ use super::links::Alias;
 use super::observer::{Observer, join};
 use super::retry::Scan;
 use super::scan::{Frame, Purpose};
+use super::translate::Sight;
 use super::tree::{Name, Place, Route};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Identity, Wd};
@@ -74,11 +75,7 @@ impl<K: Kernel> Observer<K> {
     /// From a loss until the tree has been looked at again, what an event leads to may be more than the event
     /// tells.
     pub(super) fn purpose_of_events(&self) -> Purpose {
-        if self.resyncing || self.state.lost {
-            Purpose::Arrived(Trigger::Overflow)
-        } else {
-            Purpose::arrived()
-        }
+        if self.state.is_doubtful() { Purpose::Arrived(Trigger::Overflow) } else { Purpose::arrived() }
     }
 
     /// Asks which directory a name in an open one is; answers whether that could be told.
@@ -131,37 +128,66 @@ impl<K: Kernel> Observer<K> {
         self.state.denied.remove(&(at.parent, Arc::clone(name)));
         tracing::trace!(wd = wd.0, parent = at.parent.0, name = %name.escape_ascii(), "found a directory");
         let known = self.state.tree.child(at.parent, name);
+        let place = Place::Below(at.parent, Arc::clone(name));
+        let purpose = at.scan.purpose;
         if known == Some(wd) {
             if at.scan.deep {
-                self.push(Frame::deep(wd, at.scan.purpose, Some(dir)));
+                if matches!(purpose, Purpose::Arrived(_)) {
+                    self.seen(purpose, Sight::Arrived(place));
+                }
+                self.push(Frame::deep(wd, purpose, Some(dir)));
             }
             return true;
         }
         if let Some(known) = known {
-            self.orphan(known, at.scan.purpose, now);
+            self.orphan(known, purpose, now);
+            self.seen(purpose, Sight::Left(place.clone()));
         }
         let by_link = |place: &Place| match place {
             Place::Below(dir, name) => self.state.links.target(*dir, name).is_some(),
             Place::Root(_) => false,
         };
         let before = self.state.tree.place(wd).filter(|place| !by_link(place));
-        if self.state.tree.attach(wd, &Place::Below(at.parent, Arc::clone(name))) {
-            if at.scan.purpose.follows_loss() {
-                self.report_move(before, at.parent, name);
-            }
-            self.push(Frame::deep(wd, at.scan.purpose.for_new(), Some(dir)));
-            return true;
+        let unreported = self.state.tree.left_unreported(wd);
+        if !self.state.tree.attach(wd, &place) {
+            return false;
         }
-        false
+        if let Some(before) = before.filter(|before| self.state.tree.at(before).is_none()) {
+            let left = Sight::Left(before);
+            if unreported { self.tell(&left) } else { self.seen(purpose, left) }
+        }
+        self.seen(purpose, Sight::Arrived(place));
+        self.push(Frame::deep(wd, purpose.for_new(), Some(dir)));
+        true
     }
 
-    /// After a loss: notes that a directory is where it was not before, and not where it was.
-    fn report_move(&mut self, before: Option<Place>, parent: Wd, name: &Name) {
-        let mask = EventMask::CHANGE | EventMask::ISDIR;
-        if let Some(Place::Below(parent, name)) = before {
-            self.note_found(parent, name, mask | EventMask::MOVED_FROM, Subject::Dir, Trigger::Overflow);
+    /// Looking has told before an event has, if one comes at all.
+    pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
+        match purpose {
+            Purpose::Initial => {}
+            purpose if purpose.follows_loss() => self.tell(&sight),
+            _ => self.state.untold.push(sight),
         }
-        self.note_found(parent, Arc::clone(name), mask, Subject::Dir, Trigger::Overflow);
+    }
+
+    /// Notes what no event tells. What has come to a place since another left it is found once more, after that.
+    pub(super) fn tell(&mut self, sight: &Sight) {
+        let (Sight::Left(place) | Sight::Arrived(place)) = sight;
+        let (Place::Below(parent, name), there) = (place, self.state.tree.at(place)) else { return };
+        let mask = EventMask::CHANGE | EventMask::ISDIR;
+        let mut note = |mask| {
+            self.note_found(*parent, Arc::clone(name), mask, Subject::Dir, Trigger::Overflow);
+        };
+        let left = matches!(sight, Sight::Left(_));
+        if left {
+            note(mask | EventMask::MOVED_FROM);
+        }
+        if let Some(wd) = there {
+            note(mask);
+            if left {
+                self.push(Frame::deep(wd, Purpose::Arrived(Trigger::Overflow), None));
+            }
+        }
     }
 
     fn look_failed(
@@ -177,6 +203,7 @@ impl<K: Kernel> Observer<K> {
                 if let Some(known) = self.state.tree.child(at.parent, name) {
                     self.orphan(known, at.scan.purpose, now);
                 }
+                self.state.untold.push(Sight::Left(Place::Below(at.parent, Arc::clone(name))));
                 true
             }
             Some(libc::EACCES | libc::EPERM) => {

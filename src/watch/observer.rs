@@ -1,7 +1,7 @@
 //! The watcher without its thread: what it knows, and the kernel it asks. One turn reads what is queued,
 //! looks where something changed, and answers events under today's paths.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -16,8 +16,8 @@ use super::polls::Polls;
 use super::retry::Retry;
 use super::roots::Root;
 use super::scan::{Frame, Purpose, isdir};
-use super::translate::{LIMBO, Question, State};
-use super::tree::{Name, RootId, Route};
+use super::translate::{LIMBO, Question, Sight, State};
+use super::tree::{Name, Place, RootId, Route};
 use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
@@ -53,7 +53,7 @@ pub(super) struct Observer<K: Kernel> {
     /// Directories to look through, the last first.
     pub(super) crawl: Vec<Frame<K::Dir>>,
     /// Directories to look through again, because looking failed.
-    pub(super) retries: HashMap<Wd, Retry>,
+    pub(super) retries: BTreeMap<Wd, Retry>,
     pub(super) notices: Vec<Notice>,
     /// Directories that inotify does not watch.
     pub(super) polls: Polls,
@@ -62,8 +62,6 @@ pub(super) struct Observer<K: Kernel> {
     ready: bool,
     /// What has left the tree without an event, as events.
     pub(super) ended: Vec<Event>,
-    /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
-    pub(super) resyncing: bool,
     overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
     sound: i128,
@@ -89,14 +87,13 @@ impl<K: Kernel> Observer<K> {
             roots,
             ways: Ways::default(),
             crawl: Vec::new(),
-            retries: HashMap::new(),
+            retries: BTreeMap::new(),
             notices: Vec::new(),
             polls: Polls::default(),
             limit_reported: false,
             buffer: vec![0; BUFFER],
             ready: false,
             ended: Vec::new(),
-            resyncing: false,
             overflows: 0,
             sound,
             resync_after: MonoTime::default(),
@@ -159,11 +156,14 @@ impl<K: Kernel> Observer<K> {
         if self.state.lost {
             return Ok(Next::Idle(self.deadline(room)));
         }
-        self.resyncing = false;
+        self.state.resyncing = false;
         self.polls.rest(now, self.scope.polling().interval);
         self.announce_ready();
         self.report_limit();
         self.expire(now);
+        if !self.crawl.is_empty() {
+            return Ok(Next::Busy);
+        }
         self.flush_all(now, room, out);
         Ok(self.rest(now, self.deadline(room)))
     }
@@ -217,24 +217,40 @@ impl<K: Kernel> Observer<K> {
         for way in self.ways.changed_by(raw) {
             self.follow_way(way, now);
         }
+        let ended = raw.mask.intersects(EventMask::IGNORED);
+        let left = if ended { self.left_with(raw.wd) } else { Vec::new() };
         match self.state.translate(raw, now) {
             Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
             Some(Question::Root(root)) => self.resolve(root, Purpose::arrived(), now),
             None => {}
         }
+        let purpose = self.purpose_of_events();
+        left.into_iter().for_each(|place| self.seen(purpose, Sight::Left(place)));
+    }
+
+    /// The places that are left empty when a directory's watch ends. What is lost with it is told if no event
+    /// has done so.
+    fn left_with(&mut self, wd: Wd) -> Vec<Place> {
+        let tree = &self.state.tree;
+        let below = tree.children(wd).chain([wd]).filter_map(|wd| tree.place(wd)).collect();
+        if tree.left_unreported(wd) {
+            self.report_end(wd);
+        }
+        below
     }
 
     /// After an overflow: every directory again, reporting what changed since nothing was lost.
     fn resync(&mut self, now: MonoTime) {
         if !self.state.lost {
             self.sound = self.kernel.file_clock();
+            self.state.untold.clear();
             return;
         }
         if !self.crawl.is_empty() || now < self.resync_after {
             return;
         }
         self.state.lost = false;
-        self.resyncing = true;
+        self.state.resyncing = true;
         self.overflows += 1;
         self.notices.push(Notice::Overflow { times: self.overflows });
         self.doubt();
@@ -254,8 +270,11 @@ impl<K: Kernel> Observer<K> {
         self.sound = self.kernel.file_clock();
     }
 
-    /// What is pending may have ended since: its names are remembered, so that looking tells.
+    /// What is pending may have ended since: its names are remembered, so that looking tells. And what looking
+    /// has told already may come without its event.
     fn doubt(&mut self) {
+        self.state.tree.doubt();
+        std::mem::take(&mut self.state.untold).iter().for_each(|sight| self.tell(sight));
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
                 && self.keeps(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
@@ -283,16 +302,25 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Makes events of what was lost with a directory: each file whose end concerns somebody, then the
-    /// directory itself.
+    /// directory itself. What has taken the place of one has been told, or will be, and has not ended.
     pub(super) fn report_end(&mut self, top: Wd) {
         for wd in self.state.tree.subtree(top) {
-            let Route::Path(root, relative) = self.state.tree.route(wd) else { continue };
+            let Route::Path(root, relative) = self.state.tree.last_route(wd) else { continue };
+            let now = self.state.tree.find(root, &relative);
+            let there: HashSet<_> = now.into_iter().flat_map(|now| self.state.kept.of(now)).collect();
             let path = self.absolute(root, &relative);
-            let files = self.state.kept.of(wd).map(|name| removed(join(&path, name), Subject::Gone));
-            let own = (wd == top).then(|| removed(path.clone(), Subject::Dir));
+            let names = self.state.kept.of(wd).filter(|name| now == Some(wd) || !there.contains(name));
+            let files = names.map(|name| removed(join(&path, name), Subject::Gone));
+            let own =
+                (wd == top && now.is_none_or(|now| now == wd)).then(|| removed(path.clone(), Subject::Dir));
             let mut told = Vec::new();
-            files.chain(own).for_each(|event| self.tell(wd, event, &mut told));
+            files.chain(own).for_each(|event| self.hand_over(wd, event, &mut told));
             self.ended.append(&mut told);
+        }
+        if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top))
+            && self.state.tree.at(&place).is_some()
+        {
+            self.tell(&Sight::Left(place));
         }
     }
 
@@ -322,7 +350,7 @@ impl<K: Kernel> Observer<K> {
 
     fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         let since = *self.held_since.get_or_insert(now);
-        if now.since(since) >= HOLD && !self.resyncing && !self.state.lost {
+        if now.since(since) >= HOLD && !self.state.is_doubtful() {
             self.flush_all(now, room, out);
         }
     }

@@ -41,7 +41,7 @@ impl Incident {
         if self.mask == EventMask::CREATE && later.mask.intersects(EventMask::CLOSE_WRITE) {
             self.subject = Some(Subject::File);
         }
-        let found = self.trigger != Trigger::Event && later.trigger == Trigger::Event;
+        let found = self.was_found() && later.trigger == Trigger::Event;
         if found && later.mask.intersects(EventMask::CLOSE_WRITE) {
             self.mask = self.mask.without(EventMask::CHANGE) | EventMask::CREATE;
         }
@@ -62,10 +62,15 @@ const DECISIVE: EventMask =
 /// each, so at most 200 MB while nobody takes them.
 pub(super) const CAPACITY: usize = 1_000_000;
 
+/// Empty places that are not worth closing.
+const GAPS: usize = 256;
+
 /// The incidents in their order.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
     incidents: Vec<Option<Incident>>,
+    /// How many places are empty, because what stood there has been given a later one.
+    gaps: usize,
     /// Where the incidents of a name stand.
     by_name: HashMap<(Wd, Name), Vec<usize>>,
 }
@@ -83,14 +88,7 @@ impl Pending {
     /// Adds an incident, in place of an earlier one of its kind.
     pub(super) fn note(&mut self, incident: Incident) {
         let places = self.by_name.entry((incident.wd, Arc::clone(&incident.name))).or_default();
-        if let Some(&last) = places.last()
-            && let Some(Some(known)) = self.incidents.get(last)
-            && known.mask == incident.mask
-            && known.cookie == incident.cookie
-        {
-            return;
-        }
-        let incidents = &mut self.incidents;
+        let (incidents, before) = (&mut self.incidents, places.len());
         places.retain(|&at| {
             let gone = incidents[at].as_mut().is_none_or(|known| known.yields_to(&incident));
             if gone {
@@ -98,8 +96,35 @@ impl Pending {
             }
             !gone
         });
+        self.gaps += before - places.len();
         places.push(incidents.len());
         incidents.push(Some(incident));
+        self.close_gaps();
+    }
+
+    /// Gives every incident a new place once most are empty, so that the list stays as long as what it holds.
+    fn close_gaps(&mut self) {
+        if self.gaps < GAPS || self.gaps < self.incidents.len() / 2 {
+            return;
+        }
+        self.incidents.retain(Option::is_some);
+        self.gaps = 0;
+        self.by_name.values_mut().for_each(Vec::clear);
+        for (at, incident) in self.incidents.iter().flatten().enumerate() {
+            let name = (incident.wd, Arc::clone(&incident.name));
+            self.by_name.entry(name).or_default().push(at);
+        }
+    }
+
+    /// Gives all that happened to a name the latest places in the order: its directory has arrived since.
+    pub(super) fn renew(&mut self, wd: Wd, name: &Name) {
+        for at in self.by_name.get_mut(&(wd, Arc::clone(name))).into_iter().flatten() {
+            let incident = self.incidents[*at].take();
+            self.incidents.push(incident);
+            *at = self.incidents.len() - 1;
+            self.gaps += 1;
+        }
+        self.close_gaps();
     }
 
     /// Whether the kernel has reported the name's existence or content already, and nothing was lost
@@ -135,6 +160,7 @@ impl Pending {
     /// Takes everything out, in order.
     pub(super) fn take(&mut self) -> impl Iterator<Item = Incident> + use<> {
         self.by_name.clear();
+        self.gaps = 0;
         std::mem::take(&mut self.incidents).into_iter().flatten()
     }
 }
@@ -178,14 +204,16 @@ mod tests {
     }
 
     #[test]
-    fn a_million_writes_to_one_file_are_two_incidents() {
+    fn however_often_a_file_is_written_it_is_two_incidents() {
         let mut pending = Pending::default();
-        for _ in 0..1_000 {
+        pending.note(incident("b", EventMask::CREATE));
+        for _ in 0..10_000 {
+            pending.note(incident("a", EventMask::MODIFY));
             pending.note(incident("a", EventMask::CLOSE_WRITE));
+            pending.renew(Wd(1), &Name::from(&b"b"[..]));
         }
-        assert_eq!(pending.incidents.len(), 1);
-        pending.note(incident("a", EventMask::MODIFY));
-        assert_eq!(pending.take().count(), 2);
+        assert!(pending.incidents.len() <= 3 + GAPS);
+        assert_eq!(pending.take().count(), 3);
         assert_eq!(pending.take().count(), 0);
     }
 

@@ -1,6 +1,6 @@
 //! Looks that failed, for when they may succeed.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +42,7 @@ pub(super) struct Retry {
     pub(super) at: MonoTime,
     wait: Duration,
     all: Option<Scan>,
-    names: HashMap<Name, Scan>,
+    names: BTreeMap<Name, Scan>,
 }
 
 impl Retry {
@@ -107,7 +107,7 @@ impl<K: Kernel> Observer<K> {
             }
         }
         for mut frame in frames {
-            if self.resyncing && !frame.scan.purpose.follows_loss() {
+            if self.state.resyncing && !frame.scan.purpose.follows_loss() {
                 frame.scan.purpose = self.purpose_of_events();
             }
             self.push(frame);

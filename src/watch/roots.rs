@@ -100,7 +100,9 @@ impl<K: Kernel> Observer<K> {
         let mut rest: VecDeque<Vec<u8>> = components(path).collect();
         let (mut at, mut links) = (b"/".to_vec(), 0);
         while let Some(name) = rest.pop_front() {
-            self.watch_itself(way, &at, now);
+            if !self.watch_itself(way, &at, now) {
+                return Err(split(&at));
+            }
             if name == b".." {
                 at.truncate(at.iter().rposition(|&b| b == b'/').unwrap_or(0).max(1));
                 continue;
@@ -108,7 +110,9 @@ impl<K: Kernel> Observer<K> {
             let next = join(&at, &name);
             match self.kernel.read_link(&next) {
                 Ok(target) if links < LINKS => {
-                    self.watch_itself(way, &next, now);
+                    if !self.watch_itself(way, &next, now) {
+                        return Err((at, name));
+                    }
                     links += 1;
                     if target.starts_with(b"/") {
                         at = b"/".to_vec();
@@ -122,14 +126,16 @@ impl<K: Kernel> Observer<K> {
         Ok(at)
     }
 
-    /// Watches one component of a path for its own end. A watch that is refused leaves a change there
-    /// unreported, so the path is followed again from time to time.
-    fn watch_itself(&mut self, way: &WayId, path: &[u8], now: MonoTime) {
+    /// Watches one component of a path for its own end; answers false if it has gone meanwhile. A watch that is
+    /// refused leaves a change there unreported, so the path is followed again from time to time.
+    fn watch_itself(&mut self, way: &WayId, path: &[u8], now: MonoTime) -> bool {
         match self.kernel.watch_path(path, ITSELF) {
             Ok(wd) => self.ways.add(way, wd),
-            Err(error) if is_absent(&error) || is_forbidden(&error) => {}
+            Err(error) if is_absent(&error) => return false,
+            Err(error) if is_forbidden(&error) => {}
             Err(_) => self.ways.again(way, now + RETRY),
         }
+        true
     }
 
     /// Opens a path and watches the directory there, and proves that it led there once the watch was active:

@@ -1,7 +1,7 @@
 //! Looking through directories: what is in them. A directory is always watched before it is listed, so that
 //! nothing falls between the two.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -130,7 +130,8 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn open_frame(&self, frame: &mut Frame<K::Dir>) -> Option<(K::Dir, Vec<u8>)> {
-        match (frame.dir.take(), self.state.tree.route(frame.wd)) {
+        let attached = self.state.tree.is_attached(frame.wd);
+        match (frame.dir.take().filter(|_| attached), self.state.tree.route(frame.wd)) {
             (Some(dir), Route::Path(root, relative)) => Some((dir, self.absolute(root, &relative))),
             _ => self.open_verified(frame.wd),
         }
@@ -158,7 +159,7 @@ impl<K: Kernel> Observer<K> {
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
     /// the children and links that were known and are not there.
     fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, path: &[u8]) -> io::Result<Vec<Name>> {
-        let mut names = HashSet::new();
+        let mut names = BTreeSet::new();
         let entries = self.kernel.list(dir)?;
         let also = self.aliases(frame.wd);
         self.report_missing(frame, &entries);
@@ -229,10 +230,11 @@ impl<K: Kernel> Observer<K> {
         };
         let wd = frame.wd;
         let closed = self.state.pending.is_only_closed(wd, name);
-        if !self.state.interest.intersects(EventMask::FOUND)
-            || (self.state.pending.is_decided(wd, name) && !closed)
-        {
+        if !self.state.interest.intersects(EventMask::FOUND) {
             return;
+        }
+        if self.state.pending.is_decided(wd, name) && !closed {
+            return self.state.pending.renew(wd, name);
         }
         // A CLOSE_WRITE has come or, the directory being watched, will come, and tells the rest.
         if kind == Kind::File && (closed || self.is_being_written(dir, name) == Some(true)) {

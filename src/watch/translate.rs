@@ -12,7 +12,7 @@ use super::links::Links;
 use super::pair::Pairs;
 use super::pending::{Incident, Pending};
 use super::settle::Settle;
-use super::tree::{Name, RootId, Tree};
+use super::tree::{Name, Place, RootId, Tree};
 use crate::event::{EventMask, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -45,6 +45,15 @@ pub(super) enum Question {
     Root(RootId),
 }
 
+/// Something that has become of a directory's place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// A directory has come to be there.
+    Arrived(Place),
+    /// The one that was there is no longer; another may be.
+    Left(Place),
+}
+
 /// What the watcher knows, as far as events alone can tell.
 #[derive(Debug)]
 pub(super) struct State {
@@ -59,6 +68,11 @@ pub(super) struct State {
     pub(super) denied: HashSet<(Wd, Name)>,
     /// Whether the kernel has dropped events since the tree was last known to be right.
     pub(super) lost: bool,
+    /// Whether the tree is being looked at again after an overflow: its paths may be wrong until then.
+    pub(super) resyncing: bool,
+    /// What was found out about directories since the queue was last seen empty: the events that tell of it
+    /// follow, unless the kernel drops them.
+    pub(super) untold: Vec<Sight>,
     /// The kernel's events that some rule can be concerned by.
     pub(super) interest: EventMask,
     /// Whether anyone asks when a file's content is complete.
@@ -85,6 +99,8 @@ impl State {
             follows: false,
             denied: HashSet::new(),
             lost: false,
+            resyncing: false,
+            untold: Vec::new(),
             interest,
             settles: asked.intersects(EventMask::CHANGE),
             pairs: Pairs::default(),
@@ -94,6 +110,11 @@ impl State {
     /// The mask of every directory's watch.
     pub(super) fn mask(&self) -> EventMask {
         self.interest | STRUCTURE
+    }
+
+    /// Whether events may be missing between what the tree is and what they have told.
+    pub(super) fn is_doubtful(&self) -> bool {
+        self.lost || self.resyncing
     }
 
     /// Takes in one event and answers what must be asked because of it.
@@ -108,7 +129,7 @@ impl State {
         }
         if raw.mask.intersects(EventMask::IGNORED) {
             let root = self.tree.root_of(raw.wd);
-            self.tree.bury(raw.wd, now + LIMBO);
+            self.tree.bury(raw.wd, now + LIMBO, self.is_doubtful());
             return root.map(Question::Root);
         }
         if raw.name.is_empty() { self.about_itself(raw) } else { self.about_entry(raw) }
@@ -168,7 +189,6 @@ impl State {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tree::Place;
     use super::*;
 
     const NOW: MonoTime = MonoTime::from_origin(Duration::ZERO);

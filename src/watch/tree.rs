@@ -92,10 +92,23 @@ impl Tree {
         self.nodes.child(parent, name)
     }
 
+    /// The node at a place now.
+    pub(super) fn at(&self, place: &Place) -> Option<Wd> {
+        match place {
+            Place::Root(root) => self.root(*root),
+            Place::Below(parent, name) => self.child(*parent, name),
+        }
+    }
+
     /// The node at a path below a root.
     pub(super) fn find(&self, root: RootId, relative: &[u8]) -> Option<Wd> {
         let names = relative.split(|&byte| byte == b'/').filter(|name| !name.is_empty());
         names.fold(self.root(root), |at, name| self.child(at?, name))
+    }
+
+    /// The directories that hang below a node.
+    pub(super) fn children(&self, parent: Wd) -> impl Iterator<Item = Wd> {
+        self.nodes.children(parent)
     }
 
     /// The names of the directories that hang below a node.
@@ -171,7 +184,7 @@ impl Tree {
         all
     }
 
-    /// Takes a node from its place; what is below stays below it.
+    /// Takes a node from its place; what is below stays below it. `unreported` if no event has told of it.
     pub(super) fn orphan(&mut self, wd: Wd, until: MonoTime, unreported: bool) {
         if self.standing(wd) != Some(Standing::Attached) {
             return;
@@ -189,12 +202,12 @@ impl Tree {
     }
 
     /// The node's watch has ended. It stays to name its last events until [`purge`](Self::purge); its
-    /// children are orphaned.
-    pub(super) fn bury(&mut self, wd: Wd, until: MonoTime) {
+    /// children are orphaned, `unreported` as in [`orphan`](Self::orphan).
+    pub(super) fn bury(&mut self, wd: Wd, until: MonoTime, unreported: bool) {
         let Some(standing) = self.standing(wd) else { return };
         let children: Vec<_> = self.nodes.children(wd).collect();
         for child in children {
-            self.orphan(child, until, false);
+            self.orphan(child, until, unreported);
         }
         self.unlink(wd);
         let moved = matches!(standing, Standing::Limbo { moved: true, .. });
@@ -247,6 +260,15 @@ impl Tree {
         expired
     }
 
+    /// The kernel has dropped events: what has left may have done so without one.
+    pub(super) fn doubt(&mut self) {
+        for wd in &self.limbo {
+            if let Some(Standing::Limbo { unreported, .. }) = self.standings.get_mut(wd) {
+                *unreported = true;
+            }
+        }
+    }
+
     /// Whether the node left without an event that told so.
     pub(super) fn left_unreported(&self, wd: Wd) -> bool {
         matches!(self.standing(wd), Some(Standing::Limbo { unreported: true, .. }))
@@ -264,17 +286,32 @@ impl Tree {
     /// The node's path below its root, from today's parents. Where a directory was removed, its last
     /// place still names what happened in it.
     pub(super) fn route(&self, wd: Wd) -> Route {
+        self.route_over(wd, |standing| match standing {
+            Standing::Limbo { moved: true, .. } => Some(Route::Unsettled),
+            Standing::Dead { moved: true } => Some(Route::Left),
+            _ => None,
+        })
+    }
+
+    /// The path where the node was last, though it may have been moved away from there.
+    pub(super) fn last_route(&self, wd: Wd) -> Route {
+        self.route_over(wd, |_| None)
+    }
+
+    /// Follows the places up to the root, unless a node on the way is no part of the path.
+    fn route_over(&self, wd: Wd, ends: impl Fn(Standing) -> Option<Route>) -> Route {
         let mut names: Vec<&[u8]> = Vec::new();
         let mut at = wd;
         loop {
-            match self.standings.get(&at) {
-                Some(Standing::Limbo { moved: true, unreported: false, .. }) => return Route::Unsettled,
-                Some(Standing::Dead { moved: true }) => return Route::Left,
-                _ => {}
+            if let Some(end) = self.standings.get(&at).copied().and_then(&ends) {
+                return end;
             }
             match self.nodes.step(at) {
                 None => return Route::Left,
-                Some(Err(root)) => return Route::Path(root, join(&names)),
+                Some(Err(root)) => {
+                    names.reverse();
+                    return Route::Path(root, names.join(&b'/'));
+                }
                 // The last place of a node in limbo may since have come to lie below the node.
                 Some(Ok(_)) if names.len() > self.nodes.len() => return Route::Unsettled,
                 Some(Ok((parent, name))) => {
@@ -296,17 +333,6 @@ impl Tree {
             }
         }
     }
-}
-
-fn join(names: &[&[u8]]) -> Vec<u8> {
-    let mut path = Vec::with_capacity(names.iter().map(|name| name.len() + 1).sum());
-    for name in names.iter().rev() {
-        if !path.is_empty() {
-            path.push(b'/');
-        }
-        path.extend_from_slice(name);
-    }
-    path
 }
 
 #[cfg(test)]
@@ -371,7 +397,7 @@ mod tests {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
         assert_eq!(path(&tree, 3), "a/b");
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(path(&tree, 3), "a/b");
         tree.purge();
         assert_eq!(tree.route(Wd(2)), Route::Left);
@@ -384,7 +410,7 @@ mod tests {
         tree.set_moved(Wd(2));
         assert_eq!(tree.route(Wd(3)), Route::Unsettled);
         assert!(!tree.is_attached(Wd(3)));
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(tree.route(Wd(2)), Route::Left);
     }
 
@@ -416,7 +442,7 @@ mod tests {
         let mut tree = tree();
         tree.orphan(Wd(2), LATER, false);
         assert!(tree.attach(Wd(5), &below(1, "a")));
-        tree.bury(Wd(2), LATER);
+        tree.bury(Wd(2), LATER, false);
         assert_eq!(tree.child(Wd(1), b"a"), Some(Wd(5)));
     }
 }

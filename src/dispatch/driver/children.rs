@@ -7,36 +7,35 @@ use std::path::Path;
 
 use super::cgroup::Cgroup;
 use super::environment::{Environment, explain};
-use super::lines::Lines;
+use super::flow::{Flow, Flows, STREAMS};
 use super::output::Sink;
 use super::proc;
 use super::ready::Waking;
-use super::spool::Spool;
 use super::tree::{Orphans, Tree};
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
 use crate::rules::{Contain, Rule};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, is_executable, memory_file, pipe, read,
-    reap, set_foreground_group, signal_group, spawn,
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, WindowSize, foreground_group, is_executable, memory_file,
+    pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size, signal_group, spawn, stderr,
+    stdout, window_size,
 };
 
 /// What a pipe holds by default (pipe(7)).
 const BUFFER: usize = 64 * 1024;
-
-/// Standard output and standard error.
-const STREAMS: usize = 2;
 
 #[derive(Debug)]
 struct Child {
     pid: Pid,
     tree: Tree,
     streams: [Option<Stream>; STREAMS],
+    /// Where what comes from them goes.
+    flow: Option<Flow>,
     /// What a service is waited for to be.
     waking: Option<Waking>,
     /// Whether the line that it was waited for to write has come, and nobody has asked since.
     said_so: bool,
-    /// Whether its output is kept: it is not that of a command after a run.
-    recorded: bool,
+    /// Whether its first stream is a terminal.
+    tty: bool,
     /// What `TRIPLINE_PATHS_FILE` names.
     _paths: Option<OwnedFd>,
     /// The group that had the terminal before.
@@ -46,27 +45,11 @@ struct Child {
 #[derive(Debug)]
 struct Stream {
     fd: OwnedFd,
-    /// What its lines are put behind.
-    lines: Option<Lines>,
     polled: bool,
 }
 
-impl Stream {
-    /// Passes bytes on as they are, or each line behind a prefix once it is whole.
-    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        match &mut self.lines {
-            Some(lines) => lines.push(bytes, out),
-            None => out.extend_from_slice(bytes),
-        }
-    }
-
-    /// Passes on what is left.
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if let Some(lines) = &mut self.lines {
-            lines.end(out);
-        }
-    }
-}
+/// Our ends of what a process writes to, and its own.
+type Ends = [Option<(OwnedFd, OwnedFd)>; STREAMS];
 
 /// Why a job has no process, in words.
 #[derive(Debug)]
@@ -90,19 +73,17 @@ pub(super) struct Children {
     by_pid: HashMap<Pid, RunId>,
     /// Children from before tripline was tripline, as a shell leaves them with `exec`.
     strangers: HashSet<i32>,
-    /// The output of runs that a command after them is to have.
-    spools: HashMap<RunId, Spool>,
+    flows: Flows,
     environment: Environment,
-    /// Whether output goes through tripline, to be told apart.
-    prefixed: bool,
     buffer: Vec<u8>,
 }
 
 impl Children {
-    pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
-        let (by_run, by_pid, spools) = (HashMap::new(), HashMap::new(), HashMap::new());
+    /// `several` is whether there are rules to be told apart.
+    pub(super) fn new(environment: Environment, several: bool) -> Self {
+        let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several));
         let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
-        Self { by_run, by_pid, strangers, spools, environment, prefixed, buffer: vec![0; BUFFER] }
+        Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
     }
 
     /// Starts a job's process.
@@ -118,8 +99,8 @@ impl Children {
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        self.record(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
-        let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
+        let flow = self.flows.open(job, rule).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, rule, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -130,20 +111,10 @@ impl Children {
         Ok(())
     }
 
-    /// Begins to keep the output of a run that a command after it is to have.
-    fn record(&mut self, job: &Job) -> io::Result<()> {
-        if job.recorded && !self.spools.contains_key(&job.run) {
-            self.spools.insert(job.run, Spool::new()?);
-        }
-        Ok(())
-    }
-
     /// The files that a command is told of, by the variables that name them.
     fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
         let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
-        let after = matches!(job.part, Part::OnSuccess | Part::OnFailure);
-        let output = self.spools.get(&job.run).filter(|_| after);
-        let output = output.map(|spool| of("TRIPLINE_OUTPUT_FILE", spool.fd()));
+        let output = self.flows.kept(job).map(|fd| of("TRIPLINE_OUTPUT_FILE", fd));
         paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
     }
 
@@ -159,9 +130,36 @@ impl Children {
         child.is_some_and(|child| std::mem::take(&mut child.said_so)) && self.is_ready(run)
     }
 
+    /// Shows what a run has written, now that it has ended, if that has waited.
+    pub(super) fn show(&self, run: RunId, failed: bool, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
+        self.flows.show(run, failed, &mut sinks[0], epoll);
+    }
+
     /// Nothing more comes of a run.
-    pub(super) fn forget(&mut self, run: RunId) {
-        self.spools.remove(&run);
+    pub(super) fn forget(&mut self, run: RunId, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
+        self.flows.forget(run, &mut sinks[0], epoll);
+    }
+
+    /// Gives the terminals of commands the size of ours.
+    pub(super) fn resize(&self) {
+        let size = own_size();
+        let lives = |child: &&Child| child.tty && self.by_pid.contains_key(&child.pid);
+        for child in self.by_run.values().filter(lives) {
+            if let Some(Stream { fd, .. }) = &child.streams[0] {
+                let _ = set_window_size(fd.as_fd(), size);
+                // It is nobody's controlling terminal, so the kernel tells nobody.
+                signal_group(child.pid, libc::SIGWINCH);
+            }
+        }
+    }
+
+    /// What a job's process writes to, if it is not what tripline writes to.
+    fn ends(&self, job: &Job, rule: &Rule) -> io::Result<Ends> {
+        if rule.tty {
+            return Ok([Some(pseudo_terminal(own_size())?), None]);
+        }
+        let one = self.flows.is_one(job, rule);
+        Ok([Some(pipe()?), if one { None } else { Some(pipe()?) }])
     }
 
     fn spawn(
@@ -169,6 +167,7 @@ impl Children {
         job: &Job,
         rule: &Rule,
         program: &Path,
+        flow: Option<Flow>,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
@@ -176,29 +175,22 @@ impl Children {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
-        let mut pipes = [None, None];
-        let recorded = job.recorded && matches!(job.part, Part::Step(_));
-        let prefixed = self.prefixed || job.part == Part::Service;
-        if prefixed || recorded {
-            pipes = [Some(pipe()?), Some(pipe()?)];
-        }
+        let ends = if flow.is_some() { self.ends(job, rule)? } else { [None, None] };
+        let [out, err] = &ends;
+        let (out, err) = (out.as_ref().map(|(_, end)| end.as_fd()), err.as_ref().map(|(_, end)| end.as_fd()));
         let own_stdin = io::stdin();
         let inherited = job.stdin == StdinSource::Inherit;
         let fds = SpawnFds {
             stdin: content.as_ref().map(AsFd::as_fd).or_else(|| inherited.then(|| own_stdin.as_fd())),
-            stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
-            stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
+            stdout: out.unwrap_or(sinks[0].fd()),
+            stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
         let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
         let cgroup = cgroup(job.run, rule);
         let procs = cgroup.as_ref().map(Cgroup::procs);
         let pid =
             spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
-        let streams = pipes.map(|ends| {
-            let (fd, _) = ends?;
-            let lines = prefixed.then(|| Lines::new(&rule.name));
-            Some(Stream { fd, lines, polled: false })
-        });
+        let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
         let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
@@ -208,7 +200,8 @@ impl Children {
             streams,
             waking,
             said_so: false,
-            recorded,
+            flow,
+            tty: rule.tty,
             _paths: paths,
             foreground,
         })
@@ -265,12 +258,10 @@ impl Children {
             while self.pass_on(run, stream, sinks, epoll) {}
         }
         let Some(child) = self.by_run.remove(&run) else { return };
-        for (stream, sink) in child.streams.into_iter().zip(sinks) {
-            let mut out = Vec::new();
-            if let Some(mut stream) = stream {
-                stream.end(&mut out);
+        if let Some(mut flow) = child.flow {
+            for (at, _) in child.streams.iter().enumerate().filter(|(_, stream)| stream.is_some()) {
+                Flows::end(&mut flow, at, &mut sinks[at], epoll);
             }
-            sink.put(&out, epoll);
         }
         if let Some(group) = child.foreground {
             let _ = set_foreground_group(io::stdin().as_fd(), group);
@@ -287,26 +278,22 @@ impl Children {
     ) -> bool {
         let Some(child) = self.by_run.get_mut(&run) else { return false };
         let Some(stream) = &mut child.streams[at] else { return false };
-        let mut out = Vec::new();
-        let more = match read(stream.fd.as_fd(), &mut self.buffer) {
+        let Some(flow) = &mut child.flow else { return false };
+        match read(stream.fd.as_fd(), &mut self.buffer) {
             Ok(Some(bytes)) => {
-                stream.pass(bytes, &mut out);
                 child.said_so |= child.waking.as_mut().is_some_and(|waking| waking.see(at, bytes));
-                if let Some(spool) = self.spools.get_mut(&run).filter(|_| child.recorded) {
-                    spool.push(bytes);
-                }
+                self.flows.pass(flow, at, bytes, &mut sinks[at], epoll);
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            // A terminal ends with an error (pty(7)).
             Ok(None) | Err(_) => {
-                stream.end(&mut out);
+                Flows::end(flow, at, &mut sinks[at], epoll);
                 // Closing it takes it out of the epoll set.
                 child.streams[at] = None;
                 false
             }
-        };
-        sinks[at].put(&out, epoll);
-        more
+        }
     }
 
     /// Reads from the children, or lets them wait.
@@ -339,6 +326,11 @@ pub(super) const fn token(run: RunId, stream: usize) -> u64 {
 /// The run and stream that a token names.
 pub(super) const fn of_token(token: u64) -> (RunId, usize) {
     (RunId(token / STREAMS as u64), (token % STREAMS as u64) as usize)
+}
+
+/// The size of the terminal that tripline writes to.
+fn own_size() -> WindowSize {
+    window_size(stdout()).or_else(|| window_size(stderr())).unwrap_or_default()
 }
 
 /// A path by which a child, which does not inherit the descriptor, can open the file.

@@ -5,7 +5,9 @@ mod cgroup;
 mod children;
 mod environment;
 mod existing;
+mod flow;
 mod lines;
+mod log;
 mod output;
 mod proc;
 mod ready;
@@ -94,6 +96,9 @@ impl From<io::Error> for RunError {
 
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
+
+/// How long a reader may let the end wait that was asked for.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 const STDOUT: u64 = u64::MAX;
 const STDERR: u64 = u64::MAX - 1;
@@ -195,7 +200,27 @@ impl Driver<'_> {
             self.balance();
         }
         self.children.kill_strays();
-        self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
+        self.write_out()
+    }
+
+    /// Writes what still waits; where the end was asked for, only as long as somebody reads.
+    fn write_out(&mut self) -> Result<(), RunError> {
+        self.watcher = None;
+        let mut ready = Vec::new();
+        while !self.sinks.iter().all(Sink::is_empty) {
+            self.epoll.wait(self.halting.map(|_| PATIENCE), &mut ready)?;
+            if ready.is_empty() {
+                break;
+            }
+            for Ready { token } in ready.drain(..) {
+                match token {
+                    SIGNALS => self.signals()?,
+                    STDOUT => self.sinks[0].flush(&self.epoll),
+                    STDERR => self.sinks[1].flush(&self.epoll),
+                    _ => {}
+                }
+            }
+        }
         Ok(())
     }
 
@@ -222,13 +247,13 @@ impl Driver<'_> {
             Effect::Look { run } => {
                 return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
             }
-            Effect::Over { run } => self.children.forget(run),
+            Effect::Over { run } => self.children.forget(run, &mut self.sinks, &self.epoll),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
                 }
             }
-            Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
+            Effect::Report(report) => self.report(&report),
             Effect::Exit => self.over = true,
         }
         Vec::new()
@@ -272,6 +297,14 @@ impl Driver<'_> {
         }
     }
 
+    fn report(&mut self, report: &Report) {
+        if let Report::Ended { run, outcome, stopped, .. } = report {
+            let failed = outcome.code() != 0 && !stopped;
+            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
+        }
+        self.tell(|view, out| view.report(report, out));
+    }
+
     fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
         let mut out = Vec::new();
         tell(self.view, &mut out);
@@ -286,6 +319,7 @@ impl Driver<'_> {
                     self.step(if again { Input::Kill } else { Input::Halt });
                 }
                 Signal::Child => self.exits(),
+                Signal::Resize => self.children.resize(),
             }
         }
         Ok(())

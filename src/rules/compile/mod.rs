@@ -4,6 +4,7 @@ mod after;
 mod command;
 mod extend;
 mod outcome;
+mod output;
 mod rule;
 mod service;
 mod value;
@@ -15,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};

@@ -33,7 +33,7 @@ const SETTINGS_KEYS: [&str; 13] = [
     "follow_symlinks",
 ];
 
-const RULE_KEYS: [&str; 36] = [
+const RULE_KEYS: [&str; 39] = [
     "extends",
     "paths",
     "ignore",
@@ -55,6 +55,9 @@ const RULE_KEYS: [&str; 36] = [
     "stop_signal",
     "per",
     "stdin",
+    "output",
+    "log",
+    "tty",
     "on_busy",
     "signal",
     "debounce",
@@ -263,6 +266,9 @@ impl Reader<'_> {
                 "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
+                "output" => rule.output = self.string(key, value),
+                "log" => rule.log = self.log(key, value),
+                "tty" => rule.tty = self.boolean(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
                 "signal" => rule.signal = self.string(key, value),
                 "debounce" => rule.debounce = self.string(key, value),

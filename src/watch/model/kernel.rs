@@ -24,9 +24,9 @@ pub(super) struct Machine {
     pub(super) schedule: Schedule,
     /// Operations done.
     pub(super) done: usize,
-    /// Of each path below the root's that ever led to a file: the last one, its time, and the operation that
-    /// brought it there or changed it.
-    pub(super) files: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
+    /// Of each path below the root's that ever led somewhere: what was there last, its time unless it is a
+    /// directory, and the operation that brought it there or changed it.
+    pub(super) seen: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
     /// Whether the root's path has come to lead elsewhere.
     pub(super) root_changed: bool,
     /// Events that one read(2) answers.
@@ -36,8 +36,8 @@ pub(super) struct Machine {
 impl Machine {
     pub(super) fn new(limit: usize, batch: usize) -> Self {
         let world = World::new(Queue::new(limit));
-        let files = BTreeMap::new();
-        Self { world, schedule: Schedule::new(), done: 0, files, root_changed: false, batch }
+        let seen = BTreeMap::new();
+        Self { world, schedule: Schedule::new(), done: 0, seen, root_changed: false, batch }
     }
 
     /// Does an operation now; answers whether the kernel let it be.
@@ -46,13 +46,12 @@ impl Machine {
         let applied = self.world.apply(op);
         self.done += 1;
         self.root_changed |= root != self.world.find(ROOT.as_bytes());
-        for (path, ino) in self.world.all(ROOT) {
+        for (path, ino) in self.world.all(ROOT).into_iter().skip(1) {
             let inode = &self.world.inodes[ino];
-            if inode.kind() == Kind::File {
-                let known = self.files.get(&path).filter(|known| (known.0, known.1) == (ino, inode.ctime));
-                let changed = known.map_or(self.done, |known| known.2);
-                self.files.insert(path, (ino, inode.ctime, changed));
-            }
+            let time = if inode.kind() == Kind::Dir { 0 } else { inode.ctime };
+            let known = self.seen.get(&path).filter(|known| (known.0, known.1) == (ino, time));
+            let changed = known.map_or(self.done, |known| known.2);
+            self.seen.insert(path, (ino, time, changed));
         }
         applied
     }

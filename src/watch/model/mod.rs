@@ -7,6 +7,8 @@ mod queue;
 mod run;
 mod world;
 
+use proptest::prelude::*;
+
 use kernel::{ROOT, Schedule};
 use queue::Queue;
 use run::{Start, run};
@@ -97,6 +99,29 @@ fn exhaust(start: Start, default: usize) {
     eprintln!("{} sequences, {tried} interleavings", sequences.len());
 }
 
+/// Waits with the operations chosen, or the next after each in the list that the kernel lets be.
+fn schedule(start: Start, steps: &[(usize, usize)]) -> Schedule {
+    let (mut sequence, all) = (Vec::new(), operations());
+    for (_, choice) in steps {
+        let mut candidates = all.iter().cycle().skip(*choice).take(all.len());
+        let possible = |op: &&Op| is_possible(start, &[sequence.as_slice(), &[**op]].concat());
+        sequence.extend(candidates.find(possible));
+    }
+    steps.iter().map(|&(wait, _)| wait).zip(sequence).collect()
+}
+
+proptest! {
+    #[test]
+    fn longer_sequences_hold_too(
+        start in prop::sample::select(vec![THERE, MISSING, CRAWLED, PIECEMEAL, SLOW, LOSSY]),
+        steps in prop::collection::vec((0..40_usize, 0..operations().len()), 3..9),
+    ) {
+        let schedule = schedule(start, &steps);
+        let outcome = run(start, schedule.clone());
+        prop_assert!(outcome.is_ok(), "{outcome:?}: {schedule:?} from {start:?}");
+    }
+}
+
 #[test]
 fn a_tree_is_followed_whatever_falls_between_two_calls() {
     exhaust(THERE, 2);
@@ -162,4 +187,147 @@ fn what_changed_below_a_directory_that_could_not_be_opened_after_a_loss_is_found
     let mut writes = vec![(0, Op::Write("/p/r/f")), (0, Op::Write("/p/r/a/f"))];
     let moves = [Op::Rename("/p", "/o"), Op::Rename("/o", "/p")];
     interleave_after(LOSSY, &moves, &mut writes);
+}
+
+/// Histories that once left the watcher with a wrong idea of what is there.
+const ONCE_WRONG: [(Start, &[(usize, Op)]); 13] = [
+    // A directory that had left was reported to have ended, with its files, when another had its name.
+    (
+        LOSSY,
+        &[
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+            (0, Op::Mkdir("/p/r/a")),
+            (0, Op::Mkdir("/o")),
+            (7, Op::Write("/p/r/a/f")),
+            (2, Op::Rename("/p/r/b", "/o")),
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+        ],
+    ),
+    // A directory was found under its new name before its loss was known: nothing said that it had left.
+    (
+        LOSSY,
+        &[
+            (0, Op::Mkdir("/p/r/b")),
+            (1, Op::Write("/p/r/a/f")),
+            (10, Op::Rename("/p/r/b", "/p/r/a/b")),
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+        ],
+    ),
+    // What was found in a directory stood before the event that it had left.
+    (
+        PIECEMEAL,
+        &[
+            (0, Op::Rename("/p", "/o")),
+            (9, Op::Rename("/o", "/p")),
+            (14, Op::Rename("/p/r/a", "/p/r/b")),
+            (12, Op::Rename("/p/r/b", "/p/r/a")),
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+        ],
+    ),
+    (
+        LOSSY,
+        &[
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+            (13, Op::Rename("/p/r/b", "/p/r/a")),
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+        ],
+    ),
+    // The parent's event of a removal was lost when the watch had ended already.
+    (LOSSY, &[(0, Op::Mkdir("/p/r/a/b")), (0, Op::Mkdir("/o")), (9, Op::Rmdir("/p/r/a/b"))]),
+    // The arrival of a directory that looking had told of already was lost, but not the leaving before it.
+    (
+        LOSSY,
+        &[
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+            (18, Op::Rename("/p/r/b", "/p/r/a")),
+            (27, Op::Rename("/p/r/a", "/p/r/b")),
+            (0, Op::Mkdir("/p/r/a")),
+        ],
+    ),
+    // A directory in one that had left, in whose place there is another.
+    (
+        LOSSY,
+        &[
+            (0, Op::Mkdir("/p/r/a/b")),
+            (1, Op::Write("/p/r/f")),
+            (0, Op::Rename("/p/r/a", "/o")),
+            (0, Op::Mkdir("/p/r/a")),
+        ],
+    ),
+    (
+        LOSSY,
+        &[
+            (0, Op::Mkdir("/p/r/a/b")),
+            (0, Op::Write("/p/r/f")),
+            (9, Op::Write("/p/r/f")),
+            (7, Op::Rename("/p/r/a", "/o")),
+            (13, Op::Mkdir("/p/r/a")),
+        ],
+    ),
+    // One that had left was looked through, and what was found reported under its old path.
+    (
+        LOSSY,
+        &[
+            (2, Op::Mkdir("/p/r/a/b")),
+            (5, Op::Rename("/p/r/a", "/p/r/b")),
+            (8, Op::Rename("/p/r/b", "/o")),
+            (15, Op::Mkdir("/p/r/b")),
+        ],
+    ),
+    // Its watch ended while it waited to be reported.
+    (
+        LOSSY,
+        &[
+            (0, Op::Mkdir("/p/r/b")),
+            (0, Op::Mkdir("/o")),
+            (4, Op::Write("/p/r/f")),
+            (0, Op::Rename("/p/r/b", "/o")),
+            (8, Op::Rmdir("/o")),
+            (23, Op::Rename("/p/r/a", "/o")),
+        ],
+    ),
+    // It came back elsewhere, by an event, before it was reported.
+    (
+        LOSSY,
+        &[
+            (0, Op::Write("/p/r/f")),
+            (17, Op::Rename("/p/r/a", "/p/r/b")),
+            (34, Op::Write("/p/r/f")),
+            (3, Op::Rename("/p/r/b", "/o")),
+            (24, Op::Rename("/o", "/p/r/a")),
+        ],
+    ),
+    // That it had left was forgotten when another was made in its place.
+    (
+        LOSSY,
+        &[
+            (0, Op::Mkdir("/o")),
+            (0, Op::Rename("/o", "/p/r/a/b")),
+            (10, Op::Rename("/p/r/a/b", "/p/r/b")),
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+            (13, Op::Write("/p/r/f")),
+            (19, Op::Rename("/p/r/b", "/o")),
+            (5, Op::Mkdir("/p/r/a")),
+        ],
+    ),
+    // A directory above the root was not there while it was to be watched, and back when the root was.
+    (
+        THERE,
+        &[
+            (0, Op::Rename("/p/r/a", "/p/r/b")),
+            (9, Op::Rename("/p", "/o")),
+            (8, Op::Rename("/o", "/p")),
+            (24, Op::Rename("/p", "/o")),
+            (1, Op::Rename("/o", "/p")),
+            (5, Op::Rename("/p", "/o")),
+        ],
+    ),
+];
+
+#[test]
+fn what_was_wrong_once_is_right() {
+    for (start, steps) in ONCE_WRONG {
+        let outcome = run(start, steps.iter().copied().collect());
+        assert!(outcome.is_ok(), "{outcome:?}: {steps:?} from {start:?}");
+    }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::observer::{Next, Observer};
+use super::super::scan::subject;
 use super::super::tree::Route;
 use super::kernel::{Machine, Model, ROOT, Schedule};
 use super::world::Op;
@@ -117,16 +118,15 @@ impl Run {
     fn absorb(&mut self, events: Vec<Event>) {
         let done = self.machine.borrow().done;
         for event in events {
-            if event.mask.intersects(EventMask::ISDIR) {
-                if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
-                    let below = [&event.path, &b"/"[..]].concat();
-                    let below = self.reported.iter_mut().filter(|(path, _)| path.starts_with(&below));
-                    below.for_each(|(_, report)| report.left = true);
-                }
-            } else {
-                let report = Report { subject: event.subject, done, left: false };
-                self.reported.insert(event.path, report);
+            let is_dir = event.mask.intersects(EventMask::ISDIR);
+            let ended = event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
+            if is_dir && ended {
+                let below = [&event.path, &b"/"[..]].concat();
+                let below = self.reported.iter_mut().filter(|(path, _)| path.starts_with(&below));
+                below.for_each(|(_, report)| report.left = true);
             }
+            let subject = if ended { Subject::Gone } else { event.subject };
+            self.reported.insert(event.path, Report { subject, done, left: false });
         }
     }
 
@@ -134,7 +134,7 @@ impl Run {
     fn check(&self, start: Start) -> Result<(), String> {
         self.check_tree()?;
         self.check_leaks()?;
-        if start.during_first_crawl { Ok(()) } else { self.check_files(start.made.len()) }
+        if start.during_first_crawl { Ok(()) } else { self.check_reports(start.made.len()) }
     }
 
     fn check_tree(&self) -> Result<(), String> {
@@ -173,24 +173,22 @@ impl Run {
         Ok(())
     }
 
-    fn check_files(&self, made: usize) -> Result<(), String> {
+    fn check_reports(&self, made: usize) -> Result<(), String> {
         let machine = self.machine.borrow();
-        for (path, &(_, _, changed)) in &machine.files {
-            if machine.world.find(path).is_none() {
-                continue;
-            }
-            let told = self
-                .reported
-                .get(path)
-                .is_some_and(|report| report.subject == Subject::File && report.done >= changed);
-            if !told && changed > made {
-                let last = self.reported.get(path);
+        let world = &machine.world;
+        for (path, &(_, _, changed)) in &machine.seen {
+            let Some(ino) = world.find(path) else { continue };
+            let is_told = |report: &Report| {
+                report.subject == subject(world.inodes[ino].kind()) && report.done >= changed && !report.left
+            };
+            let last = self.reported.get(path);
+            if changed > made && !last.is_some_and(is_told) {
                 return Err(format!("{} changed at {changed}, last: {last:?}", path.escape_ascii()));
             }
         }
         let phantom = self.reported.iter().find(|(path, report)| {
             let gone = report.left || report.subject == Subject::Gone;
-            !gone && machine.world.find(path).is_none()
+            !gone && world.find(path).is_none()
         });
         match phantom {
             Some((path, _)) if !machine.root_changed => Err(format!("{} is a phantom", path.escape_ascii())),
