@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
-    /// Say what would keep changes from being seen or commands from running, and what mends it
+    /// Say what keeps changes from being seen or commands from running, and what mends it
     ///
     /// The exit code is 1 if there is a problem.
     #[command(after_help = "Example: tripline doctor\n         tripline doctor --verify")]
