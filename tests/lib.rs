@@ -23,6 +23,7 @@ mod pages;
 mod processes;
 mod properties;
 mod readme;
+mod reload;
 mod rules_files;
 mod scenarios;
 mod support;

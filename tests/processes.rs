@@ -118,7 +118,7 @@ fn tainted() -> std::process::Command {
 
 #[test]
 fn an_interrupt_ends_what_runs_and_then_tripline() {
-    for signal in [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT] {
+    for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
         // Without the signal's help it would not end in time.
         let rule = "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\nstop_timeout = \"1h\"\n";
         let (directory, running) = start(rule);
@@ -201,7 +201,7 @@ fn a_command_that_finds_no_room_in_the_system_is_run_later() {
     // A run takes five descriptors here: two pipes, both ends while it starts, and its list of paths.
     let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
     fs::write(directory.path().join("tripline.toml"), format!("{rule}{OTHER}")).unwrap();
-    let line = format!("ulimit -n 20; exec {} run", env!("CARGO_BIN_EXE_tripline"));
+    let line = format!("ulimit -n 28; exec {} run", env!("CARGO_BIN_EXE_tripline"));
     let running =
         Running::start(std::process::Command::new("sh").args(["-c", &line]).current_dir(directory.path()));
     running.until_ready();

@@ -32,6 +32,8 @@ enum Act {
     },
     Exit(usize),
     Gone(usize),
+    /// The rules are read again, in another order and with another quiet period.
+    Reload(usize),
     Halt,
     Kill,
 }
@@ -49,22 +51,27 @@ struct Settings {
 }
 
 impl Settings {
-    fn rules(&self) -> Rules {
+    /// The rules as they are at first, or in one of the ways in which they change.
+    fn rules(&self, way: usize) -> Rules {
+        let debounce = ["50ms", "10ms", "50ms", "1s"][way % 4];
         let Self { jobs, max_parallel, batch, event, .. } = self;
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
+        let head = format!("[settings]\njobs = {jobs}\ndebounce = \"{debounce}\"\n");
         let text = format!(
-            "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
+            "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
-             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\
+             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
         );
+        let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
+        parts.rotate_left(way % 4);
+        let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };
         Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
@@ -91,7 +98,6 @@ enum Stage {
 
 struct World {
     settings: Settings,
-    rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
     runs: BTreeMap<RunId, (Stage, Job)>,
@@ -111,11 +117,10 @@ struct World {
 
 impl World {
     fn new(settings: &Settings) -> Self {
-        let rules = Arc::new(settings.rules());
+        let rules = Arc::new(settings.rules(0));
         Self {
             core: Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes }),
             settings: settings.clone(),
-            rules,
             now: MonoTime::default(),
             runs: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -141,6 +146,7 @@ impl World {
             Act::Answer { which, fails } => self.answer(which, fails),
             Act::Exit(which) => self.exit(which),
             Act::Gone(which) => self.gone(which),
+            Act::Reload(way) => self.step(Input::Reload(Arc::new(self.settings.rules(way)))),
             Act::Halt => self.end(Input::Halt),
             Act::Kill => self.end(Input::Kill),
         }
@@ -238,13 +244,13 @@ impl World {
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
         self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
         self.spawned += 1;
-        let rule = self.rules.rules[job.rule.0].name.clone();
+        let rule = job.rule.name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
             let last = self.last_of_f.replace(self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
-        let of_rule = |other: &Job| other.rule == job.rule && !is_service(other);
+        let of_rule = |other: &Job| other.rule.name == job.rule.name && !is_service(other);
         let beside = self.runs.values().filter(|(_, other)| of_rule(other)).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
         self.runs.insert(job.run, (Stage::Asked, job));
@@ -269,6 +275,7 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
+            | Report::Reloaded { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }
@@ -324,6 +331,7 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),
         4 => any::<usize>().prop_map(Act::Gone),
+        1 => (0..12_usize).prop_map(Act::Reload),
     ];
     prop::collection::vec((prop::sample::select(vec![0, 1, 20, 60, 3_000, 11_000]), act), 0..80)
 }

@@ -15,7 +15,7 @@ use super::doctor::Finding;
 use super::report::count;
 use crate::dispatch::Escaped;
 use crate::event::Scope;
-use crate::rules::{How, Loaded, Location, load_profile};
+use crate::rules::{Attempt, How, Loaded, Location, Sources, attempt};
 use crate::sys::{Dir, command_line, inotify_users, inotify_watches};
 
 /// A file system's number, and that of a directory or link in it.
@@ -47,23 +47,22 @@ struct Difference {
     surplus: BTreeSet<Id>,
 }
 
-/// Some file systems have more than one number for a device (btrfs's subvolumes): where no watch is on a wanted
-/// directory's, its number in the file system alone counts.
-fn compare(wanted: &Wanted, watched: &BTreeSet<Id>) -> Difference {
-    let devices: BTreeSet<u64> = watched.iter().map(|id| id.0).collect();
-    let inodes: BTreeSet<u64> = watched.iter().map(|id| id.1).collect();
-    let is_watched =
-        |id: &Id| if devices.contains(&id.0) { watched.contains(id) } else { inodes.contains(&id.1) };
-    let known: BTreeSet<Id> = wanted.dirs.keys().chain(&wanted.ways).copied().collect();
-    let known_devices: BTreeSet<u64> = known.iter().map(|id| id.0).collect();
-    let known_inodes: BTreeSet<u64> = known.iter().map(|id| id.1).collect();
-    let is_known = |id: &Id| {
-        if known_devices.contains(&id.0) { known.contains(id) } else { known_inodes.contains(&id.1) }
-    };
-    Difference {
-        missing: wanted.dirs.keys().filter(|id| !is_watched(id)).copied().collect(),
-        surplus: watched.iter().filter(|id| !is_known(id)).copied().collect(),
-    }
+/// `watched` is what each instance watches: one what the rules want, and perhaps another the rules files.
+fn compare(wanted: &Wanted, watched: &[BTreeSet<Id>]) -> Difference {
+    let dirs: BTreeSet<Id> = wanted.dirs.keys().copied().collect();
+    let known: BTreeSet<Id> = dirs.union(&wanted.ways).copied().collect();
+    let missing = watched.iter().map(|watched| without(&dirs, watched)).min_by_key(BTreeSet::len);
+    let all = watched.iter().flatten().copied().collect();
+    Difference { missing: missing.unwrap_or(dirs), surplus: without(&all, &known) }
+}
+
+/// Those that the others do not have. Some file systems have more than one number for a device (btrfs's subvolumes):
+/// where the others have nothing on one, the numbers in it count alone.
+fn without(ids: &BTreeSet<Id>, others: &BTreeSet<Id>) -> BTreeSet<Id> {
+    let devices: BTreeSet<u64> = others.iter().map(|id| id.0).collect();
+    let inodes: BTreeSet<u64> = others.iter().map(|id| id.1).collect();
+    let has = |id: &Id| if devices.contains(&id.0) { others.contains(id) } else { inodes.contains(&id.1) };
+    ids.iter().filter(|id| !has(id)).copied().collect()
 }
 
 /// Verifies the tripline that runs these rules files.
@@ -82,12 +81,12 @@ pub(super) fn running(files: &[PathBuf]) -> Vec<u32> {
         |files: &[PathBuf]| -> Vec<_> { files.iter().map(|file| file.canonicalize().ok()).collect() };
     let files = canonical(files);
     let users = inotify_users().unwrap_or_default().into_iter();
-    let runs = |pid: &u32| rules_of(*pid).is_ok_and(|loaded| canonical(&loaded.files) == files);
+    let runs = |pid: &u32| rules_of(*pid).is_ok_and(|(loaded, _)| canonical(&loaded.files) == files);
     users.map(|user| user.pid).filter(runs).collect()
 }
 
 /// The rules that a process was started with, as they are in their files now.
-fn rules_of(pid: u32) -> Result<Loaded, String> {
+fn rules_of(pid: u32) -> Result<(Loaded, Sources), String> {
     let (args, cwd) = command_line(pid).map_err(|error| format!("process {pid}: {error}"))?;
     let is_tripline = args.first().is_some_and(|program| Path::new(program).ends_with("tripline"));
     let args = match Cli::try_parse_from(args) {
@@ -97,27 +96,30 @@ fn rules_of(pid: u32) -> Result<Loaded, String> {
     };
     let location =
         args.config.map_or_else(|| Location::Search(cwd.clone()), |file| Location::Path(cwd.join(file)));
-    let mut loaded = load_profile(&location, args.profile.as_deref())
-        .map_err(|_| format!("process {pid} runs rules that have mistakes now"))?;
+    let Attempt { loaded, sources } = attempt(&location, args.profile.as_deref());
+    let mut loaded = loaded.map_err(|_| format!("process {pid} runs rules that have mistakes now"))?;
     if let Some(polling) = args.poll.asked() {
         loaded.rules.set_polling(polling);
     }
-    Ok(loaded)
+    Ok((loaded, sources))
 }
 
 /// Verifies one process.
 pub(super) fn verify(pid: u32) -> Vec<Finding> {
-    match rules_of(pid).and_then(|loaded| differences(pid, &loaded)) {
+    match rules_of(pid).and_then(|(loaded, sources)| differences(pid, &loaded, &sources)) {
         Ok((wanted, difference)) => report(pid, &wanted, &difference),
         Err(message) => vec![Finding::problem(message, "name a running one: tripline doctor --verify PID")],
     }
 }
 
-fn differences(pid: u32, loaded: &Loaded) -> Result<(Wanted, Difference), String> {
+fn differences(pid: u32, loaded: &Loaded, sources: &Sources) -> Result<(Wanted, Difference), String> {
     let look = || {
-        let wanted = Wanted::by_fresh_look(loaded);
+        let mut wanted = Wanted::by_fresh_look(loaded);
+        wanted.add(sources);
         let watched = inotify_watches(pid).map_err(|error| format!("process {pid}: {error}"))?;
-        let difference = compare(&wanted, &watched.into_iter().map(|id| (id.0, id.1)).collect());
+        let watched: Vec<BTreeSet<Id>> =
+            watched.into_iter().map(|one| one.into_iter().map(|id| (id.0, id.1)).collect()).collect();
+        let difference = compare(&wanted, &watched);
         Ok::<_, String>((wanted, difference))
     };
     let (mut wanted, mut difference) = look()?;
@@ -186,6 +188,19 @@ impl Wanted {
         }
         wanted
     }
+
+    /// The rules files are watched, too, by an instance of their own.
+    fn add(&mut self, sources: &Sources) {
+        let mut open = sources.roots().to_vec();
+        self.ways.extend(open.iter().flat_map(|root| way(root)));
+        while let Some(dir) = open.pop() {
+            self.ways.extend(id(&dir));
+            let below = fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
+            open.extend(below.filter(|path| {
+                !path.is_symlink() && path.is_dir() && sources.wants(path.as_os_str().as_bytes())
+            }));
+        }
+    }
 }
 
 fn links(dir: &Path) -> Vec<PathBuf> {
@@ -231,7 +246,7 @@ mod tests {
     fn what_is_missing_and_what_is_too_much_is_told_by_device_and_inode() {
         let wanted = wanted(&[(1, 10), (1, 11), (2, 10)], &[(1, 2)]);
         let ids = |ids: &[Id]| ids.iter().copied().collect::<BTreeSet<_>>();
-        let difference = |watched: &[Id]| compare(&wanted, &ids(watched));
+        let difference = |watched: &[Id]| compare(&wanted, &[ids(watched)]);
         assert_eq!(difference(&[(1, 2), (1, 10), (1, 11), (2, 10)]), Difference::default());
         assert_eq!(
             difference(&[(1, 10), (1, 11), (2, 10)]),
@@ -240,12 +255,15 @@ mod tests {
         );
         let found = difference(&[(1, 10), (2, 10), (1, 12), (2, 11)]);
         assert_eq!((found.missing, found.surplus), (ids(&[(1, 11)]), ids(&[(1, 12), (2, 11)])));
+        // What the other instance watches is not what this one should.
+        let found = compare(&wanted, &[ids(&[(1, 10), (2, 10)]), ids(&[(1, 11)])]);
+        assert_eq!((found.missing, found.surplus), (ids(&[(1, 11)]), ids(&[])));
     }
 
     #[test]
     fn where_a_device_has_another_number_inodes_are_compared() {
         let wanted = wanted(&[(1, 10), (1, 11)], &[]);
-        let found = compare(&wanted, &BTreeSet::from([(9, 10), (9, 12)]));
+        let found = compare(&wanted, &[BTreeSet::from([(9, 10), (9, 12)])]);
         assert_eq!((found.missing, found.surplus), (BTreeSet::from([(1, 11)]), BTreeSet::from([(9, 12)])));
     }
 }

@@ -7,11 +7,13 @@
 //! has stood still often and long enough without any change, there is no other explanation, and it is
 //! suspended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::job::RunId;
 use super::lineage::Lineage;
-use crate::rules::{OnBusy, RuleId};
+use crate::event::Scope;
+use crate::rules::{OnBusy, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// How long after a run a change may still be its own: what the watcher takes to tell of it, on a busy machine. Not
@@ -113,6 +115,31 @@ impl Feedback {
     pub(crate) fn new(rules: usize, delay: Duration) -> Self {
         let rules = vec![Record::new(); rules];
         Self { delay, rules, running: Vec::new(), settling: Vec::new() }
+    }
+
+    /// For these rules.
+    pub(crate) fn of(rules: &Rules) -> Self {
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        Self::new(rules.rules.len(), delay)
+    }
+
+    /// Other rules have taken the place of those there were, with the numbers in `ids`. It is still known what runs;
+    /// what spoke against a rule is forgotten.
+    pub(crate) fn renumber(&mut self, rules: &Rules, ids: &BTreeMap<RuleId, RuleId>) {
+        let old = std::mem::replace(self, Self::of(rules));
+        let alone = |rule| Lineage::default().with(rule);
+        let running = old.running.into_iter().filter_map(|trace| {
+            let rule = *ids.get(&trace.rule)?;
+            Some(Trace { rule, lineage: alone(rule), ..trace })
+        });
+        self.running = running.collect();
+        let settling = old.settling.into_iter();
+        self.settling =
+            settling.filter_map(|(at, rule, _)| ids.get(&rule).map(|&id| (at, id, alone(id)))).collect();
+        for trace in &self.running {
+            self.rules[trace.rule.0].running += 1;
+        }
     }
 
     /// Whether the rule runs, or has so recently that changes may be its own.

@@ -200,6 +200,17 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
+    /// Other rules have taken the place of those there were.
+    Reloaded {
+        /// How many there were not before.
+        added: usize,
+        /// How many say something else.
+        changed: usize,
+        /// How many are no more.
+        removed: usize,
+        /// How many are the same.
+        unchanged: usize,
+    },
     /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
     /// them itself, it starts nothing for a while.
     Suspected {
@@ -232,7 +243,7 @@ pub enum Report {
         /// The rule.
         rule: String,
     },
-    /// tripline ends, and these changes were still waiting.
+    /// tripline or the rule ends, and these changes were still waiting.
     Dropped {
         /// The rule.
         rule: String,
@@ -264,6 +275,13 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: attempt {attempt} in {delay:?}")
             }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Reloaded { added, changed, removed, unchanged } => {
+                let counts =
+                    [(added, "added"), (changed, "changed"), (removed, "removed"), (unchanged, "unchanged")];
+                let parts = counts.iter().filter(|(count, _)| **count > 0);
+                let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+                write!(f, "rules reloaded: {}", parts.join(", "))
+            }
             Self::Suspected { rule, path, generations, wait } => write!(
                 f,
                 "{rule}: {} has changed during each of {generations} runs in a row; waiting {wait:.1?} to see who does it",

@@ -1,6 +1,6 @@
 //! A rule as everything after loading sees it: each string parsed, each default filled in.
 
-use std::ops::RangeInclusive;
+use std::ops::{Deref, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::event::{EventMask, Subject};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub usize);
 
-/// One `[rules.NAME]`.
-#[derive(Clone, Debug)]
+/// One `[rules.NAME]`. It is the same as another if it means the same, wherever it was typed.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name in the rules file.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Rule {
     /// The kinds of things it asks for.
     pub types: Types,
     /// `match`: what the relative path must match; its named groups become captures.
-    pub pattern: Option<regex::bytes::Regex>,
+    pub pattern: Option<TypedRegex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
     /// The rules after whose success it runs, with their batch.
@@ -81,7 +81,7 @@ pub struct Rule {
 }
 
 /// A command that is to run all the time, and how it is kept running.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// What is executed.
     pub command: Command,
@@ -108,14 +108,14 @@ impl Service {
 }
 
 /// What must hold for a service to be ready: all that is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Readiness {
     /// This file, absolute, has been made or changed since the service began.
     pub file: Option<PathBuf>,
     /// Somebody listens on this TCP port.
     pub port: Option<u16>,
     /// A line of its output has matched this.
-    pub line: Option<regex::bytes::Regex>,
+    pub line: Option<TypedRegex>,
 }
 
 impl Readiness {
@@ -163,8 +163,31 @@ impl Default for ExitCodes {
     }
 }
 
-/// A pattern and where it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A regular expression; the same as another if it was typed the same.
+#[derive(Clone, Debug)]
+pub struct TypedRegex(regex::bytes::Regex);
+
+impl From<regex::bytes::Regex> for TypedRegex {
+    fn from(regex: regex::bytes::Regex) -> Self {
+        Self(regex)
+    }
+}
+
+impl Deref for TypedRegex {
+    type Target = regex::bytes::Regex;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl PartialEq for TypedRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// A pattern and where it was typed; the same as another wherever that was.
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// As it was typed.
     pub text: String,
@@ -173,6 +196,14 @@ pub struct Pattern {
     /// The line in it, from 1.
     pub line: usize,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Rule {
     /// All that it ever executes.

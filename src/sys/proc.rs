@@ -78,12 +78,12 @@ pub fn inotify_users() -> io::Result<Vec<InotifyUse>> {
     Ok(users)
 }
 
-/// What a process watches.
+/// What each inotify instance of a process watches.
 ///
 /// # Errors
 /// `ENOENT` where there is no such process, `EACCES` where it is another user's.
-pub fn inotify_watches(pid: u32) -> io::Result<Vec<Identity>> {
-    Ok(instances(pid)?.iter().flat_map(|info| watches(info)).collect())
+pub fn inotify_watches(pid: u32) -> io::Result<Vec<Vec<Identity>>> {
+    Ok(instances(pid)?.iter().map(|info| watches(info).collect()).collect())
 }
 
 /// What a process was started with, its program first, and its current directory.

@@ -11,9 +11,10 @@ use super::look::Looking;
 use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::roots::{Missing, RETRY, is_absent, is_forbidden, split};
+use super::route::Route;
 use super::scan::{Frame, Purpose};
 use super::translate::LIMBO;
-use super::tree::{Name, Place, Route};
+use super::tree::{Name, Place};
 use super::ways::{ARRIVALS, ITSELF, WayId};
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::sys::{Kind, Wd};
@@ -185,7 +186,7 @@ impl<K: Kernel> Observer<K> {
     }
 
     fn found_through(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, mask: EventMask, subject: Subject) {
-        if at.scan.purpose != Purpose::Initial {
+        if !matches!(at.scan.purpose, Purpose::Initial | Purpose::Rescoped) {
             let trigger = if at.scan.purpose.follows_loss() { Trigger::Overflow } else { Trigger::Scan };
             self.note_found(link.0, Arc::clone(&link.1), mask, subject, trigger);
         }

@@ -7,9 +7,10 @@ use super::kernel::Kernel;
 use super::links::Alias;
 use super::observer::{Observer, join};
 use super::retry::Scan;
+use super::route::Route;
 use super::scan::{Frame, Purpose};
 use super::translate::Sight;
-use super::tree::{Name, Place, Route};
+use super::tree::{Name, Place};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Identity, Wd};
 use crate::time::MonoTime;
@@ -53,10 +54,7 @@ impl<K: Kernel> Observer<K> {
         // What could not be looked at before may have gone unseen since it was known.
         let deep = left || self.is_denied(parent, name);
         let scan = Scan { purpose: self.purpose_of_events(), deep };
-        let told = self.open_verified(parent).is_some_and(|(dir, path)| {
-            let also = self.aliases(parent);
-            self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
-        });
+        let told = self.look_at(parent, name, scan, now);
         if !told {
             self.retry_name_later(parent, name, scan, now);
         } else if left
@@ -66,6 +64,14 @@ impl<K: Kernel> Observer<K> {
             // Which one that is cannot be asked; the event has said that it is another.
             self.orphan(known, scan.purpose, now);
         }
+    }
+
+    /// As [`look`](Self::look), for that purpose; answers whether it could be told.
+    pub(super) fn look_at(&mut self, parent: Wd, name: &Name, scan: Scan, now: MonoTime) -> bool {
+        self.open_verified(parent).is_some_and(|(dir, path)| {
+            let also = self.aliases(parent);
+            self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
+        })
     }
 
     fn is_denied(&self, parent: Wd, name: &Name) -> bool {
@@ -149,6 +155,7 @@ impl<K: Kernel> Observer<K> {
         };
         let before = self.state.tree.place(wd).filter(|place| !by_link(place));
         let unreported = self.state.tree.left_unreported(wd);
+        let found = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
         if !self.state.tree.attach(wd, &place) {
             return false;
         }
@@ -157,14 +164,14 @@ impl<K: Kernel> Observer<K> {
             if unreported { self.tell(&left) } else { self.seen(purpose, left) }
         }
         self.seen(purpose, Sight::Arrived(place));
-        self.push(Frame::deep(wd, purpose.for_new(), Some(dir)));
+        self.push(Frame::deep(wd, found, Some(dir)));
         true
     }
 
     /// Looking has told before an event has, if one comes at all.
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
-            Purpose::Initial => {}
+            Purpose::Initial | Purpose::Rescoped => {}
             purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }

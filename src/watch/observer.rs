@@ -15,9 +15,10 @@ use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
 use super::roots::Root;
+use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
-use super::tree::{Name, Place, RootId, Route};
+use super::tree::{Name, Place, RootId};
 use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
@@ -46,6 +47,10 @@ pub(super) enum Next {
 pub(super) struct Observer<K: Kernel> {
     pub(super) kernel: K,
     pub(super) scope: Arc<dyn Scope>,
+    /// The scope that was followed before, while its successor's directories are looked through.
+    pub(super) before: Option<Arc<dyn Scope>>,
+    /// Whether everything is polled: settled at the start.
+    pub(super) polls_all: bool,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
     /// What is watched on the ways to the roots.
@@ -59,7 +64,7 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) polls: Polls,
     pub(super) limit_reported: bool,
     buffer: Vec<u8>,
-    ready: bool,
+    pub(super) ready: bool,
     /// What has left the tree without an event, as events.
     pub(super) ended: Vec<Event>,
     overflows: usize,
@@ -80,9 +85,12 @@ impl<K: Kernel> Observer<K> {
         let (mut state, sound) = (State::new(scope.mask()), kernel.file_clock());
         state.follows = scope.extent().follow_symlinks;
         let queue = kernel.queue_limit();
+        let polls_all = scope.polling().always;
         Self {
             kernel,
             scope,
+            before: None,
+            polls_all,
             state,
             roots,
             ways: Ways::default(),
@@ -121,7 +129,7 @@ impl<K: Kernel> Observer<K> {
                 None if path.starts_with(dir) => self.state.tree.root(root),
                 None => None,
             };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial, None)));
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Rescoped, None)));
         }
     }
 
@@ -287,6 +295,7 @@ impl<K: Kernel> Observer<K> {
     fn announce_ready(&mut self) {
         if !self.ready {
             self.ready = true;
+            self.before = None;
             self.notices.push(Notice::Ready { directories: self.state.tree.len() });
         }
     }

@@ -30,7 +30,7 @@ impl Scan {
 
     /// One that does for both, where `later` is wanted after this.
     fn with(self, later: Self) -> Self {
-        let weaker = later.purpose == Purpose::Unfinished;
+        let weaker = matches!(later.purpose, Purpose::Unfinished | Purpose::Rescoped);
         let purpose = if weaker { self.purpose } else { later.purpose };
         Self { purpose, deep: self.deep || later.deep }
     }

@@ -10,7 +10,8 @@ use super::look::Looking;
 use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
-use super::tree::{Name, Route};
+use super::route::Route;
+use super::tree::Name;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Kind, Wd};
 use crate::time::MonoTime;
@@ -33,6 +34,8 @@ pub(super) enum Purpose {
     /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
     /// and everything in directories not known before.
     Unfinished,
+    /// The scope has changed: nothing, but for what has arrived meanwhile where it was wanted before.
+    Rescoped,
     /// Events were lost: what changed at or after this moment of the file clock, and everything in
     /// directories not known before.
     Changed { since: i128 },
@@ -56,6 +59,7 @@ impl Purpose {
     pub(super) const fn for_new(self) -> Self {
         match self {
             Self::Initial => Self::Initial,
+            Self::Rescoped => Self::Rescoped,
             Self::Arrived(trigger) => Self::Arrived(trigger),
             Self::Unfinished => Self::arrived(),
             Self::Changed { .. } => Self::Arrived(Trigger::Overflow),
@@ -218,7 +222,7 @@ impl<K: Kernel> Observer<K> {
 
     pub(super) fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let trigger = match frame.scan.purpose {
-            Purpose::Initial | Purpose::Unfinished => return,
+            Purpose::Initial | Purpose::Unfinished | Purpose::Rescoped => return,
             Purpose::Arrived(trigger) => trigger,
             Purpose::Changed { since } => {
                 let changed = self.kernel.status(dir, name).is_ok_and(|status| status.ctime >= since);

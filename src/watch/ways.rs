@@ -1,6 +1,7 @@
 //! What is watched on the ways to paths that are followed: a root's, and a symbolic link's below one. Pure.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem::take;
 
 use super::decode::RawEvent;
 use super::links::LinkId;
@@ -111,6 +112,21 @@ impl Ways {
         self.again.extract_if(|_, at| *at <= now).map(|(way, _)| way).collect()
     }
 
+    /// Gives roots other numbers, and forgets those that get none.
+    pub(super) fn renumber_roots(&mut self, ids: &[Option<RootId>]) {
+        let renamed = |way| match way {
+            WayId::Root(root) => ids.get(root).copied().flatten().map(WayId::Root),
+            WayId::Link(_) => Some(way),
+        };
+        let ways = take(&mut self.ways).into_iter();
+        self.ways = ways.filter_map(|(way, value)| Some((renamed(way)?, value))).collect();
+        let again = take(&mut self.again).into_iter();
+        self.again = again.filter_map(|(way, at)| Some((renamed(way)?, at))).collect();
+        for ways in self.by_wd.values_mut() {
+            *ways = take(ways).into_iter().filter_map(renamed).collect();
+        }
+    }
+
     /// When the next is to be followed again.
     pub(super) fn deadline(&self) -> Option<MonoTime> {
         self.again.values().min().copied()
@@ -155,7 +171,10 @@ mod tests {
         ways.again(&WayId::Root(0), now);
         ways.again(&WayId::Root(1), now);
         assert_eq!((ways.deadline(), ways.due(MonoTime::default())), (Some(now), Vec::new()));
-        ways.forget(&WayId::Root(1));
+        ways.add(&WayId::Root(1), Wd(1));
+        ways.forget(&WayId::Root(0));
+        ways.renumber_roots(&[None, Some(0)]);
+        assert_eq!(ways.changed_by(&raw(1, EventMask::IGNORED, b"")), [WayId::Root(0)]);
         assert_eq!(ways.due(now), [WayId::Root(0)]);
         assert_eq!(ways.deadline(), None);
     }

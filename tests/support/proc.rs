@@ -108,6 +108,13 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     }
 }
 
+/// How many inotify watches a process has.
+pub(crate) fn watches(pid: u32) -> usize {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    let texts = files.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
+    texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
+}
+
 /// How long all threads of a process have been at work, to ten milliseconds (proc_pid_stat(5)).
 pub(crate) fn cpu_time(pid: u32) -> Duration {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();

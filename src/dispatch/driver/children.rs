@@ -86,6 +86,11 @@ impl Children {
         Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
     }
 
+    /// Whether there are rules to be told apart, from the next process on.
+    pub(super) const fn tell_apart(&mut self, several: bool) {
+        self.flows.tell_apart(several);
+    }
+
     /// Starts a job's process.
     ///
     /// # Errors
@@ -93,14 +98,13 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        rule: &Rule,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        let flow = self.flows.open(job, rule).map_err(|error| NotStarted::NotNow(error.to_string()))?;
-        let child = self.spawn(job, rule, &program, flow, sinks).map_err(|error| match error {
+        let flow = self.flows.open(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -154,28 +158,28 @@ impl Children {
     }
 
     /// What a job's process writes to, if it is not what tripline writes to.
-    fn ends(&self, job: &Job, rule: &Rule) -> io::Result<Ends> {
-        if rule.tty {
+    fn ends(&self, job: &Job) -> io::Result<Ends> {
+        if job.rule.tty {
             return Ok([Some(pseudo_terminal(own_size())?), None]);
         }
-        let one = self.flows.is_one(job, rule);
+        let one = self.flows.is_one(job);
         Ok([Some(pipe()?), if one { None } else { Some(pipe()?) }])
     }
 
     fn spawn(
         &self,
         job: &Job,
-        rule: &Rule,
         program: &Path,
         flow: Option<Flow>,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
+        let rule = &*job.rule;
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
         let content = match &job.stdin {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
-        let ends = if flow.is_some() { self.ends(job, rule)? } else { [None, None] };
+        let ends = if flow.is_some() { self.ends(job)? } else { [None, None] };
         let [out, err] = &ends;
         let (out, err) = (out.as_ref().map(|(_, end)| end.as_fd()), err.as_ref().map(|(_, end)| end.as_fd()));
         let own_stdin = io::stdin();

@@ -11,7 +11,7 @@ use super::log::LogFile;
 use super::output::Sink;
 use super::spool::Spool;
 use crate::dispatch::{Job, Part, RunId};
-use crate::rules::{Output, Rule};
+use crate::rules::Output;
 use crate::sys::Epoll;
 
 /// Standard output and standard error.
@@ -52,12 +52,17 @@ impl Flows {
         Self { several, ..Self::default() }
     }
 
+    /// Whether there are several rules from now on.
+    pub(super) const fn tell_apart(&mut self, several: bool) {
+        self.several = several;
+    }
+
     /// The way of what a job's process will write; none if it writes where tripline does.
     ///
     /// # Errors
     /// No descriptor or memory is left for what is to be kept.
-    pub(super) fn open(&mut self, job: &Job, rule: &Rule) -> io::Result<Option<Flow>> {
-        let output = self.output(job, rule);
+    pub(super) fn open(&mut self, job: &Job) -> io::Result<Option<Flow>> {
+        let (output, rule) = (self.output(job), &job.rule);
         let (after, grouped) = (is_after(job.part), is_grouped(output));
         let listened_to = rule.service.as_ref().is_some_and(|service| service.ready.is_some());
         let kept = grouped || (job.recorded && !after);
@@ -81,14 +86,14 @@ impl Flows {
     }
 
     /// Whether both streams of the job are to be one, to keep their order.
-    pub(super) fn is_one(&self, job: &Job, rule: &Rule) -> bool {
-        is_grouped(self.output(job, rule))
+    pub(super) fn is_one(&self, job: &Job) -> bool {
+        is_grouped(self.output(job))
     }
 
-    fn output(&self, job: &Job, rule: &Rule) -> Output {
+    fn output(&self, job: &Job) -> Output {
         let service = job.part == Part::Service;
         let usual = if service || self.several { Output::Prefix } else { Output::Inherit };
-        match rule.output.unwrap_or(usual) {
+        match job.rule.output.unwrap_or(usual) {
             // It has no end to wait for.
             Output::Group | Output::OnFailure if service => Output::Prefix,
             output => output,

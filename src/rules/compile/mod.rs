@@ -254,7 +254,8 @@ impl Compiler {
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
-        Rules { settings, rules, warnings, plan, outputs: self.outputs, files: self.files, raw }
+        let rules = rules.into_iter().map(Arc::new).collect();
+        Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

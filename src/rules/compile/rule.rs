@@ -12,7 +12,7 @@ use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{Contain, OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{Contain, OnBusy, Pattern, Per, Rule, RuleId, Stdin, TypedRegex, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
@@ -74,7 +74,7 @@ impl Compiler {
             on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
             on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
             service: self.service(raw, per, pattern.as_ref()),
-            pattern,
+            pattern: pattern.map(TypedRegex::from),
             size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
