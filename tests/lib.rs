@@ -20,6 +20,7 @@ mod live;
 mod mistakes;
 mod output;
 mod pages;
+mod privileges;
 mod processes;
 mod properties;
 mod readme;

@@ -24,12 +24,14 @@ mod level;
 mod load;
 mod matcher;
 mod names;
+mod over;
 mod parse;
 mod path;
 mod plan;
 mod raw;
 mod rule;
 mod schema;
+mod setup;
 mod signal;
 mod size;
 mod sources;
@@ -39,6 +41,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod walk;
 mod wildcard;
 
@@ -53,19 +56,22 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
     RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
-    Stdin, TypedRegex, Types,
+    Command, Contain, Directory, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule,
+    RuleId, Service, Stdin, TypedRegex, Types,
 };
 pub use schema::schema;
+pub use setup::{Account, Resource, Setup};
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 pub use walk::{DirId, How, Met, Walk};
+
+pub use trust::refuse_untrusted;
 
 use self::plan::Entry;
 use self::tree::Tree;
@@ -167,12 +173,14 @@ impl Rules {
         };
         let path = rule.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
         rule.commands().filter_map(name).map(move |name| {
-            let is_there = match name.rsplit_once('/') {
-                Some((dir, file)) => {
-                    let dir = rule.cwd.join(if dir.is_empty() { "/" } else { dir });
+            let is_there = match (name.rsplit_once('/'), &rule.cwd) {
+                (Some((dir, file)), Directory::Fixed(cwd)) => {
+                    let dir = cwd.join(if dir.is_empty() { "/" } else { dir });
                     self.files.has_program(file, dir.to_str())
                 }
-                None => self.files.has_program(name, path),
+                // It runs where the change was.
+                (Some((dir, file)), _) => !dir.starts_with('/') || self.files.has_program(file, Some(dir)),
+                (None, _) => self.files.has_program(name, path),
             };
             Program { name, is_there }
         })

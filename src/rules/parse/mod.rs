@@ -1,5 +1,6 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+mod setup;
 mod value;
 
 use std::collections::HashMap;
@@ -33,7 +34,7 @@ const SETTINGS_KEYS: [&str; 13] = [
     "follow_symlinks",
 ];
 
-const RULE_KEYS: [&str; 39] = [
+const RULE_KEYS: [&str; 45] = [
     "extends",
     "paths",
     "ignore",
@@ -63,6 +64,12 @@ const RULE_KEYS: [&str; 39] = [
     "debounce",
     "max_wait",
     "cwd",
+    "user",
+    "group",
+    "env_clear",
+    "umask",
+    "nice",
+    "limits",
     "env",
     "max_parallel",
     "on_start",
@@ -284,6 +291,7 @@ impl Reader<'_> {
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 "contain" => rule.contain = self.string(key, value),
+                _ if self.setup(key, value, &mut rule) => {}
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }
