@@ -49,6 +49,7 @@ impl RawSettings {
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),
+            follow_symlinks: self.follow_symlinks.or(base.follow_symlinks),
         }
     }
 }
