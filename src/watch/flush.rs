@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
@@ -9,6 +10,7 @@ use super::pending::Incident;
 use super::retry::Scan;
 use super::scan::subject;
 use super::tree::{Name, Route};
+use super::trouble::is_passing;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::sys::{Kind, Status, Wd};
 use crate::time::MonoTime;
@@ -16,6 +18,9 @@ use crate::time::MonoTime;
 /// Where nobody can tell whether a file is still being written, it counts as complete when it has not
 /// changed for this long, in nanoseconds.
 pub(super) const UNCHANGED: i128 = 1_000_000_000;
+
+/// Before a file is asked about again whose directory could not be looked at.
+const AGAIN: Duration = Duration::from_secs(1);
 
 const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
@@ -126,9 +131,13 @@ impl<K: Kernel> Observer<K> {
             return Some((known, mask.intersects(EventMask::CHANGE)));
         }
         let status = self.status(wd, name, opened)?;
-        let subject = status.map_or(Subject::Gone, |status| subject(status.kind));
+        let (subject, status) = match status {
+            Ok(status) => (subject(status.kind), Some(status)),
+            Err(subject) => (subject, None),
+        };
         if mask.intersects(EventMask::CREATE) {
-            return Some((subject, self.is_complete_when_made(wd, name, status, now)));
+            let complete = subject != Subject::Gone && self.is_complete_when_made(wd, name, status, now);
+            return Some((subject, complete));
         }
         Some((subject, mask.intersects(EventMask::MOVED_TO)))
     }
@@ -136,12 +145,11 @@ impl<K: Kernel> Observer<K> {
     /// A regular file with one name may be about to be written. Anything else is what it will be.
     fn is_complete_when_made(&mut self, wd: Wd, name: &Name, status: Option<Status>, now: MonoTime) -> bool {
         match status {
-            Some(Status { kind: Kind::File, links: 1, .. }) => {
+            Some(Status { kind: Kind::File, links: 1, .. }) | None => {
                 self.ask_later(wd, name, now);
                 false
             }
             Some(_) => true,
-            None => false,
         }
     }
 
@@ -151,19 +159,35 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// What a name is, if it is there. None if that can be told later: its directory, which events have not
-    /// reported gone, cannot be opened now. One that may not be read any more is not waited for.
-    fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Option<Status>> {
+    /// What a name is, or what it counts as where that cannot be asked: a file if the directory may not be read
+    /// any more, or the disk fails. None if it can be told later: the directory, which events have not reported
+    /// gone, cannot be opened now.
+    fn status(
+        &mut self,
+        wd: Wd,
+        name: &[u8],
+        opened: &mut Opened<K::Dir>,
+    ) -> Option<Result<Status, Subject>> {
         if opened.as_ref().is_none_or(|(last, _)| *last != wd) {
             *opened = Some((wd, self.try_open_verified(wd).map(|(dir, _)| dir)));
         }
         match opened {
-            Some((_, Ok(dir))) => Some(self.kernel.status(dir, name).ok()),
+            Some((_, Ok(dir))) => match self.kernel.status(dir, name) {
+                Ok(status) => Some(Ok(status)),
+                Err(error) if is_passing(&error) => {
+                    self.cannot_look_in(wd, &error);
+                    Some(Err(Subject::File))
+                }
+                Err(_) => Some(Err(Subject::Gone)),
+            },
             Some((_, Err(error))) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
-                Some(None)
+                Some(Err(Subject::File))
             }
-            _ if self.state.tree.is_attached(wd) => None,
-            _ => Some(None),
+            Some((_, Err(error))) if self.state.tree.is_attached(wd) => {
+                self.cannot_look_in(wd, error);
+                None
+            }
+            _ => Some(Err(Subject::Gone)),
         }
     }
 
@@ -173,11 +197,17 @@ impl<K: Kernel> Observer<K> {
             if !self.state.tree.contains(wd) || self.state.pending.is_decided(wd, &name) {
                 continue;
             }
-            let Some((dir, path)) = self.open_verified(wd) else {
-                self.state.settle.note(wd, &name, now);
-                continue;
+            let opened = self.try_open_verified(wd);
+            let looked = opened.map(|(dir, path)| (self.kernel.status(&dir, &name), dir, path));
+            let (status, dir, path) = match looked {
+                Ok((Ok(status), dir, path)) => (status, dir, path),
+                Ok((Err(error), ..)) if !is_passing(&error) => continue,
+                Ok((Err(error), ..)) | Err(error) => {
+                    self.cannot_look_in(wd, &error);
+                    self.state.settle.note(wd, &name, now + AGAIN);
+                    continue;
+                }
             };
-            let Ok(status) = self.kernel.status(&dir, &name) else { continue };
             match self.is_being_written(&dir, &name) {
                 Some(true) => {}
                 None if self.kernel.file_clock() - status.ctime < UNCHANGED => {

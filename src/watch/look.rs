@@ -50,9 +50,13 @@ impl<K: Kernel> Observer<K> {
         // What could not be looked at before may have gone unseen since it was known.
         let deep = left || self.is_denied(parent, name);
         let scan = Scan { purpose: self.purpose_of_events(), deep };
-        let told = self.open_verified(parent).is_some_and(|(dir, path)| {
-            self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now)
-        });
+        let told = match self.try_open_verified(parent) {
+            Ok((dir, path)) => self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now),
+            Err(error) => {
+                self.cannot_look_in(parent, &error);
+                false
+            }
+        };
         if !told {
             self.retry_name_later(parent, name, scan, now);
         } else if left
@@ -190,10 +194,13 @@ impl<K: Kernel> Observer<K> {
                 self.deny(at.parent, name, path);
                 let extra = EventMask::ATTRIB;
                 self.state.tree.set_extra(at.parent, extra);
-                let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
-                true
+                // Without that watch, the change of a permission is found by trying.
+                self.kernel.watch_dir(at.dir, self.state.mask() | extra).is_ok()
             }
-            _ => false,
+            _ => {
+                self.cannot_look(&path, error);
+                false
+            }
         }
     }
 }

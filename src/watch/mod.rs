@@ -33,6 +33,7 @@ mod scan;
 mod settle;
 mod translate;
 mod tree;
+mod trouble;
 mod watcher;
 
 use std::time::Duration;
@@ -88,6 +89,20 @@ pub enum Notice {
         path: Vec<u8>,
         /// Between two looks.
         every: Duration,
+    },
+    /// A directory cannot be looked at for now; it is tried again until it can.
+    CannotLook {
+        /// Its path.
+        path: Vec<u8>,
+        /// Why, with the way out.
+        reason: String,
+    },
+    /// All that could not be looked at has been.
+    LooksAgain,
+    /// Events could not be read, so everything is being looked at again.
+    Unread {
+        /// Why.
+        reason: String,
     },
     /// The watcher has ended.
     Failed {

@@ -18,6 +18,7 @@ use super::roots::Root;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
 use super::tree::{Name, Place, RootId, Route};
+use super::trouble::Trouble;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -57,6 +58,7 @@ pub(super) struct Observer<K: Kernel> {
     /// Directories that inotify does not watch.
     pub(super) polls: Polls,
     pub(super) limit_reported: bool,
+    pub(super) trouble: Trouble,
     buffer: Vec<u8>,
     ready: bool,
     /// What has left the tree without an event, as events.
@@ -89,6 +91,7 @@ impl<K: Kernel> Observer<K> {
             notices: Vec::new(),
             polls: Polls::default(),
             limit_reported: false,
+            trouble: Trouble::default(),
             buffer: vec![0; BUFFER],
             ready: false,
             ended: Vec::new(),
@@ -139,7 +142,11 @@ impl<K: Kernel> Observer<K> {
     /// # Errors
     /// The inotify descriptor cannot be read any more.
     pub(super) fn turn(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) -> io::Result<Next> {
-        let drained = self.read(now)?;
+        let drained = match self.read(now) {
+            Ok(drained) => drained,
+            Err(error) => return self.read_failed(error, now),
+        };
+        self.read_succeeded();
         if drained {
             self.resync(now);
             self.retry(now);
@@ -158,6 +165,7 @@ impl<K: Kernel> Observer<K> {
         self.polls.rest(now, self.scope.polling().interval);
         self.announce_ready();
         self.report_limit();
+        self.report_trouble_over();
         self.expire(now);
         if !self.crawl.is_empty() {
             return Ok(Next::Busy);
@@ -248,8 +256,7 @@ impl<K: Kernel> Observer<K> {
         }
         self.state.lost = false;
         self.state.resyncing = true;
-        self.overflows += 1;
-        self.notices.push(Notice::Overflow { times: self.overflows });
+        self.report_loss();
         self.doubt();
         self.resync_wait = if now.since(self.resync_after) > Duration::from_secs(1) {
             RESYNC_BACKOFF
@@ -265,6 +272,16 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.sound = self.kernel.file_clock();
+    }
+
+    fn report_loss(&mut self) {
+        let notice = if let Some(reason) = self.trouble.unread.take() {
+            Notice::Unread { reason }
+        } else {
+            self.overflows += 1;
+            Notice::Overflow { times: self.overflows }
+        };
+        self.notices.push(notice);
     }
 
     /// What is pending may have ended since: its names are remembered, so that looking tells. And what looking

@@ -12,6 +12,7 @@ use super::kernel::Kernel;
 use super::observer::{Observer, end, join};
 use super::scan::{Frame, Purpose};
 use super::tree::{Place, RootId};
+use super::trouble::is_passing;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -28,11 +29,20 @@ pub(super) struct Root {
     missing: bool,
     /// When to try again, where the reason of its absence ends without an event.
     pub(super) retry: Option<MonoTime>,
+    /// Whether it could not be looked at on the way to it.
+    pub(super) refused: bool,
 }
 
 impl Root {
     pub(super) fn new(path: &[u8]) -> Self {
-        Self { path: path.to_vec(), above: Vec::new(), waiting: None, missing: false, retry: None }
+        Self {
+            path: path.to_vec(),
+            above: Vec::new(),
+            waiting: None,
+            missing: false,
+            retry: None,
+            refused: false,
+        }
     }
 }
 
@@ -64,6 +74,7 @@ impl<K: Kernel> Observer<K> {
     /// Follows a root's path to the directory that it names now, if any, and watches all on the way.
     pub(super) fn resolve(&mut self, root: RootId, purpose: Purpose, now: MonoTime) {
         let before = self.forget_above(root);
+        self.roots[root].refused = false;
         let settled = (0..ATTEMPTS).any(|_| self.follow(root, purpose, now));
         if !settled {
             self.roots[root].retry = Some(now + RETRY);
@@ -90,6 +101,11 @@ impl<K: Kernel> Observer<K> {
                 missing.is_none()
             }
             Ok(None) => false,
+            Err(error) if is_passing(&error) => {
+                self.refuse(root, &path, &error, now);
+                self.roots[root].missing |= self.state.tree.root(root).is_none();
+                true
+            }
             Err(error) => {
                 self.lose_root(root, &error, purpose, now);
                 match missing {
@@ -149,6 +165,10 @@ impl<K: Kernel> Observer<K> {
                     components(&target).rev().for_each(|name| rest.push_front(name));
                 }
                 Err(error) if is_no_link(&error) => at = next,
+                Err(error) if is_passing(&error) => {
+                    self.refuse(root, &next, &error, now);
+                    at = next;
+                }
                 _ => return Some((at, name)),
             }
         }
@@ -161,10 +181,18 @@ impl<K: Kernel> Observer<K> {
         match self.kernel.watch_path(path, ITSELF) {
             Ok(wd) => self.add_above(root, wd),
             Err(error) if is_absent(&error) => return false,
-            Err(error) if is_forbidden(&error) => {}
-            Err(_) => self.roots[root].retry = Some(now + RETRY),
+            // Such as another user's home.
+            Err(error) if is_forbidden(&error) => self.roots[root].retry = Some(now + RETRY),
+            Err(error) => self.refuse(root, path, &error, now),
         }
         true
+    }
+
+    /// Follows the root's path again later, because something on it could not be looked at.
+    fn refuse(&mut self, root: RootId, path: &[u8], error: &io::Error, now: MonoTime) {
+        self.cannot_look(path, error);
+        self.roots[root].retry = Some(now + RETRY);
+        self.roots[root].refused = true;
     }
 
     /// Watches the directory that a path leads to, and proves that it led there once the watch was active:
@@ -246,12 +274,20 @@ impl<K: Kernel> Observer<K> {
                 self.add_above(root, wd);
                 let next = join(&at, &name);
                 self.roots[root].waiting = Some((wd, name));
-                self.kernel.open(&next).is_err()
+                match self.kernel.open(&next) {
+                    Ok(_) => false,
+                    Err(error) => {
+                        if !is_absent(&error) {
+                            self.roots[root].retry = Some(now + RETRY);
+                        }
+                        true
+                    }
+                }
             }
             Ok(None) => false,
             Err(error) if is_absent(&error) => false,
-            Err(_) => {
-                self.roots[root].retry = Some(now + RETRY);
+            Err(error) => {
+                self.refuse(root, &at, &error, now);
                 true
             }
         }

@@ -11,6 +11,7 @@ use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::tree::{Name, Route};
+use super::trouble::is_passing;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Kind, Wd};
 use crate::time::MonoTime;
@@ -102,23 +103,25 @@ impl<K: Kernel> Observer<K> {
         let mut left = SLICE;
         while left > 0 {
             let Some(mut frame) = self.crawl.pop() else { break };
-            let Some((dir, path)) = self.open_frame(&mut frame) else {
-                self.retry_frame_later(frame, now);
-                continue;
-            };
-            if frame.names.is_none() {
-                left -= 1;
-                match self.list(&frame, &dir, &path) {
-                    Ok(names) => frame.names = Some(names),
-                    Err(_) => {
-                        self.retry_frame_later(frame, now);
-                        continue;
-                    }
+            left -= usize::from(frame.names.is_none());
+            match self.open_and_list(&mut frame) {
+                Ok((dir, path)) => self.descend(frame, dir, &path, now),
+                Err(error) => {
+                    self.cannot_look_in(frame.wd, &error);
+                    self.retry_frame_later(frame, now);
                 }
             }
-            self.descend(frame, dir, &path, now);
         }
         worked
+    }
+
+    fn open_and_list(&mut self, frame: &mut Frame<K::Dir>) -> io::Result<(K::Dir, Vec<u8>)> {
+        let (dir, path) = self.open_frame(frame)?;
+        if frame.names.is_none() {
+            frame.names = Some(self.list(frame, &dir, &path)?);
+        }
+        self.has_looked_in(frame.wd);
+        Ok((dir, path))
     }
 
     fn retry_frame_later(&mut self, frame: Frame<K::Dir>, now: MonoTime) {
@@ -129,11 +132,11 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn open_frame(&self, frame: &mut Frame<K::Dir>) -> Option<(K::Dir, Vec<u8>)> {
+    fn open_frame(&self, frame: &mut Frame<K::Dir>) -> io::Result<(K::Dir, Vec<u8>)> {
         let attached = self.state.tree.is_attached(frame.wd);
         match (frame.dir.take().filter(|_| attached), self.state.tree.route(frame.wd)) {
-            (Some(dir), Route::Path(root, relative)) => Some((dir, self.absolute(root, &relative))),
-            _ => self.open_verified(frame.wd),
+            (Some(dir), Route::Path(root, relative)) => Ok((dir, self.absolute(root, &relative))),
+            _ => self.try_open_verified(frame.wd),
         }
     }
 
@@ -168,6 +171,7 @@ impl<K: Kernel> Observer<K> {
                 Some(kind) => kind,
                 None => match self.kernel.status(dir, &name) {
                     Ok(status) => status.kind,
+                    Err(error) if is_passing(&error) => return Err(error),
                     Err(_) => continue,
                 },
             };
@@ -218,7 +222,11 @@ impl<K: Kernel> Observer<K> {
             Purpose::Initial | Purpose::Unfinished => return,
             Purpose::Arrived(trigger) => trigger,
             Purpose::Changed { since } => {
-                let changed = self.kernel.status(dir, name).is_ok_and(|status| status.ctime >= since);
+                let changed = match self.kernel.status(dir, name) {
+                    Ok(status) => status.ctime >= since,
+                    // It may have.
+                    Err(error) => is_passing(&error),
+                };
                 if !changed || kind == Kind::Dir {
                     return;
                 }

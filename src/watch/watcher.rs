@@ -129,7 +129,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             Err(error) => Some(error),
         };
         if let Some(error) = failed {
-            let reason = error.to_string();
+            let reason = format!("cannot read what the kernel reports: {error}");
             handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
             return;
         }

@@ -2,6 +2,7 @@
 //! before any call that the watcher makes. Every interleaving of short sequences is tried, and longer
 //! ones at random; then the watcher must know exactly what is there.
 
+mod faults;
 mod kernel;
 mod queue;
 mod run;
@@ -91,10 +92,14 @@ fn interleave_after(start: Start, sequence: &[Op], before: &mut Vec<(usize, Op)>
     tried
 }
 
-/// Tries all sequences of a length, `TRIPLINE_DEPTH` instead where it is set.
+/// The length of the sequences to try: `TRIPLINE_DEPTH` where it is set.
+fn depth(default: usize) -> usize {
+    std::env::var("TRIPLINE_DEPTH").ok().and_then(|depth| depth.parse().ok()).unwrap_or(default)
+}
+
+/// Tries all sequences of a length.
 fn exhaust(start: Start, default: usize) {
-    let asked = std::env::var("TRIPLINE_DEPTH").ok().and_then(|depth| depth.parse().ok());
-    let sequences = sequences(start, asked.unwrap_or(default));
+    let sequences = sequences(start, depth(default));
     let tried: usize = sequences.iter().map(|sequence| interleave(start, sequence)).sum();
     eprintln!("{} sequences, {tried} interleavings", sequences.len());
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::observer::{Next, Observer};
 use super::super::scan::subject;
 use super::super::tree::Route;
-use super::kernel::{Machine, Model, ROOT, Schedule};
+use super::kernel::{Fault, Machine, Model, ROOT, Schedule};
 use super::world::Op;
 use crate::event::{Event, EventMask, Scope, Subject};
 use crate::sys::Kind;
@@ -59,9 +59,9 @@ struct Report {
 }
 
 pub(super) struct Run {
-    machine: Rc<RefCell<Machine>>,
-    observer: Observer<Model>,
-    now: MonoTime,
+    pub(super) machine: Rc<RefCell<Machine>>,
+    pub(super) observer: Observer<Model>,
+    pub(super) now: MonoTime,
     slow: bool,
     /// What was last reported of a path, and how many operations were done by then.
     reported: BTreeMap<Vec<u8>, Report>,
@@ -70,8 +70,8 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The watcher at the start, with what is scheduled to happen.
-    fn new(start: Start, schedule: Schedule) -> Result<Self, String> {
+    /// The watcher at the start, with what is scheduled to happen, and what fails from then on.
+    pub(super) fn new(start: Start, schedule: Schedule, fault: Option<Fault>) -> Result<Self, String> {
         let mut machine = Machine::new(start.limit, start.batch);
         for &op in start.made {
             assert!(machine.apply(op), "{op:?}");
@@ -82,34 +82,46 @@ impl Run {
         let observer = Observer::new(Model(Rc::clone(&machine)), scope);
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
         let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
-        if start.during_first_crawl {
-            run.machine.borrow_mut().schedule = schedule;
-            run.observer.start(run.now);
-        } else {
+        if !start.during_first_crawl {
             run.observer.start(run.now);
             run.rest()?;
             run.reported.clear();
-            run.machine.borrow_mut().schedule = schedule;
+        }
+        let mut machine = run.machine.borrow_mut();
+        (machine.schedule, machine.fault) = (schedule, fault);
+        drop(machine);
+        if start.during_first_crawl {
+            run.observer.start(run.now);
         }
         Ok(run)
     }
 
     /// Turns until nothing is left to do but to wait for the kernel.
-    fn rest(&mut self) -> Result<(), String> {
+    pub(super) fn rest(&mut self) -> Result<(), String> {
         for turn in 0..TURNS {
-            let mut out = Vec::new();
-            let room = !self.slow || turn % 3 == 2;
-            let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
-            self.absorb(out);
-            let queued = !self.machine.borrow().world.queue.is_empty();
-            self.now = match next {
-                Next::Idle(None) if room && !queued => return Ok(()),
-                Next::Idle(Some(at)) if at <= self.now => return Err("waits for what has passed".to_owned()),
-                Next::Idle(Some(at)) if !queued => at,
-                _ => self.now + Duration::from_millis(1),
-            };
+            if self.turn(!self.slow || turn % 3 == 2)? {
+                return Ok(());
+            }
         }
         Err("never quiet".to_owned())
+    }
+
+    /// One turn; answers whether there is nothing left to do. Where there is, time passes until then.
+    pub(super) fn turn(&mut self, room: bool) -> Result<bool, String> {
+        let mut out = Vec::new();
+        let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
+        self.absorb(out);
+        let queued = !self.machine.borrow().world.queue.is_empty();
+        let before = self.now;
+        self.now = match next {
+            Next::Idle(None) if room && !queued => return Ok(true),
+            Next::Idle(Some(at)) if at <= self.now => return Err("waits for what has passed".to_owned()),
+            Next::Idle(Some(at)) if !queued => at,
+            Next::Rest(at) => at,
+            _ => self.now + Duration::from_millis(1),
+        };
+        self.machine.borrow_mut().world.clock += self.now.since(before).as_nanos() as i128;
+        Ok(false)
     }
 
     fn absorb(&mut self, events: Vec<Event>) {
@@ -128,7 +140,7 @@ impl Run {
     }
 
     /// Everything that must hold when all is quiet.
-    fn check(&self, start: Start) -> Result<(), String> {
+    pub(super) fn check(&self, start: Start) -> Result<(), String> {
         self.check_tree()?;
         self.check_leaks()?;
         if start.during_first_crawl { Ok(()) } else { self.check_reports(start.made.len()) }
@@ -197,7 +209,7 @@ impl Run {
 /// Does all that is scheduled, and then makes the root anew and writes a file in it. Answers whether all
 /// came before the watcher was quiet.
 pub(super) fn run(start: Start, schedule: Schedule) -> Result<bool, String> {
-    let mut run = Run::new(start, schedule)?;
+    let mut run = Run::new(start, schedule, None)?;
     run.rest()?;
     while run.machine.borrow_mut().hurry() {
         run.all_due = false;

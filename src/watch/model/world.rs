@@ -204,6 +204,19 @@ impl World {
         Some(())
     }
 
+    /// chmod(2) of every directory below a path.
+    pub(super) fn chmod_below(&mut self, path: &str) {
+        for (path, ino) in self.all(path).into_iter().skip(1) {
+            let at = path.iter().rposition(|&b| b == b'/').unwrap();
+            if self.inodes[ino].kind() == Kind::Dir {
+                let dir = self.find(&path[..at]).unwrap();
+                let mask = EventMask::ATTRIB | EventMask::ISDIR;
+                self.queue.notify(dir, mask, &path[at + 1..], 0);
+                self.queue.notify(ino, mask, b"", 0);
+            }
+        }
+    }
+
     /// Everything at and below a path, with its inode.
     pub(super) fn all(&self, path: &str) -> BTreeMap<Vec<u8>, Ino> {
         let mut all: BTreeMap<Vec<u8>, Ino> = BTreeMap::new();
