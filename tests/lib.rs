@@ -10,6 +10,7 @@ mod command_line;
 mod convergence;
 mod extent;
 mod extremes;
+mod faults;
 mod golden;
 mod ignored;
 mod layers;

@@ -148,7 +148,7 @@ impl<K: Kernel> Observer<K> {
     /// Looking has told before an event has, if one comes at all.
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
-            Purpose::Initial => {}
+            Purpose::Initial | Purpose::Late { .. } => {}
             purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }

@@ -301,6 +301,7 @@ impl<K: Kernel> Observer<K> {
     fn announce_ready(&mut self) {
         if !self.ready {
             self.ready = true;
+            self.be_late();
             self.notices.push(Notice::Ready { directories: self.state.tree.len() });
         }
     }

@@ -99,7 +99,7 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn compare(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let Ok(status) = self.kernel.status(dir, name) else { return };
         let (wd, stamp) = (frame.wd, Stamp::of(&status));
-        if matches!(frame.scan.purpose, Purpose::Initial | Purpose::Arrived(_)) {
+        if matches!(frame.scan.purpose, Purpose::Initial | Purpose::Late { .. } | Purpose::Arrived(_)) {
             self.polls.set(wd, name, stamp);
             return self.found(frame, dir, name, kind);
         }

@@ -29,6 +29,8 @@ const COARSE: i128 = 2_000_000_000;
 pub(super) enum Purpose {
     /// It was there before tripline was ready: nothing.
     Initial,
+    /// As that, but it could not be looked at before this moment of the file clock: what changed since.
+    Late { since: i128 },
     /// It has just arrived: everything.
     Arrived(Trigger),
     /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
@@ -44,6 +46,10 @@ impl Purpose {
         Self::Arrived(Trigger::Scan)
     }
 
+    pub(super) const fn late(ready: i128) -> Self {
+        Self::Late { since: ready - COARSE }
+    }
+
     pub(super) const fn changed_since(sound: i128) -> Self {
         Self::Changed { since: sound - COARSE }
     }
@@ -57,6 +63,7 @@ impl Purpose {
     pub(super) const fn for_new(self) -> Self {
         match self {
             Self::Initial => Self::Initial,
+            Self::Late { since } => Self::Late { since },
             Self::Arrived(trigger) => Self::Arrived(trigger),
             Self::Unfinished => Self::arrived(),
             Self::Changed { .. } => Self::Arrived(Trigger::Overflow),
@@ -221,17 +228,11 @@ impl<K: Kernel> Observer<K> {
         let trigger = match frame.scan.purpose {
             Purpose::Initial | Purpose::Unfinished => return,
             Purpose::Arrived(trigger) => trigger,
-            Purpose::Changed { since } => {
-                let changed = match self.kernel.status(dir, name) {
-                    Ok(status) => status.ctime >= since,
-                    // It may have.
-                    Err(error) => is_passing(&error),
-                };
-                if !changed || kind == Kind::Dir {
-                    return;
-                }
+            Purpose::Late { since } if self.has_changed(dir, name, since) => Trigger::Scan,
+            Purpose::Changed { since } if kind != Kind::Dir && self.has_changed(dir, name, since) => {
                 Trigger::Overflow
             }
+            Purpose::Late { .. } | Purpose::Changed { .. } => return,
         };
         let wd = frame.wd;
         let closed = self.state.pending.is_only_closed(wd, name);
@@ -248,6 +249,14 @@ impl<K: Kernel> Observer<K> {
         let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
         let mask = EventMask::CHANGE | create | isdir(kind == Kind::Dir);
         self.note_found(wd, Arc::clone(name), mask, subject(kind), trigger);
+    }
+
+    fn has_changed(&self, dir: &K::Dir, name: &[u8], since: i128) -> bool {
+        match self.kernel.status(dir, name) {
+            Ok(status) => status.ctime >= since,
+            // It may have.
+            Err(error) => is_passing(&error),
+        }
     }
 
     /// Whether a file is open for writing. None where that cannot be told, or not without causing the

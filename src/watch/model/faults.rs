@@ -40,6 +40,8 @@ fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, Strin
     }
     while run.machine.borrow_mut().hurry() {}
     run.turn(true)?;
+    let before = run.machine.borrow().done;
+    run.machine.borrow_mut().apply(Op::Write("/p/r/a/f"));
     let struck = run.machine.borrow_mut().fault.take().map_or(0, |fault| fault.struck);
     let notices = &run.observer.notices;
     // A root above which nothing may be read counts as missing.
@@ -52,6 +54,7 @@ fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, Strin
     run.machine.borrow_mut().world.chmod_below(ROOT);
     run.rest()?;
     run.check(start)?;
+    run.check_reports(before)?;
     Ok(struck)
 }
 

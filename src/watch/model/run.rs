@@ -182,7 +182,7 @@ impl Run {
         Ok(())
     }
 
-    fn check_reports(&self, made: usize) -> Result<(), String> {
+    pub(super) fn check_reports(&self, made: usize) -> Result<(), String> {
         let machine = self.machine.borrow();
         let world = &machine.world;
         for (path, &(_, _, changed)) in &machine.seen {
