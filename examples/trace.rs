@@ -10,6 +10,7 @@ use tripline::sys::Epoll;
 use tripline::watch::{Message, Watcher};
 
 /// Everything below one directory.
+#[derive(Debug)]
 struct Below([PathBuf; 1]);
 
 impl Scope for Below {

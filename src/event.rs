@@ -287,7 +287,7 @@ pub struct Extent {
 /// What the watcher asks of the rules: which directories matter, and which events.
 ///
 /// Answers may change when ignore files change; the watcher asks again at each scan.
-pub trait Scope: Send + Sync {
+pub trait Scope: fmt::Debug + Send + Sync {
     /// The absolute directories to watch from, none of them inside another.
     fn roots(&self) -> &[PathBuf];
     /// Whether something in or below this directory could concern a rule. `dir` is absolute and is a

@@ -15,10 +15,14 @@ const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The files of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
-const SHELL: [&str; 4] = [
+const SHELL: [&str; 8] = [
     "dispatch/driver/mod.rs",
     "dispatch/driver/children.rs",
+    "dispatch/driver/tree.rs",
     "dispatch/driver/output.rs",
+    "dispatch/driver/flow.rs",
+    "dispatch/driver/reload.rs",
+    "dispatch/driver/renew.rs",
     "dispatch/driver/spool.rs",
 ];
 

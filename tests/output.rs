@@ -126,3 +126,52 @@ fn a_reader_who_has_gone_ends_nothing() {
         assert!(piped.stop().success());
     }
 }
+
+/// The rules of a flood that is shown when it has ended, beside a rule that writes meanwhile.
+fn grouped() -> String {
+    let big = format!("head -c {BYTES} /dev/zero | tr '\\\\0' x; : > done");
+    format!(
+        "[rules.big]\npaths = [\"a\"]\nrun = \"{big}\"\noutput = \"group\"\n\
+         [rules.other]\npaths = [\"done\"]\nrun = \"while true; do echo yyy; done\"\n"
+    )
+}
+
+#[test]
+fn a_flood_that_waits_for_its_end_comes_whole_and_takes_no_memory() {
+    let mut piped = Piped::start(&grouped());
+    piped.save("a");
+    let mut output = piped.output.take().unwrap();
+    let (mut buffer, mut count) = (vec![0; 1 << 16], 0);
+    // Once it has begun, nothing else comes before its end.
+    while count < BYTES {
+        let length = output.read(&mut buffer).unwrap();
+        assert!(length > 0, "it ended after {count} bytes");
+        let begun = count > 0;
+        count += buffer[..length].iter().filter(|&&byte| byte == b'x').count();
+        let whole = buffer[..length].iter().all(|&byte| byte == b'x');
+        assert!(whole || !begun || count == BYTES, "something else came after {count} bytes");
+    }
+    piped.until_said("big: ok");
+    assert!(piped.most_memory() < MOST_MEMORY, "{} kB", piped.most_memory());
+    assert!(piped.stop().success());
+}
+
+#[test]
+fn what_is_run_once_is_written_to_its_end_however_slowly_it_is_read() {
+    let directory = tempdir().unwrap();
+    let rules = "[rules.r]\npaths = [\"a\"]\nrun = \"head -c 1000000 /dev/zero\"\noutput = \"group\"\n";
+    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+    fs::write(directory.path().join("a"), "").unwrap();
+    let (mut output, writer) = pipe().unwrap();
+    let log = directory.path().join("log");
+    let mut command = tripline();
+    command.args(["run", "--once"]).current_dir(directory.path());
+    let mut child = command.stdout(writer).stderr(File::create(&log).unwrap()).spawn().unwrap();
+    command.stdout(Stdio::null());
+    // It has nothing left to do but to write.
+    eventually(|| fs::read_to_string(&log).unwrap().contains("r: ok").then_some(()));
+    let mut all = Vec::new();
+    output.read_to_end(&mut all).unwrap();
+    assert_eq!(all.len(), 1_000_000);
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Report, RunId, Status};
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Part, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -20,6 +20,10 @@ enum Act {
     File(u8),
     /// A path of its own changes below `e`.
     Event,
+    /// A path of its own changes below `s`.
+    Service,
+    /// The service says that it is ready.
+    Serve,
     Ready,
     /// A spawn that was asked for is answered.
     Answer {
@@ -28,6 +32,8 @@ enum Act {
     },
     Exit(usize),
     Gone(usize),
+    /// The rules are read again, in another order and with another quiet period.
+    Reload(usize),
     Halt,
     Kill,
 }
@@ -45,21 +51,27 @@ struct Settings {
 }
 
 impl Settings {
-    fn rules(&self) -> Rules {
+    /// The rules as they are at first, or in one of the ways in which they change.
+    fn rules(&self, way: usize) -> Rules {
+        let debounce = ["50ms", "10ms", "50ms", "1s"][way % 4];
         let Self { jobs, max_parallel, batch, event, .. } = self;
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
+        let head = format!("[settings]\njobs = {jobs}\ndebounce = \"{debounce}\"\n");
         let text = format!(
-            "[settings]\njobs = {jobs}\n\
-             [rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\
+            "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\n\
              [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\
+             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\n\
+             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
              [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
             parallel(batch),
             parallel(event)
         );
+        let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
+        parts.rotate_left(way % 4);
+        let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
         let around = Surroundings { directory: "/w".into(), home: None, files };
         Rules::parse(SourceFile { name: "rules".into(), text }, &around).map_err(|e| e.render(false)).unwrap()
@@ -69,6 +81,7 @@ impl Settings {
         let parallel = match rule {
             "b" => self.batch == "parallel",
             "e" => self.event == "parallel",
+            "s" => false,
             _ => true,
         };
         if parallel { self.max_parallel } else { 1 }
@@ -85,7 +98,6 @@ enum Stage {
 
 struct World {
     settings: Settings,
-    rules: Arc<Rules>,
     core: Core,
     now: MonoTime,
     runs: BTreeMap<RunId, (Stage, Job)>,
@@ -105,11 +117,10 @@ struct World {
 
 impl World {
     fn new(settings: &Settings) -> Self {
-        let rules = Arc::new(settings.rules());
+        let rules = Arc::new(settings.rules(0));
         Self {
             core: Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes }),
             settings: settings.clone(),
-            rules,
             now: MonoTime::default(),
             runs: BTreeMap::new(),
             changed: BTreeSet::new(),
@@ -128,11 +139,14 @@ impl World {
         match *act {
             Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
             Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
+            Act::Service => self.change(format!("/w/s/{}", self.changed.len())),
+            Act::Serve => self.serve(),
             Act::File(n) => self.change(format!("/w/f/{n}")),
             Act::Ready => self.step(Input::Ready),
             Act::Answer { which, fails } => self.answer(which, fails),
             Act::Exit(which) => self.exit(which),
             Act::Gone(which) => self.gone(which),
+            Act::Reload(way) => self.step(Input::Reload(Arc::new(self.settings.rules(way)))),
             Act::Halt => self.end(Input::Halt),
             Act::Kill => self.end(Input::Kill),
         }
@@ -181,6 +195,13 @@ impl World {
         self.step(Input::Gone { run });
     }
 
+    fn serve(&mut self) {
+        let running = self.runs.iter().find(|(_, run)| run.0 == Stage::Running && is_service(&run.1));
+        if let Some((&run, _)) = running {
+            self.step(Input::ServiceReady { run });
+        }
+    }
+
     fn enter(&mut self, run: RunId, stage: Stage) {
         self.runs.get_mut(&run).unwrap().0 = stage;
     }
@@ -203,7 +224,7 @@ impl World {
                     assert!(known.is_some_and(|stage| stage != Stage::Asked), "no process to signal");
                 }
                 Effect::Report(report) => self.hear(&report),
-                Effect::Look { run } => panic!("{run:?} is no service"),
+                Effect::Look { run } => assert!(is_service(&self.runs[&run].1)),
                 Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
                 Effect::Exit => self.exits += 1,
@@ -215,19 +236,26 @@ impl World {
     fn spawn(&mut self, job: Job) {
         assert!(!self.halted, "nothing new starts after the first signal");
         assert_eq!(self.exits, 0);
+        if is_service(&job) {
+            assert!(self.runs.values().all(|(_, other)| !is_service(other)), "two services at once");
+            self.runs.insert(job.run, (Stage::Asked, job));
+            return;
+        }
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
         self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
         self.spawned += 1;
-        let rule = self.rules.rules[job.rule.0].name.clone();
+        let rule = job.rule.name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
             let last = self.last_of_f.replace(self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
-        let beside = self.runs.values().filter(|(_, other)| other.rule == job.rule).count();
+        let of_rule = |other: &Job| other.rule.name == job.rule.name && !is_service(other);
+        let beside = self.runs.values().filter(|(_, other)| of_rule(other)).count();
         assert!(beside < self.settings.limit(&rule), "too many runs of {rule}");
         self.runs.insert(job.run, (Stage::Asked, job));
-        assert!(self.runs.len() <= self.settings.jobs, "too many runs");
+        let running = self.runs.values().filter(|(_, other)| !is_service(other)).count();
+        assert!(running <= self.settings.jobs, "too many runs");
     }
 
     fn hear(&mut self, report: &Report) {
@@ -247,6 +275,7 @@ impl World {
             | Report::Stopping { .. }
             | Report::TimedOut { .. }
             | Report::Retry { .. }
+            | Report::Reloaded { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }
@@ -273,6 +302,10 @@ impl World {
     }
 }
 
+fn is_service(job: &Job) -> bool {
+    job.part == Part::Service
+}
+
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
     (1..4_usize, 2..4_usize, policy(), policy(), prop::sample::select(vec![0, 700, 100_000])).prop_map(
@@ -292,10 +325,13 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         4 => Just(Act::Batch),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
+        2 => Just(Act::Service),
+        1 => Just(Act::Serve),
         1 => Just(Act::Ready),
         6 => (any::<usize>(), prop::bool::weighted(0.1)).prop_map(|(which, fails)| Act::Answer { which, fails }),
         4 => any::<usize>().prop_map(Act::Exit),
         4 => any::<usize>().prop_map(Act::Gone),
+        1 => (0..12_usize).prop_map(Act::Reload),
     ];
     prop::collection::vec((prop::sample::select(vec![0, 1, 20, 60, 3_000, 11_000]), act), 0..80)
 }

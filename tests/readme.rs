@@ -12,7 +12,7 @@ use tripline::dispatch::preview;
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{Location, RuleId, Rules, load};
 
-use crate::support::simulate::{self, simulate};
+use crate::support::simulate::simulate;
 use crate::support::trip::Script;
 
 fn top() -> &'static Path {
@@ -294,7 +294,7 @@ fn the_mistakes_that_are_shown_are_those_that_are_found() {
 fn the_scenario_that_is_shown_comes_out_as_written() {
     let text = read("CONTRIBUTING.md");
     let script = Script::parse(Path::new("shown.trip"), blocks(&text, "trip")[0]).unwrap();
-    let actual = simulate(&script, simulate::rules(&script).unwrap()).unwrap();
+    let actual = simulate(&script).unwrap();
     assert_eq!(actual, script.expect);
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::support::diff::diff;
-use crate::support::simulate::{self, simulate};
+use crate::support::simulate::simulate;
 use crate::support::trip::{Line, Script};
 
 #[test]
@@ -28,7 +28,7 @@ fn scenarios() -> Vec<PathBuf> {
 fn check(file: &Path) -> Result<(), String> {
     let text = fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
     let script = Script::parse(file, &text)?;
-    let actual = simulate(&script, simulate::rules(&script)?)?;
+    let actual = simulate(&script)?;
     if std::env::var_os("TRIP_BLESS").is_some_and(|value| value == "1") {
         return fs::write(file, script.blessed(&actual)).map_err(|error| error.to_string());
     }

@@ -26,7 +26,8 @@ pub(super) struct Cli {
 pub(super) enum Command {
     /// Load the rules, watch, and run commands until stopped
     ///
-    /// SIGINT or SIGTERM ends running commands with SIGTERM and a grace period; a second one kills them.
+    /// SIGINT or SIGTERM ends running commands with SIGTERM and a grace period; a second one kills them. The rules
+    /// are read again when their files change, and on SIGHUP.
     #[command(after_help = "Example: tripline run -c rules/rust.toml")]
     Run(RunArgs),
     /// Run a command when matching files change, without a rules file

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::args::ExplainArgs;
 use super::quote::quoted;
 use super::{Exit, fail, location, refuse, watching};
-use crate::dispatch::{Escaped, StdinSource, preview};
+use crate::dispatch::{Escaped, Part, StdinSource, preview};
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::rules::{Pattern, Reason, RuleId, Rules, load_profile};
 
@@ -83,6 +83,9 @@ fn explanation(rules: &Rules, event: &Event) -> String {
         if reason.runs() {
             out += &run(rules, RuleId(number), event);
         }
+        for rule in &rules.rules[number].after {
+            out += &format!("  runs after each success of {}\n", rules.rules[rule.0].name);
+        }
     }
     out
 }
@@ -131,7 +134,12 @@ fn run(rules: &Rules, rule: RuleId, event: &Event) -> String {
     let mut out = String::new();
     for job in &jobs {
         let argv: Vec<_> = job.argv.iter().map(|word| quoted(word)).collect();
-        out += &format!("  {} {}\n", if out.is_empty() { "run:" } else { "then:" }, argv.join(" "));
+        let label = match job.part {
+            Part::Service => "service:",
+            _ if out.is_empty() => "run:",
+            _ => "then:",
+        };
+        out += &format!("  {label} {}\n", argv.join(" "));
     }
     let Some(job) = jobs.first() else { return out };
     out += &format!("  in:  {}\n", job.cwd.display());

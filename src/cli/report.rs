@@ -10,6 +10,7 @@ use super::args::LogFormat;
 use super::notify;
 use super::quote::quoted;
 use crate::dispatch::{Escaped, Job, Mode, News, Outcome, Report, View};
+use crate::rules::Diagnostics;
 use crate::watch::Notice;
 
 /// Whether standard error is a terminal that may be coloured (no-color.org).
@@ -65,6 +66,9 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
+        if let Report::Reloaded { added, changed, unchanged, .. } = report {
+            self.rules = added + changed + unchanged;
+        }
         if self.mode == Mode::Dry && matches!(report, Report::Ended { .. } | Report::Service { .. }) {
             return;
         }
@@ -91,17 +95,37 @@ impl View for Lines {
             }
             Report::Service { news: News::Suspended(..), .. } => self.line(Style::Bad, report, out),
             Report::Started { .. } => self.line(Style::Start, report, out),
+            Report::Reloaded { .. } => self.line(Style::Plain, format_args!("tripline: {report}"), out),
             _ => self.line(Style::Plain, report, out),
         }
     }
 
-    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>) {
+    fn job(&mut self, job: &Job, out: &mut Vec<u8>) {
+        let rule = &job.rule.name;
         let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let cwd = quoted(job.cwd.as_os_str().as_bytes());
         if self.format == LogFormat::Json {
             tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
         } else {
             self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
+        }
+    }
+
+    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>) {
+        let mistaken = found.has_errors();
+        let unchanged = "the rules stay as they were";
+        if self.format == LogFormat::Json {
+            let text = found.render(false);
+            match mistaken {
+                true => tracing::error!("{unchanged}: {text}"),
+                false if !text.is_empty() => tracing::warn!("{text}"),
+                false => {}
+            }
+            return;
+        }
+        out.extend(found.render(self.styled).into_bytes());
+        if mistaken {
+            self.line(Style::Bad, format_args!("tripline: {unchanged}"), out);
         }
     }
 

@@ -5,30 +5,57 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Mode, Span};
-use crate::rules::{Rules, load_profile};
+use crate::dispatch::{self, Mode, Origin, Span};
+use crate::rules::{Attempt, Loaded, Location, Rules, attempt};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
-    match load_profile(&location(args.config.as_ref()), args.profile.as_deref()) {
+    let location = location(args.config.as_ref());
+    let Attempt { loaded, sources } = attempt(&location, args.profile.as_deref());
+    match loaded {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
             let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
             let span = if args.once { Span::Once } else { Span::Stopped };
-            follow(loaded.rules, mode, span, args.poll, args.log)
+            let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
+            let read = Box::new(move || again(&location, profile.as_deref(), poll));
+            let origin = (!args.once).then_some(Origin { read, sources });
+            follow(loaded.rules, origin, (mode, span), args.poll, args.log)
         }
         Err(diagnostics) => refuse(&diagnostics),
     }
 }
 
+/// Where the rules were found: there they are read again, and nowhere else.
+fn found(location: Location, loaded: &Loaded) -> Location {
+    match (location, loaded.files.first()) {
+        (Location::Search(_), Some(file)) => Location::Path(file.clone()),
+        (location, _) => location,
+    }
+}
+
+fn again(location: &Location, profile: Option<&str>, poll: PollArgs) -> Attempt {
+    let mut attempt = attempt(location, profile);
+    if let (Ok(loaded), Some(polling)) = (&mut attempt.loaded, poll.asked()) {
+        loaded.rules.set_polling(polling);
+    }
+    attempt
+}
+
 /// Runs rules for that long.
-pub(super) fn follow(mut rules: Rules, mode: Mode, span: Span, poll: PollArgs, args: LogArgs) -> Exit {
+pub(super) fn follow(
+    mut rules: Rules,
+    origin: Option<Origin>,
+    (mode, span): (Mode, Span),
+    poll: PollArgs,
+    args: LogArgs,
+) -> Exit {
     log::start(args);
     if let Some(polling) = poll.asked() {
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
     let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
-    match dispatch::run(&Arc::new(rules), mode, span, &mut lines) {
+    match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines) {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
     }

@@ -1,6 +1,6 @@
 //! A batch: what one run is told, and the queue of batches that wait for theirs.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use indexmap::IndexMap;
 use indexmap::map::Entry;
@@ -80,6 +80,12 @@ impl Batch {
         whole.changes.into_iter().map(one).collect()
     }
 
+    /// Rules have other numbers now; what its changes may have come of is no longer told.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.after = self.after.and_then(|rule| ids.get(&rule).copied());
+        self.lineage = Lineage::default();
+    }
+
     /// The rule whose success passed it on.
     pub(crate) fn after(&self) -> Option<RuleId> {
         self.after
@@ -133,6 +139,15 @@ impl Batch {
                 }
             }
         }
+    }
+
+    /// Each change as an event of its own.
+    pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
+        let trigger = self.trigger;
+        self.changes.into_iter().map(move |(path, change)| {
+            let Change { mask, subject, from, cookie } = change;
+            Event { mask, path, subject, from, cookie, trigger }
+        })
     }
 
     /// Takes off everything after the first `keep` paths; none if there is no more.
@@ -199,6 +214,11 @@ impl Queue {
         self.0.pop_front()
     }
 
+    /// Each batch, to change it.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Batch> {
+        self.0.iter_mut()
+    }
+
     /// All of it as one batch.
     pub(crate) fn into_one(self) -> Option<Batch> {
         self.0.into_iter().reduce(|mut all, later| {
@@ -220,6 +240,14 @@ impl Queue {
     /// How many changes wait, where a batch without a path counts as one.
     pub(crate) fn changes(&self) -> usize {
         self.0.iter().map(|batch| batch.len().max(1)).sum()
+    }
+}
+
+impl IntoIterator for Queue {
+    type Item = Batch;
+    type IntoIter = std::collections::vec_deque::IntoIter<Batch>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::feedback::Feedback;
+use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
@@ -12,8 +12,8 @@ use super::report::{Report, Status};
 use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
-use crate::event::{Event, Scope};
-use crate::rules::{Match, Rules};
+use crate::event::Event;
+use crate::rules::{Match, RuleId, Rules};
 use crate::time::MonoTime;
 
 /// What the core is told.
@@ -60,6 +60,8 @@ pub enum Input {
         /// Its run.
         run: RunId,
     },
+    /// Go on with these rules in place of those there are. `Ready` follows once what they need is watched.
+    Reload(Arc<Rules>),
     /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
     Halt,
     /// End at once: what runs is sent SIGKILL.
@@ -67,7 +69,7 @@ pub enum Input {
 }
 
 /// What the core asks for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Effect {
     /// Start this.
     Spawn(Job),
@@ -128,6 +130,10 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub struct Core {
     pub(super) rules: Arc<Rules>,
+    /// How many of them are in force. After them come those that are no more and of which something still runs.
+    pub(super) live: usize,
+    /// Those that begin with the next `Ready`.
+    pub(super) starting: Vec<RuleId>,
     pub(super) limits: Limits,
     pub(super) until: Until,
     pub(super) phase: Phase,
@@ -137,6 +143,7 @@ pub struct Core {
     pub(super) slots: Slots,
     pub(super) services: Services,
     pub(super) feedback: Feedback,
+    pub(super) jitter: Jitter,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -147,15 +154,43 @@ impl Core {
     /// A core in which nothing has happened yet.
     #[must_use]
     pub fn new(rules: Arc<Rules>, limits: Limits) -> Self {
-        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(lane::limits));
+        let slots = Slots::new(rules.settings.jobs, rules.rules.iter().map(|rule| lane::limits(rule)));
         let (runs, matches) = (HashMap::new(), Vec::new());
         let (lanes, last_run) = (Lanes::default(), RunId::default());
-        let services = Services::new(&rules);
-        let polling = rules.plan().polling();
-        let delay = if polling.always { polling.interval } else { Duration::ZERO };
-        let feedback = Feedback::new(rules.rules.len(), delay);
+        let (services, feedback) = (Services::new(&rules), Feedback::of(&rules));
+        let jitter = Jitter::default();
+        let live = rules.rules.len();
+        let starting = (0..live).map(RuleId).collect();
         let (until, phase, worst) = (Until::Stopped, Phase::Live, 0);
-        Self { rules, limits, until, phase, worst, lanes, slots, services, feedback, runs, last_run, matches }
+        Self {
+            rules,
+            live,
+            starting,
+            limits,
+            until,
+            phase,
+            worst,
+            lanes,
+            slots,
+            services,
+            feedback,
+            jitter,
+            runs,
+            last_run,
+            matches,
+        }
+    }
+
+    /// The same, with waits for another attempt that are longer by something that depends on `seed`.
+    #[must_use]
+    pub fn seeded(self, seed: u64) -> Self {
+        Self { jitter: Jitter::seeded(seed), ..self }
+    }
+
+    /// The rules that it goes by, and after them those that are no more and of which something still runs.
+    #[must_use]
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.rules
     }
 
     /// The same, going on no longer than that.
@@ -190,6 +225,7 @@ impl Core {
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};

@@ -7,16 +7,20 @@
 //! has stood still often and long enough without any change, there is no other explanation, and it is
 //! suspended.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::job::RunId;
 use super::lineage::Lineage;
-use crate::rules::{OnBusy, RuleId};
+use crate::event::Scope;
+use crate::rules::{OnBusy, RuleId, Rules};
 use crate::time::MonoTime;
 
-/// How long after a run a change may still be its own: what the watcher takes to tell of it, with a file that is
-/// complete only by looking (1 s) as the slowest.
-const SETTLE: Duration = Duration::from_secs(1);
+/// How long after a run a change may still be its own: what the watcher takes to tell of it, on a busy machine. Not
+/// longer, since somebody who waits for the end of a run to write again is no loop.
+const SETTLE: Duration = Duration::from_millis(200);
+/// The same for what is declared to be its own: a file that is found to be complete only by looking takes a second.
+const OUTPUTS_SETTLE: Duration = Duration::from_secs(1);
 /// What is restarted for each change may run for hours, as a server does: only what comes so shortly after its
 /// start counts as perhaps its own. A build that generates code first takes no longer.
 const RESTART_WINDOW: Duration = Duration::from_secs(10);
@@ -36,7 +40,8 @@ const SUSPENSION: Duration = Duration::from_secs(10 * 60);
 /// What all rules do to each other.
 #[derive(Debug)]
 pub(crate) struct Feedback {
-    settle: Duration,
+    /// How much longer the watcher may take.
+    delay: Duration,
     rules: Vec<Record>,
     /// What runs.
     running: Vec<Trace>,
@@ -109,18 +114,46 @@ impl Feedback {
     /// `delay` is how long the watcher may take to see a change, if it does not get told.
     pub(crate) fn new(rules: usize, delay: Duration) -> Self {
         let rules = vec![Record::new(); rules];
-        Self { settle: SETTLE + delay, rules, running: Vec::new(), settling: Vec::new() }
+        Self { delay, rules, running: Vec::new(), settling: Vec::new() }
+    }
+
+    /// For these rules.
+    pub(crate) fn of(rules: &Rules) -> Self {
+        let polling = rules.plan().polling();
+        let delay = if polling.always { polling.interval } else { Duration::ZERO };
+        Self::new(rules.rules.len(), delay)
+    }
+
+    /// Other rules have taken the place of those there were, with the numbers in `ids`. It is still known what runs;
+    /// what spoke against a rule is forgotten.
+    pub(crate) fn renumber(&mut self, rules: &Rules, ids: &BTreeMap<RuleId, RuleId>) {
+        let old = std::mem::replace(self, Self::of(rules));
+        let alone = |rule| Lineage::default().with(rule);
+        let running = old.running.into_iter().filter_map(|trace| {
+            let rule = *ids.get(&trace.rule)?;
+            Some(Trace { rule, lineage: alone(rule), ..trace })
+        });
+        self.running = running.collect();
+        let settling = old.settling.into_iter();
+        self.settling =
+            settling.filter_map(|(at, rule, _)| ids.get(&rule).map(|&id| (at, id, alone(id)))).collect();
+        for trace in &self.running {
+            self.rules[trace.rule.0].running += 1;
+        }
     }
 
     /// Whether the rule runs, or has so recently that changes may be its own.
     pub(crate) fn may_have_written(&self, rule: RuleId, now: MonoTime) -> bool {
         self.rules[rule.0].running > 0
-            || self.settling.iter().any(|&(at, other, _)| other == rule && now.since(at) < self.settle)
+            || self
+                .settling
+                .iter()
+                .any(|&(at, other, _)| other == rule && now.since(at) < OUTPUTS_SETTLE + self.delay)
     }
 
     /// Notes a change that concerns the rule.
     pub(crate) fn note(&mut self, rule: RuleId, path: &[u8], now: MonoTime) -> Noted {
-        self.settling.retain(|&(at, ..)| now.since(at) < self.settle);
+        self.settling.retain(|&(at, ..)| now.since(at) < OUTPUTS_SETTLE + self.delay);
         let lineage = self.origin(rule, now);
         let generation = lineage.count(rule);
         let record = &mut self.rules[rule.0];
@@ -143,12 +176,12 @@ impl Feedback {
         let running = self.running.iter().filter(|trace| trace.until.is_none_or(|until| now < until));
         let own = running.clone().filter(|trace| trace.rule == rule).map(|trace| &trace.lineage);
         let own = own.min_by_key(|lineage| lineage.count(rule));
-        let ended = self.settling.iter().find(|(_, other, _)| *other == rule).map(|(.., lineage)| lineage);
+        let settling = self.settling.iter().filter(|(at, ..)| now.since(*at) < SETTLE + self.delay);
+        let ended = settling.clone().find(|(_, other, _)| *other == rule).map(|(.., lineage)| lineage);
         if let Some(own) = own {
             return own.clone();
         }
-        let others =
-            running.map(|trace| &trace.lineage).chain(self.settling.iter().map(|(.., lineage)| lineage));
+        let others = running.map(|trace| &trace.lineage).chain(settling.map(|(.., lineage)| lineage));
         others.fold(ended.cloned().unwrap_or_default(), |all, other| match ended {
             Some(_) => all.join(other, |known| known != rule),
             None => all.join(other, |_| true),
@@ -157,7 +190,7 @@ impl Feedback {
 
     /// What is to be done about a rule that a batch of this lineage is due for.
     pub(crate) fn judge(&mut self, rule: RuleId, lineage: &Lineage, now: MonoTime) -> Option<Verdict> {
-        let settle = self.settle;
+        let settle = SETTLE + self.delay;
         let tried = |other: &Record| other.tests > 0 || other.trial != Trial::None;
         // Of rules that start each other, one is enough.
         if lineage.circle(rule).any(|other| other != rule && tried(&self.rules[other.0])) {
@@ -205,7 +238,7 @@ impl Feedback {
         self.settling.push((now, rule, lineage));
         let record = &mut self.rules[rule.0];
         record.running -= 1;
-        record.settled(now + self.settle)
+        record.settled(now + SETTLE + self.delay)
     }
 
     /// The path that the rule's last run may have written.
@@ -384,7 +417,7 @@ mod tests {
         }
         assert!((bench.next().unwrap() - now - 600.0).abs() < 0.001);
         let runs = bench.runs;
-        bench.write(now + 0.5);
+        bench.write(now + 0.1);
         assert!(bench.suspended, "that may have been the last run");
         bench.write(now + 2.0);
         assert!(!bench.suspended);

@@ -2,6 +2,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -59,12 +60,12 @@ pub fn size(string: &[u8]) -> usize {
 }
 
 /// Everything that is needed to start one command of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// The run.
     pub run: RunId,
-    /// The rule it belongs to.
-    pub rule: RuleId,
+    /// The rule it belongs to, as it was then.
+    pub rule: Arc<Rule>,
     /// Which of the run's commands it is.
     pub part: Part,
     /// Whether the output of the run is kept, for `TRIPLINE_OUTPUT_FILE` of the command after it.
@@ -102,15 +103,18 @@ pub(crate) fn build(
     let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
     let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
-    Some(Job { run, rule: id, part, recorded, argv, env, cwd: rule.cwd.clone(), stdin, paths })
+    let (rule, cwd) = (Arc::clone(rule), rule.cwd.clone());
+    Some(Job { run, rule, part, recorded, argv, env, cwd, stdin, paths })
 }
 
-/// The jobs that this one event would start by itself, one after the other, for showing them.
+/// The jobs that this one event would start by itself, one after the other, for showing them: the steps of a
+/// run, and the service that it would replace.
 #[must_use]
 pub fn preview(rules: &Rules, rule: RuleId, event: &Event) -> Vec<Job> {
     let batch = Batch::from(event.clone());
-    let steps = 0..rules.rules[rule.0].steps.len();
-    steps.filter_map(|step| build(rules, rule, RunId(1), Part::Step(step), &batch, None)).collect()
+    let steps = (0..rules.rules[rule.0].steps.len()).map(Part::Step);
+    let parts = steps.chain([Part::Service]);
+    parts.filter_map(|part| build(rules, rule, RunId(1), part, &batch, None)).collect()
 }
 
 /// Takes off `batch` what `{paths}` of some command cannot hold. One path always stays, so that the rest

@@ -1,12 +1,13 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
+use super::jitter::Jitter;
 use super::job::{self, Ended, Limits, Part, RunId};
 use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
@@ -35,6 +36,7 @@ pub(crate) struct Context<'a> {
     pub(crate) now: MonoTime,
     pub(crate) slots: &'a mut Slots,
     pub(crate) feedback: &'a mut Feedback,
+    pub(crate) jitter: &'a mut Jitter,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -118,10 +120,37 @@ impl Lane {
         self.key.as_ref()
     }
 
+    /// Its rule has another number now.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.rule = ids.get(&self.rule).copied().unwrap_or(self.rule);
+        if let Some(key) = &mut self.key {
+            key.rule = self.rule;
+        }
+        let collecting = self.collecting.iter_mut().flat_map(|(queue, _)| queue.iter_mut());
+        let batches =
+            collecting.chain(self.due.iter_mut()).chain(self.run.as_mut().map(|run| &mut run.batch));
+        batches.for_each(|batch| batch.renumber(ids));
+    }
+
+    /// Collects nothing any more, and ends with its run.
+    pub(crate) fn part(&mut self) -> Option<Key> {
+        self.key.take()
+    }
+
+    /// Takes out what collects and what is due, oldest first. It no longer stands in line.
+    pub(crate) fn pull(&mut self) -> impl Iterator<Item = Batch> + use<> {
+        if self.state == State::Ready {
+            self.state = State::Settling;
+        }
+        self.backing_off = false;
+        let collecting = self.collecting.take().map(|(queue, _)| queue).unwrap_or_default();
+        std::mem::take(&mut self.due).into_iter().chain(collecting)
+    }
+
     /// Notes how its run ended.
-    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rules: &Rules, now: MonoTime) {
+    pub(crate) fn note_end(&mut self, how: Result<Status, String>, rule: &Rule, now: MonoTime) {
         if let Some(run) = &mut self.run {
-            run.note_end(how, &rules.rules[self.rule.0], now);
+            run.note_end(how, rule, now);
         }
     }
 
@@ -223,7 +252,7 @@ impl Lane {
     fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
         self.due.append(fresh, rule.per);
         cx.slots.line_up(self.rule, self.id);
-        let Some(lineage) = self.due.first().map(Batch::lineage) else { return };
+        let Some(lineage) = self.due.first().filter(|_| !rule.may_loop).map(Batch::lineage) else { return };
         let name = || rule.name.clone();
         match cx.feedback.judge(self.rule, lineage, cx.now) {
             None => {}
@@ -377,7 +406,7 @@ impl Lane {
             self.collecting = Some((queue, debounce));
             return;
         }
-        let delay = retry.delay(attempt);
+        let delay = cx.jitter.spread(retry.delay(attempt));
         cx.report(Report::Retry { rule: rule.name.clone(), attempt: attempt + 1, delay });
         self.collecting = Some((queue, Debounce::start(delay, delay, cx.now)));
         self.backing_off = true;

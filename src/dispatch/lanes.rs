@@ -75,6 +75,32 @@ impl Lanes {
         self.by_id.keys().copied().collect()
     }
 
+    /// Gives the lanes of each rule the rule's new number.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.by_key.clear();
+        for (&id, lane) in &mut self.by_id {
+            lane.renumber(ids);
+            self.by_key.extend(lane.key().map(|key| (key.clone(), id)));
+        }
+    }
+
+    /// The lanes of a rule, oldest first.
+    pub(crate) fn of(&self, rule: RuleId) -> Vec<LaneId> {
+        self.by_id.values().filter(|lane| lane.rule() == rule).map(Lane::id).collect()
+    }
+
+    /// Whether a rule has a lane.
+    pub(crate) fn any_of(&self, rule: RuleId) -> bool {
+        self.by_id.values().any(|lane| lane.rule() == rule)
+    }
+
+    /// Has a lane that was taken out collect nothing any more.
+    pub(crate) fn part(&mut self, lane: &mut Lane) {
+        if let Some(key) = lane.part() {
+            self.by_key.remove(&key);
+        }
+    }
+
     fn new_id(&mut self) -> LaneId {
         self.last += 1;
         LaneId(self.last)

@@ -10,6 +10,8 @@ pub(crate) enum State {
     Starting,
     /// The same, and there is something newer to start.
     Stale,
+    /// The same, and tripline ends.
+    Doomed,
     /// It runs and is not ready yet.
     Waking,
     /// It serves.
@@ -86,7 +88,7 @@ pub(crate) enum Action {
 pub(crate) fn next(state: State, input: Input) -> (State, Action) {
     use Action::{Announce, BackOff, Begin, End, Fall, Look, Nothing, Start, Stop, Suspend};
     use Input::{Crashed, Due, Finished, Gone, Halt, Kill, Limit, Ready, Replace, SpawnFailed, Spawned};
-    use State::{Down, Ending, Falling, Replacing, Stale, Starting, Suspended, Up, Waiting, Waking};
+    use State::{Doomed, Down, Ending, Falling, Replacing, Stale, Starting, Suspended, Up, Waiting, Waking};
 
     match (state, input) {
         // What is new is started at once, or as soon as nothing of the old is left.
@@ -94,43 +96,48 @@ pub(crate) fn next(state: State, input: Input) -> (State, Action) {
         (Starting | Stale, Replace) => (Stale, Nothing),
         (Waking | Up, Replace) => (Replacing, Action::Replace),
         (Replacing | Falling | Ending, Replace) => (Replacing, Nothing),
+        (Doomed, Replace) => (Doomed, Nothing),
 
         (Starting, Spawned) => (Waking, Begin),
         (Stale, Spawned) => (Replacing, Action::Replace),
         (Starting, SpawnFailed) => (Waiting, BackOff),
+        (Doomed, Spawned) => (Ending, Stop),
         (Stale, SpawnFailed) => (Starting, Start),
+        (Doomed, SpawnFailed) => (Down, Nothing),
         (Down | Waking | Up | Replacing | Falling | Waiting | Suspended | Ending, Spawned | SpawnFailed) => {
             (state, Nothing)
         }
         (Waking, Ready) => (Up, Announce),
-        (Down | Starting | Stale | Up | Replacing | Falling | Waiting | Suspended | Ending, Ready) => {
-            (state, Nothing)
-        }
+        (
+            Down | Starting | Stale | Doomed | Up | Replacing | Falling | Waiting | Suspended | Ending,
+            Ready,
+        ) => (state, Nothing),
 
         // It ends: its leader first, then whoever the leader left behind.
         (Waking | Up, Crashed) => (Falling, Fall),
         (Waking | Up, Finished) => (Ending, End),
         (
-            Down | Starting | Stale | Replacing | Falling | Waiting | Suspended | Ending,
+            Down | Starting | Stale | Doomed | Replacing | Falling | Waiting | Suspended | Ending,
             Crashed | Finished,
         ) => (state, Nothing),
         (Replacing, Gone) => (Starting, Start),
         (Falling, Gone) => (Waiting, BackOff),
         (Ending, Gone) => (Down, Nothing),
-        (Down | Starting | Stale | Waking | Up | Waiting | Suspended, Gone) => (state, Nothing),
+        (Down | Starting | Stale | Doomed | Waking | Up | Waiting | Suspended, Gone) => (state, Nothing),
         (Waiting, Limit) => (Suspended, Suspend),
-        (Down | Starting | Stale | Waking | Up | Replacing | Falling | Suspended | Ending, Limit) => {
-            (state, Nothing)
-        }
+        (
+            Down | Starting | Stale | Doomed | Waking | Up | Replacing | Falling | Suspended | Ending,
+            Limit,
+        ) => (state, Nothing),
 
         (Waking, Due) => (Waking, Look),
         (Waiting, Due) => (Starting, Start),
         (Replacing | Falling | Ending, Due) => (state, Action::Kill),
-        (Down | Starting | Stale | Up | Suspended, Due) => (state, Nothing),
+        (Down | Starting | Stale | Doomed | Up | Suspended, Due) => (state, Nothing),
 
         // tripline ends. What is only starting is told as soon as it is there.
         (Down | Waiting | Suspended, Halt | Kill) => (Down, Nothing),
-        (Starting | Stale, Halt | Kill) => (state, Nothing),
+        (Starting | Stale | Doomed, Halt | Kill) => (Doomed, Nothing),
         (Waking | Up, Halt) => (Ending, Stop),
         (Replacing | Falling | Ending, Halt) => (Ending, Nothing),
         (Waking | Up | Replacing | Falling | Ending, Kill) => (Ending, Action::Kill),
@@ -141,10 +148,11 @@ pub(crate) fn next(state: State, input: Input) -> (State, Action) {
 mod tests {
     use super::*;
 
-    const STATES: [State; 10] = [
+    const STATES: [State; 11] = [
         State::Down,
         State::Starting,
         State::Stale,
+        State::Doomed,
         State::Waking,
         State::Up,
         State::Replacing,
@@ -191,7 +199,8 @@ mod tests {
                 assert!(!has_process(state) || input == Input::Gone, "{cell:?}");
             }
             let begins = !has_process(state) && has_process(after);
-            assert_eq!(begins, matches!(state, State::Starting | State::Stale) && input == Input::Spawned);
+            let asked = matches!(state, State::Starting | State::Stale | State::Doomed);
+            assert_eq!(begins, asked && input == Input::Spawned, "{cell:?}");
             let ends = has_process(state) && !has_process(after);
             assert!(!ends || input == Input::Gone, "{cell:?}");
         });
@@ -200,7 +209,7 @@ mod tests {
     #[test]
     fn what_is_new_is_always_started() {
         every_cell(|state, input, after, action| {
-            if input == Input::Replace {
+            if input == Input::Replace && state != State::Doomed {
                 let starts = action == Action::Start;
                 assert!(starts || matches!(after, State::Stale | State::Replacing), "{state:?}");
             }
@@ -226,11 +235,12 @@ mod tests {
     fn after_the_end_was_asked_for_nothing_starts() {
         every_cell(|state, input, after, _| {
             if matches!(input, Input::Halt | Input::Kill) {
-                let told_later = matches!(state, State::Starting | State::Stale);
-                assert!(told_later || matches!(after, State::Down | State::Ending), "{state:?}");
+                assert!(matches!(after, State::Down | State::Doomed | State::Ending), "{state:?}");
             }
-            if matches!(state, State::Down | State::Ending) && input != Input::Replace {
-                assert!(matches!(after, State::Down | State::Ending), "{input:?}");
+            let over = state == State::Doomed
+                || (matches!(state, State::Down | State::Ending) && input != Input::Replace);
+            if over {
+                assert!(matches!(after, State::Down | State::Doomed | State::Ending), "{input:?}");
             }
         });
     }

@@ -127,6 +127,8 @@ pub enum Report {
         run: RunId,
         /// What became of it.
         outcome: Outcome,
+        /// Whether it was told to end, to begin anew or because tripline ends.
+        stopped: bool,
         /// Which of several commands it ended with before its time, from 1.
         step: Option<usize>,
         /// From its start to the exit of its leader.
@@ -198,6 +200,17 @@ pub enum Report {
         /// The run.
         run: RunId,
     },
+    /// Other rules have taken the place of those there were.
+    Reloaded {
+        /// How many there were not before.
+        added: usize,
+        /// How many say something else.
+        changed: usize,
+        /// How many are no more.
+        removed: usize,
+        /// How many are the same.
+        unchanged: usize,
+    },
     /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
     /// them itself, it starts nothing for a while.
     Suspected {
@@ -230,7 +243,7 @@ pub enum Report {
         /// The rule.
         rule: String,
     },
-    /// tripline ends, and these changes were still waiting.
+    /// tripline or the rule ends, and these changes were still waiting.
     Dropped {
         /// The rule.
         rule: String,
@@ -258,8 +271,17 @@ impl fmt::Display for Report {
             Self::Stopping { rule, cause: Some(cause), .. } => write!(f, "{rule}: {cause}, stopping"),
             Self::Stopping { rule, cause: None, .. } => write!(f, "{rule}: stopping"),
             Self::TimedOut { rule, .. } => write!(f, "{rule}: out of time, stopping"),
-            Self::Retry { rule, attempt, delay } => write!(f, "{rule}: attempt {attempt} in {delay:?}"),
+            Self::Retry { rule, attempt, delay } => {
+                write!(f, "{rule}: attempt {attempt} in {delay:?}")
+            }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Reloaded { added, changed, removed, unchanged } => {
+                let counts =
+                    [(added, "added"), (changed, "changed"), (removed, "removed"), (unchanged, "unchanged")];
+                let parts = counts.iter().filter(|(count, _)| **count > 0);
+                let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+                write!(f, "rules reloaded: {}", parts.join(", "))
+            }
             Self::Suspected { rule, path, generations, wait } => write!(
                 f,
                 "{rule}: {} has changed during each of {generations} runs in a row; waiting {wait:.1?} to see who does it",
@@ -269,7 +291,7 @@ impl fmt::Display for Report {
                 let (path, whose) = (Escaped(path), Circle(circle));
                 write!(
                     f,
-                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, or narrow `paths`; \
+                    "{rule}: suspended, because {whose} {path}: name it in `outputs` or `ignore`, narrow `paths`, or set `may_loop`; \
                      it runs again when something else changes"
                 )
             }
@@ -328,7 +350,8 @@ mod tests {
 
     fn ended(outcome: Outcome) -> String {
         let (rule, run) = ("test".to_owned(), RunId(1));
-        Report::Ended { rule, run, outcome, step: None, elapsed: Duration::ZERO }.to_string()
+        let (stopped, step, elapsed) = (false, None, Duration::ZERO);
+        Report::Ended { rule, run, outcome, stopped, step, elapsed }.to_string()
     }
 
     #[test]

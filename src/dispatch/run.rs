@@ -126,7 +126,8 @@ impl Run {
             Part::Step(_) if rule.steps.is_empty() => return None,
             Part::Step(step) => {
                 let step = (failed && rule.steps.len() > 1).then_some(step + 1);
-                return Some(Report::Ended { rule: name, run, outcome, step, elapsed });
+                let stopped = self.stopped;
+                return Some(Report::Ended { rule: name, run, outcome, stopped, step, elapsed });
             }
             Part::OnSuccess => "on_success",
             Part::OnFailure | Part::Service => "on_failure",

@@ -1,6 +1,6 @@
 //! A service: what runs of it, and how the actions of its life are done.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -68,6 +68,17 @@ impl Service {
     /// Its process, if it has one or has asked for one.
     pub(crate) fn run(&self) -> Option<RunId> {
         self.run
+    }
+
+    /// Whether it has begun, and not ended by itself.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.state != State::Down
+    }
+
+    /// Rules have other numbers now, and its own this one.
+    pub(crate) fn renumber(&mut self, rule: RuleId, ids: &BTreeMap<RuleId, RuleId>) {
+        self.rule = rule;
+        self.batch.renumber(ids);
     }
 
     pub(crate) fn deadline(&self) -> Option<MonoTime> {

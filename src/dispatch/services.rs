@@ -1,7 +1,6 @@
 //! All services: found by their rules, their processes and by when they want to be called.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::batch::Batch;
 use super::core::{Core, Phase};
@@ -21,6 +20,29 @@ impl Services {
     pub(crate) fn new(rules: &Rules) -> Self {
         let served = rules.rules.iter().enumerate().filter(|(_, rule)| rule.service.is_some());
         Self(served.map(|(number, _)| (RuleId(number), Service::new(RuleId(number)))).collect())
+    }
+
+    /// Rules have other numbers now: `ids` has the new one of each that is left.
+    pub(crate) fn renumber(&mut self, rules: &Rules, ids: &BTreeMap<RuleId, RuleId>) {
+        let old = std::mem::replace(self, Self::new(rules));
+        for (rule, mut service) in old.0 {
+            if let Some(&id) = ids.get(&rule)
+                && let Some(place) = self.0.get_mut(&id)
+            {
+                service.renumber(id, ids);
+                *place = service;
+            }
+        }
+    }
+
+    /// Whether the rule's service has a process.
+    pub(crate) fn has_process(&self, rule: RuleId) -> bool {
+        self.0.get(&rule).is_some_and(|service| service.run().is_some())
+    }
+
+    /// Whether it has begun, and not ended by itself.
+    pub(crate) fn has_begun(&self, rule: RuleId) -> bool {
+        self.0.get(&rule).is_some_and(Service::has_begun)
     }
 
     /// When the first of them wants to be called.
@@ -44,17 +66,6 @@ impl Services {
 }
 
 impl Turn<'_> {
-    /// Starts what is to run from the start: not a service whose rule runs a command first.
-    pub(super) fn start_services(&mut self) {
-        let rules = Arc::clone(&self.core.rules);
-        for (number, rule) in rules.rules.iter().enumerate() {
-            let waits = (rule.on_start && !rule.steps.is_empty()) || !rule.after.is_empty();
-            if rule.service.is_some() && !waits {
-                self.serve(RuleId(number), Batch::at_start());
-            }
-        }
-    }
-
     /// Has the rule's service, if it has one, replaced or started; answers whether it has one.
     pub(super) fn serve(&mut self, rule: RuleId, batch: Batch) -> bool {
         self.with_service(rule, |service, cx| service.replace(batch, cx))
@@ -64,8 +75,9 @@ impl Turn<'_> {
     pub(super) fn tell_service(&mut self, run: RunId, input: Input) -> bool {
         let Some(rule) = self.core.services.of_run(run) else { return false };
         self.with_service(rule, |service, cx| service.apply(input, cx));
-        if input == Input::Spawned {
-            self.remind(rule);
+        // What was only starting when it was told to end at once has only been asked to.
+        if input == Input::Spawned && self.core.phase == Phase::Killing {
+            self.with_service(rule, |service, cx| service.apply(Input::Kill, cx));
         }
         true
     }
@@ -73,11 +85,12 @@ impl Turn<'_> {
     /// The same of how its leader has ended, or that it could not begin.
     pub(super) fn tell_service_end(&mut self, run: RunId, how: &Result<Status, String>) -> bool {
         let Some(rule) = self.core.services.of_run(run) else { return false };
-        self.with_service(rule, |service, cx| service.ended(how.clone(), cx));
-        if how.is_err() {
-            self.remind(rule);
-        }
-        true
+        self.with_service(rule, |service, cx| service.ended(how.clone(), cx))
+    }
+
+    /// Tells the service of a rule.
+    pub(super) fn tell_service_of(&mut self, rule: RuleId, input: Input) {
+        self.with_service(rule, |service, cx| service.apply(input, cx));
     }
 
     /// Tells all of them.
@@ -92,16 +105,6 @@ impl Turn<'_> {
         while let Some(rule) = self.core.services.expired(self.now) {
             self.with_service(rule, |service, cx| service.apply(Input::Due, cx));
         }
-    }
-
-    /// What was only starting when the end was asked for is told now.
-    fn remind(&mut self, rule: RuleId) {
-        let order = match self.core.phase {
-            Phase::Live | Phase::Draining | Phase::Over => return,
-            Phase::Halting => Input::Halt,
-            Phase::Killing => Input::Kill,
-        };
-        self.with_service(rule, |service, cx| service.apply(order, cx));
     }
 
     fn with_service(&mut self, rule: RuleId, act: impl FnOnce(&mut Service, &mut Context<'_>)) -> bool {

@@ -1,6 +1,6 @@
 //! Job slots: how many runs may go on, all together and for each rule, how often, and who is next.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::lane::LaneId;
@@ -10,7 +10,8 @@ use crate::time::MonoTime;
 /// Free slots, and the lanes that stand in line for one.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    free: usize,
+    jobs: usize,
+    taken: usize,
     turn: u64,
     rules: Vec<Line>,
 }
@@ -25,7 +26,8 @@ enum Gate {
 /// One rule's slots and its line; each lane with its turn among all lanes.
 #[derive(Debug)]
 struct Line {
-    free: usize,
+    limit: usize,
+    taken: usize,
     /// The least time between two slots, and when the next may be given.
     throttle: Duration,
     opens: MonoTime,
@@ -36,11 +38,32 @@ struct Line {
 impl Slots {
     /// `jobs` slots for all together, and for each rule as many as `limits` says, and its throttle.
     pub(crate) fn new(jobs: usize, limits: impl Iterator<Item = (usize, Duration)>) -> Self {
-        let (opens, waiting) = (MonoTime::default(), VecDeque::new());
-        let gate = Gate::OpensAt(opens);
-        let line = |(free, throttle)| Line { free, throttle, opens, gate, waiting: waiting.clone() };
-        let rules = limits.map(line).collect();
-        Self { free: jobs, turn: 0, rules }
+        let rules = limits.map(|(limit, throttle)| Line::new(limit, throttle)).collect();
+        Self { jobs, taken: 0, turn: 0, rules }
+    }
+
+    /// Other limits, for rules that have other numbers now: `ids` has the new one of each that is left. What is
+    /// taken stays taken, and who stands in line keeps the turn. What was shut is open.
+    pub(crate) fn renumber(
+        &mut self,
+        jobs: usize,
+        limits: impl Iterator<Item = (usize, Duration)>,
+        ids: &BTreeMap<RuleId, RuleId>,
+    ) {
+        let mut old: HashMap<_, _> = (0..).map(RuleId).zip(std::mem::take(&mut self.rules)).collect();
+        let mut known: HashMap<_, _> =
+            ids.iter().filter_map(|(before, now)| Some((*now, old.remove(before)?))).collect();
+        let line = |(number, (limit, throttle))| {
+            let line = known.remove(&RuleId(number)).unwrap_or_else(|| Line::new(limit, throttle));
+            Line { limit, throttle, gate: Gate::OpensAt(MonoTime::default()), ..line }
+        };
+        self.rules = limits.enumerate().map(line).collect();
+        self.jobs = jobs;
+    }
+
+    /// Takes a lane of `rule` out of the line.
+    pub(crate) fn leave(&mut self, rule: RuleId, lane: LaneId) {
+        self.rules[rule.0].waiting.retain(|&(_, waiting)| waiting != lane);
     }
 
     /// Puts a lane at the end of the line.
@@ -52,7 +75,7 @@ impl Slots {
     /// Gives a slot to the lane that has waited longest among those whose rule has one free. A rule at
     /// its own limit, or one that had a slot a moment ago, does not hold up the others.
     pub(crate) fn take(&mut self, now: MonoTime) -> Option<LaneId> {
-        if self.free == 0 {
+        if self.taken >= self.jobs {
             return None;
         }
         let with_room = self
@@ -61,22 +84,22 @@ impl Slots {
             .filter(|line| line.has_room() && line.opens_at().is_some_and(|at| at <= now));
         let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
         let (_, lane) = line.waiting.pop_front()?;
-        line.free -= 1;
+        line.taken += 1;
         line.opens = now + line.throttle;
-        self.free -= 1;
+        self.taken += 1;
         Some(lane)
     }
 
     /// When the next slot may be given that only time holds back.
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
-        let with_room = self.rules.iter().filter(|line| self.free > 0 && line.has_room());
+        let with_room = self.rules.iter().filter(|line| self.taken < self.jobs && line.has_room());
         with_room.filter_map(Line::opens_at).min()
     }
 
     /// Takes back the slot of a run of `rule`.
     pub(crate) fn release(&mut self, rule: RuleId) {
-        self.free += 1;
-        self.rules[rule.0].free += 1;
+        self.taken -= 1;
+        self.rules[rule.0].taken -= 1;
     }
 
     /// Gives the rule no slot until that moment, or until further notice.
@@ -91,8 +114,13 @@ impl Slots {
 }
 
 impl Line {
+    fn new(limit: usize, throttle: Duration) -> Self {
+        let opens = MonoTime::default();
+        Self { limit, taken: 0, throttle, opens, gate: Gate::OpensAt(opens), waiting: VecDeque::new() }
+    }
+
     fn has_room(&self) -> bool {
-        self.free > 0 && !self.waiting.is_empty()
+        self.taken < self.limit && !self.waiting.is_empty()
     }
 
     /// From when on it may be given a slot, if that is known.
@@ -148,6 +176,25 @@ mod tests {
         slots.release(RuleId(1));
         assert_eq!(slots.deadline(), Some(at(15)));
         assert_eq!([slots.take(at(14)), slots.take(at(15))], [None, Some(LaneId(2))]);
+    }
+
+    #[test]
+    fn what_is_taken_stays_taken_under_other_limits() {
+        let mut slots = Slots::new(8, [(2, Duration::ZERO), (1, Duration::ZERO)].into_iter());
+        for lane in [(0, 1), (0, 2), (1, 3), (0, 4), (1, 5)] {
+            slots.line_up(RuleId(lane.0), LaneId(lane.1));
+        }
+        for lane in 1..=3 {
+            assert_eq!(slots.take(at(0)), Some(LaneId(lane)));
+        }
+        // The second rule is the first now, and the first one is gone but for its runs, of which one may go on.
+        let ids = BTreeMap::from([(RuleId(1), RuleId(0)), (RuleId(0), RuleId(1))]);
+        slots.renumber(8, [(2, Duration::ZERO), (1, Duration::ZERO)].into_iter(), &ids);
+        assert_eq!([slots.take(at(0)), slots.take(at(0))], [Some(LaneId(5)), None]);
+        slots.leave(RuleId(1), LaneId(4));
+        slots.release(RuleId(1));
+        slots.release(RuleId(1));
+        assert_eq!(slots.take(at(0)), None);
     }
 
     #[test]

@@ -35,6 +35,7 @@ impl Turn<'_> {
             Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
             Input::Gone { run } => self.gone(run),
             Input::ServiceReady { run } => drop(self.tell_service(run, lifecycle::Input::Ready)),
+            Input::Reload(rules) => self.swap(rules),
             Input::Halt => self.halt(),
             Input::Kill => self.kill(),
         }
@@ -102,7 +103,7 @@ impl Turn<'_> {
         self.hand_out(id, event, noted.lineage, schedule::Input::Match);
     }
 
-    fn hand_out(&mut self, rule: RuleId, event: &Event, lineage: Lineage, input: schedule::Input) {
+    pub(super) fn hand_out(&mut self, rule: RuleId, event: &Event, lineage: Lineage, input: schedule::Input) {
         let per_file = self.core.rules.rules[rule.0].per == Per::File;
         let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
         self.apply(lane, input, Batch::from(event.clone()).of(lineage).into());
@@ -149,13 +150,20 @@ impl Turn<'_> {
         if self.core.phase != Phase::Live {
             return;
         }
-        let rules = Arc::clone(&self.core.rules);
-        let runs = |rule: &Rule| rule.on_start && !rule.steps.is_empty();
-        for (i, _) in rules.rules.iter().enumerate().filter(|(_, rule)| runs(rule)) {
-            let lane = self.core.lanes.open(Key { rule: RuleId(i), path: None });
-            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
+        for rule in std::mem::take(&mut self.core.starting) {
+            self.begin(rule);
         }
-        self.start_services();
+    }
+
+    /// A rule begins: it runs what it runs at the start, or its service.
+    fn begin(&mut self, id: RuleId) {
+        let rule = &self.core.rules.rules[id.0];
+        if rule.on_start && !rule.steps.is_empty() {
+            let lane = self.core.lanes.open(Key { rule: id, path: None });
+            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
+        } else if rule.service.is_some() && rule.after.is_empty() {
+            self.serve(id, Batch::at_start());
+        }
     }
 
     fn spawned(&mut self, run: RunId) {
@@ -163,8 +171,10 @@ impl Turn<'_> {
             return;
         }
         let Some(lane) = self.lane_of(run) else { return };
+        let retired = lane.rule().0 >= self.core.live;
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
+            Phase::Live if retired => schedule::Input::Halt,
             Phase::Live | Phase::Draining | Phase::Over => return,
             Phase::Halting => schedule::Input::Halt,
             Phase::Killing => schedule::Input::Kill,
@@ -179,7 +189,7 @@ impl Turn<'_> {
             return;
         }
         let Some(mut lane) = self.lane_of(run) else { return };
-        lane.note_end(how, &self.core.rules, self.now);
+        lane.note_end(how, &self.core.rules.rules[lane.rule().0], self.now);
         let next = input == schedule::Input::SpawnFailed && lane.goes_on(&self.core.rules);
         let input = if next { schedule::Input::Next } else { input };
         self.apply(lane, input, Queue::default());
@@ -243,12 +253,24 @@ impl Turn<'_> {
     }
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
-    fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, feedback, runs, last_run, .. } = &mut *self.core;
+    pub(super) fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
+        let Core { rules, limits, lanes, slots, feedback, jitter, runs, last_run, .. } = &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused, over) = (self.now, None, 0, None);
-        let mut cx =
-            Context { rules, limits, now, slots, feedback, runs, last_run, effects, detached, refused, over };
+        let mut cx = Context {
+            rules,
+            limits,
+            now,
+            slots,
+            feedback,
+            jitter,
+            runs,
+            last_run,
+            effects,
+            detached,
+            refused,
+            over,
+        };
         lane.apply(input, fresh, &mut cx);
         let (detached, refused, over) = (cx.detached, cx.refused, cx.over);
         if let Some(run) = detached {
@@ -288,7 +310,10 @@ impl Turn<'_> {
     /// Gives the batch of what has succeeded to the rules that come after its rule.
     pub(super) fn pass_on(&mut self, rule: RuleId, batch: &Batch) {
         let rules = Arc::clone(&self.core.rules);
+        // Run once, no service is started.
+        let takes = |next: &Rule| self.core.phase != Phase::Draining || !next.steps.is_empty();
         let after = rules.rules.iter().enumerate().filter(|(_, next)| next.after.contains(&rule));
+        let after: Vec<_> = after.filter(|(_, next)| takes(next)).collect();
         for (number, next) in after {
             for part in batch.clone().passed_on(rule, next.per) {
                 let path = part.first().filter(|_| next.per == Per::File).map(|(path, _)| path.to_vec());

@@ -9,6 +9,7 @@ use super::error::{Diagnostic, Diagnostics, Spanned, quote};
 use super::load::read;
 use super::parse::parse;
 use super::raw::Raw;
+use super::sources::Sources;
 use super::wildcard::{Case, Name};
 
 /// The most files of one set of rules: more are included by mistake.
@@ -18,6 +19,7 @@ const MOST: usize = 1000;
 #[derive(Default)]
 pub(super) struct Reading {
     pub(super) diagnostics: Diagnostics,
+    pub(super) sources: Sources,
     /// The files, in the order in which they were read.
     pub(super) files: Vec<PathBuf>,
     /// The same with all links followed: each is read once, so that a circle ends.
@@ -50,8 +52,12 @@ impl Reading {
 
     fn one(&mut self, file: &Path, raw: &mut Raw) {
         match read(file) {
-            Ok(source) => parse(source, raw, &mut self.diagnostics),
+            Ok(source) => {
+                self.sources.file(file, Some(&source.text));
+                parse(source, raw, &mut self.diagnostics);
+            }
             Err(diagnostic) => {
+                self.sources.file(file, None);
                 raw.broken = true;
                 self.diagnostics.push(diagnostic);
             }
@@ -71,9 +77,12 @@ impl Reading {
             return vec![path];
         }
         if pattern.is_plain() {
+            self.sources.expect(&path);
             return self.refuse(typed, &format!("there is no file {}", quote(&path.display().to_string())));
         }
-        let Ok(entries) = fs::read_dir(path.parent().unwrap_or(Path::new("/"))) else {
+        let dir = path.parent().unwrap_or(Path::new("/"));
+        self.sources.all(dir, Some(pattern.clone()));
+        let Ok(entries) = fs::read_dir(dir) else {
             return self.refuse(typed, &format!("the directory of {} cannot be read", quote(&typed.value)));
         };
         let names = entries.flatten().map(|entry| entry.path());

@@ -15,7 +15,9 @@ use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 use super::gitconfig;
 use super::include::Reading;
 use super::raw::Raw;
+use super::sources::Sources;
 use super::suggest;
+use super::wildcard::{Case, Name};
 
 /// The name of a rules file.
 const NAME: &str = "tripline.toml";
@@ -41,6 +43,15 @@ pub struct Loaded {
     pub files: Vec<PathBuf>,
 }
 
+/// What came of reading rules.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The rules, or every mistake in them.
+    pub loaded: Result<Loaded, Diagnostics>,
+    /// What was read, and what else was looked for.
+    pub sources: Sources,
+}
+
 /// Finds, reads and compiles rules.
 ///
 /// # Errors
@@ -56,16 +67,42 @@ pub fn load(location: &Location) -> Result<Loaded, Diagnostics> {
 ///
 /// The same, and that there is no such profile.
 pub fn load_profile(location: &Location, profile: Option<&str>) -> Result<Loaded, Diagnostics> {
-    let found = find(location).map_err(|diagnostic| only(&diagnostic))?;
+    attempt(location, profile).loaded
+}
+
+/// The same, along with where to look for what may be different the next time.
+#[must_use]
+pub fn attempt(location: &Location, profile: Option<&str>) -> Attempt {
     let mut reading = Reading::default();
-    let mut layers = vec![reading.read(found.files)];
-    layers.extend(found.local.map(|local| reading.read(vec![local])));
+    match find(location) {
+        Ok(found) => {
+            let layers = found.read(&mut reading);
+            let sources = std::mem::take(&mut reading.sources);
+            Attempt { loaded: together(layers, reading, found.directory, profile), sources }
+        }
+        Err(diagnostic) => {
+            if let Location::Path(path) = location {
+                reading.sources.file(path, None);
+                reading.sources.all(path, any_toml());
+            }
+            Attempt { loaded: Err(only(&diagnostic)), sources: reading.sources }
+        }
+    }
+}
+
+/// Everything that was read as one set of rules.
+fn together(
+    mut layers: Vec<Raw>,
+    mut reading: Reading,
+    directory: PathBuf,
+    profile: Option<&str>,
+) -> Result<Loaded, Diagnostics> {
     if let Some(name) = profile {
         reading.diagnostics.extend(unknown_profile(name, &layers));
         layers = layers.into_iter().map(|layer| layer.with_profile(name)).collect();
     }
     let raw = layers.into_iter().reduce(|below, above| above.over(below)).unwrap_or_default();
-    let around = surroundings(found.directory);
+    let around = surroundings(directory);
     let files = reading.files;
     compile(&raw, reading.diagnostics, &around).map(|rules| Loaded { rules, files })
 }
@@ -98,7 +135,24 @@ struct Found {
     files: Vec<PathBuf>,
     /// What overrules them, if it is there.
     local: Option<PathBuf>,
+    /// Where every rules file counts.
+    all_of: Option<PathBuf>,
     directory: PathBuf,
+}
+
+impl Found {
+    /// The files and what overrules them.
+    fn read(&self, reading: &mut Reading) -> Vec<Raw> {
+        if let Some(dir) = &self.all_of {
+            reading.sources.all(dir, any_toml());
+        }
+        let mut layers = vec![reading.read(self.files.clone())];
+        if let Some(local) = &self.local {
+            reading.sources.expect(local);
+            layers.extend(local.is_file().then(|| reading.read(vec![local.clone()])));
+        }
+        layers
+    }
 }
 
 fn find(location: &Location) -> Result<Found, Diagnostic> {
@@ -107,14 +161,14 @@ fn find(location: &Location) -> Result<Found, Diagnostic> {
         Location::Path(path) if path.is_dir() => list(path),
         Location::Path(path) => {
             let directory = absolute(path)?.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
-            Ok(Found { files: vec![path.clone()], local: local(path), directory })
+            Ok(Found { files: vec![path.clone()], local: local(path), all_of: None, directory })
         }
     }
 }
 
 /// The file beside `file` that overrules it: `tripline.local.toml` beside `tripline.toml`.
 fn local(file: &Path) -> Option<PathBuf> {
-    Some(file.with_extension("local.toml")).filter(|local| local != file && local.is_file())
+    Some(file.with_extension("local.toml")).filter(|local| local != file)
 }
 
 fn search(start: &Path) -> Result<Found, Diagnostic> {
@@ -122,7 +176,8 @@ fn search(start: &Path) -> Result<Found, Diagnostic> {
     for directory in start.ancestors() {
         let file = directory.join(NAME);
         if file.is_file() {
-            return Ok(Found { local: local(&file), files: vec![file], directory: directory.to_path_buf() });
+            let (local, directory) = (local(&file), directory.to_path_buf());
+            return Ok(Found { local, files: vec![file], all_of: None, directory });
         }
     }
     let message = format!("there is no {NAME} in {} or above it", start.display());
@@ -134,14 +189,19 @@ fn list(path: &Path) -> Result<Found, Diagnostic> {
     let entries = entries.map_err(|error| unreadable(path, &error))?;
     let is_rules = |file: &PathBuf| file.extension().is_some_and(|ext| ext == "toml");
     let hidden = |file: &PathBuf| file.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
-    let mut files: Vec<_> =
-        entries.iter().map(fs::DirEntry::path).filter(|f| is_rules(f) && !hidden(f)).collect();
+    let paths = entries.iter().map(fs::DirEntry::path);
+    let mut files: Vec<_> = paths.filter(|file| is_rules(file) && !hidden(file)).collect();
     files.sort_unstable();
     if files.is_empty() {
         let message = format!("there is no *.toml in {}", path.display());
         return Err(Diagnostic::general(message).help("`-c` takes a rules file or a directory with some"));
     }
-    Ok(Found { files, local: None, directory: absolute(path)? })
+    Ok(Found { files, local: None, all_of: Some(path.to_path_buf()), directory: absolute(path)? })
+}
+
+/// Any `*.toml`.
+fn any_toml() -> Option<Name> {
+    Name::parse("*.toml", Case::Exact).ok()
 }
 
 pub(super) fn read(path: &Path) -> Result<SourceFile, Diagnostic> {

@@ -1,6 +1,7 @@
 //! Which rules an event concerns.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::plan::{Entry, Hit};
 use super::rule::{Rule, RuleId};
@@ -84,7 +85,7 @@ impl Rules {
     }
 
     fn rule(&self, id: RuleId) -> Option<&Rule> {
-        self.rules.get(id.0)
+        self.rules.get(id.0).map(Arc::as_ref)
     }
 }
 
@@ -234,7 +235,7 @@ mod tests {
             assert!(!concerns(&rules, &Event { mask: left, subject: Subject::Dir, ..event("/w") }), "{size}");
             let renamed = Event { mask: EventMask::RENAME, from: Some(b"/w/a".to_vec()), ..event("/x/1024") };
             let mut rules = rules;
-            rules.rules[0].on = EventMask::RENAME;
+            Arc::make_mut(&mut rules.rules[0]).on = EventMask::RENAME;
             assert!(concerns(&rules, &renamed), "{size}");
         }
     }

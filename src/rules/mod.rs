@@ -32,6 +32,8 @@ mod rule;
 mod schema;
 mod signal;
 mod size;
+mod sources;
+mod successor;
 mod suggest;
 mod template;
 #[cfg(test)]
@@ -47,16 +49,20 @@ pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
-pub use load::{Loaded, Location, load, load_profile, surroundings};
+pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawSettings, RawStartLimit,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    RawStartLimit,
 };
 pub use rule::{
-    Command, ExitCodes, OnBusy, Pattern, Per, Readiness, Retry, Rule, RuleId, Service, Stdin, Types,
+    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
+    Stdin, TypedRegex, Types,
 };
 pub use schema::schema;
 pub use signal::SignalName;
+pub use sources::Sources;
+pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
 
 use self::plan::Entry;
@@ -64,17 +70,17 @@ use self::tree::Tree;
 use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     /// `[settings]`, as far as they concern more than matching.
     pub settings: Settings,
     /// The rules in the order of their files and lines.
-    pub rules: Vec<Rule>,
+    pub rules: Vec<Arc<Rule>>,
     /// What is odd in them.
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
     /// The globs of `outputs`.
-    outputs: Tree<Entry>,
+    outputs: Arc<Tree<Entry>>,
     files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,

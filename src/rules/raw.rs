@@ -72,6 +72,9 @@ pub struct RawRule {
     pub stop_signal: Option<Spanned<String>>,
     pub per: Option<Spanned<String>>,
     pub stdin: Option<Spanned<String>>,
+    pub output: Option<Spanned<String>>,
+    pub log: Option<Spanned<RawLog>>,
+    pub tty: Option<Spanned<bool>>,
     pub on_busy: Option<Spanned<String>>,
     pub signal: Option<Spanned<String>>,
     pub debounce: Option<Spanned<String>>,
@@ -83,8 +86,10 @@ pub struct RawRule {
     pub throttle: Option<Spanned<String>>,
     pub exit_codes: Option<Spanned<RawExitCodes>>,
     pub retry: Option<Spanned<RawRetry>>,
+    pub may_loop: Option<Spanned<bool>>,
     pub timeout: Option<Spanned<String>>,
     pub stop_timeout: Option<Spanned<String>>,
+    pub contain: Option<Spanned<String>>,
     /// Whether some key of it could not be read: then what is missing may be there all the same.
     pub misread: bool,
 }
@@ -123,6 +128,15 @@ pub struct RawReady {
     pub file: Option<Spanned<String>>,
     pub port: Option<Spanned<usize>>,
     pub line: Option<Spanned<String>>,
+}
+
+/// `log`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name")]
+pub struct RawLog {
+    pub file: Option<Spanned<String>>,
+    pub max_size: Option<Spanned<String>>,
+    pub keep: Option<Spanned<usize>>,
 }
 
 /// `backoff`.
@@ -170,6 +184,9 @@ impl RawRule {
             stop_signal: None,
             per: None,
             stdin: None,
+            output: None,
+            log: None,
+            tty: None,
             on_busy: None,
             signal: None,
             debounce: None,
@@ -181,8 +198,10 @@ impl RawRule {
             throttle: None,
             exit_codes: None,
             retry: None,
+            may_loop: None,
             timeout: None,
             stop_timeout: None,
+            contain: None,
             misread: false,
         }
     }
@@ -220,6 +239,9 @@ impl RawRule {
             stop_signal: self.stop_signal.or(base.stop_signal),
             per: self.per.or(base.per),
             stdin: self.stdin.or(base.stdin),
+            output: self.output.or(base.output),
+            log: self.log.or(base.log),
+            tty: self.tty.or(base.tty),
             on_busy: self.on_busy.or(base.on_busy),
             signal: self.signal.or(base.signal),
             debounce: self.debounce.or(base.debounce),
@@ -231,8 +253,10 @@ impl RawRule {
             throttle: self.throttle.or(base.throttle),
             exit_codes: self.exit_codes.or(base.exit_codes),
             retry: self.retry.or(base.retry),
+            may_loop: self.may_loop.or(base.may_loop),
             timeout: self.timeout.or(base.timeout),
             stop_timeout: self.stop_timeout.or(base.stop_timeout),
+            contain: self.contain.or(base.contain),
             misread: self.misread || base.misread,
         }
     }
@@ -240,7 +264,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 33] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 38] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -263,6 +287,9 @@ impl RawRule {
             ("stop_signal", place(self.stop_signal.as_ref())),
             ("per", place(self.per.as_ref())),
             ("stdin", place(self.stdin.as_ref())),
+            ("output", place(self.output.as_ref())),
+            ("log", place(self.log.as_ref())),
+            ("tty", place(self.tty.as_ref())),
             ("on_busy", place(self.on_busy.as_ref())),
             ("signal", place(self.signal.as_ref())),
             ("debounce", place(self.debounce.as_ref())),
@@ -273,8 +300,10 @@ impl RawRule {
             ("throttle", place(self.throttle.as_ref())),
             ("exit_codes", place(self.exit_codes.as_ref())),
             ("retry", place(self.retry.as_ref())),
+            ("may_loop", place(self.may_loop.as_ref())),
             ("timeout", place(self.timeout.as_ref())),
             ("stop_timeout", place(self.stop_timeout.as_ref())),
+            ("contain", place(self.contain.as_ref())),
         ]
     }
 }

@@ -1,6 +1,6 @@
 //! A rule as everything after loading sees it: each string parsed, each default filled in.
 
-use std::ops::RangeInclusive;
+use std::ops::{Deref, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::event::{EventMask, Subject};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RuleId(pub usize);
 
-/// One `[rules.NAME]`.
-#[derive(Clone, Debug)]
+/// One `[rules.NAME]`. It is the same as another if it means the same, wherever it was typed.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Rule {
     /// Its name in the rules file.
     pub name: String,
@@ -23,7 +23,7 @@ pub struct Rule {
     /// The kinds of things it asks for.
     pub types: Types,
     /// `match`: what the relative path must match; its named groups become captures.
-    pub pattern: Option<regex::bytes::Regex>,
+    pub pattern: Option<TypedRegex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
     /// The rules after whose success it runs, with their batch.
@@ -41,6 +41,13 @@ pub struct Rule {
     pub per: Per,
     /// What the command reads.
     pub stdin: Stdin,
+    /// Where what its commands write goes; none: where tripline writes, or behind the rule's name if there
+    /// are several rules, or it is a service.
+    pub output: Option<Output>,
+    /// A file that it goes into as well.
+    pub log: Option<Log>,
+    /// Whether its commands write to a terminal of their own.
+    pub tty: bool,
     /// What becomes of a batch that is due while the rule runs.
     pub on_busy: OnBusy,
     /// The quiet period after the last event.
@@ -61,8 +68,12 @@ pub struct Rule {
     pub exit_codes: ExitCodes,
     /// Whether and when a run that failed is done again.
     pub retry: Option<Retry>,
+    /// Whether it may run for ever because of changes that come during its own runs.
+    pub may_loop: bool,
     /// How long a run may take; then it is stopped.
     pub timeout: Option<Duration>,
+    /// What holds together whatever a run starts.
+    pub contain: Contain,
     /// What a run or a service is told to end with.
     pub stop_signal: i32,
     /// How long it may take to end after that before SIGKILL follows.
@@ -70,7 +81,7 @@ pub struct Rule {
 }
 
 /// A command that is to run all the time, and how it is kept running.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Service {
     /// What is executed.
     pub command: Command,
@@ -97,14 +108,14 @@ impl Service {
 }
 
 /// What must hold for a service to be ready: all that is given.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Readiness {
     /// This file, absolute, has been made or changed since the service began.
     pub file: Option<PathBuf>,
     /// Somebody listens on this TCP port.
     pub port: Option<u16>,
     /// A line of its output has matched this.
-    pub line: Option<regex::bytes::Regex>,
+    pub line: Option<TypedRegex>,
 }
 
 impl Readiness {
@@ -152,8 +163,31 @@ impl Default for ExitCodes {
     }
 }
 
-/// A pattern and where it was typed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A regular expression; the same as another if it was typed the same.
+#[derive(Clone, Debug)]
+pub struct TypedRegex(regex::bytes::Regex);
+
+impl From<regex::bytes::Regex> for TypedRegex {
+    fn from(regex: regex::bytes::Regex) -> Self {
+        Self(regex)
+    }
+}
+
+impl Deref for TypedRegex {
+    type Target = regex::bytes::Regex;
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
+}
+
+impl PartialEq for TypedRegex {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+/// A pattern and where it was typed; the same as another wherever that was.
+#[derive(Clone, Debug)]
 pub struct Pattern {
     /// As it was typed.
     pub text: String,
@@ -162,6 +196,14 @@ pub struct Pattern {
     /// The line in it, from 1.
     pub line: usize,
 }
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Rule {
     /// All that it ever executes.
@@ -202,6 +244,32 @@ pub enum Per {
     Event,
 }
 
+/// Where what a command writes goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Where tripline writes, as it is.
+    Inherit,
+    /// There, each line behind the rule's name.
+    Prefix,
+    /// There, all of a run at once when it has ended.
+    Group,
+    /// The same, if the run has failed; else nowhere.
+    OnFailure,
+    /// Nowhere.
+    None,
+}
+
+/// A file of what commands write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Its path; absolute.
+    pub file: PathBuf,
+    /// Before it grows larger than this, in bytes, it is renamed, and another begun.
+    pub max_size: u64,
+    /// How many that were renamed are kept.
+    pub keep: usize,
+}
+
 /// What a command reads from its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stdin {
@@ -215,6 +283,15 @@ pub enum Stdin {
     Json,
     /// tripline's own standard input.
     Inherit,
+}
+
+/// What holds together whatever a run starts, so that all of it ends with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contain {
+    /// A process group; what leaves it is found by its descent.
+    Group,
+    /// A control group, which nothing can leave, where one can be made; else as above.
+    Cgroup,
 }
 
 /// What becomes of a batch that is due while its rule is running.

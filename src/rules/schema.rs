@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compile::{ON_BUSY, PER, STDIN, TYPES};
+use super::compile::{CONTAIN, ON_BUSY, OUTPUT, PER, STDIN, TYPES};
 use crate::event::EventMask;
 
 /// A key of a table, and what docs/rules.md says it means.
@@ -148,6 +148,17 @@ const RULE: &[Key] = &[
         "what it reads: `null` nothing, `lines` a path a line, `nul` a path and a NUL, `json` an object a line, `inherit` tripline's own input",
     ),
     Key(
+        "output",
+        Word(|| names(&OUTPUT)),
+        "where what it writes goes: `inherit` where tripline writes, `prefix` there behind the rule's name, `group` there at its end, `on-failure` the same if it has failed, `none` nowhere",
+    ),
+    Key(
+        "log",
+        Table(LOG),
+        "a `file` that it goes into as well; before that is larger than `max_size` it is renamed, and so many are kept",
+    ),
+    Key("tty", Flag, "it writes to a terminal of its own, with colours and progress bars"),
+    Key(
         "per",
         Word(|| names(&PER)),
         "what one run is given: `batch` every path, `file` one path, `event` one event",
@@ -173,9 +184,19 @@ const RULE: &[Key] = &[
         Table(RETRY),
         "run again what failed: `max` times more, after `initial`, then after twice as long each time up to `max_delay`",
     ),
+    Key(
+        "may_loop",
+        Flag,
+        "it may run again and again by what changes during its own runs, and is never suspended for that",
+    ),
     Key("timeout", Duration, "how long a run may take: then it is stopped and counts as timed out"),
     Key("stop_signal", Text, "what a run or a service is told to end with"),
     Key("stop_timeout", Duration, "from that signal to SIGKILL when a run or a service is stopped"),
+    Key(
+        "contain",
+        Word(|| names(&CONTAIN)),
+        "what a run is held together by: `group` a process group, and what leaves it is found by its descent; `cgroup` a control group, which nothing leaves, where one can be made",
+    ),
 ];
 
 const SIZE: &[Key] = &[Key("min", Bytes, "the least that counts"), Key("max", Bytes, "the most that counts")];
@@ -184,6 +205,12 @@ const READY: &[Key] = &[
     Key("file", Text, "a file that it makes or changes, relative to `root`"),
     Key("port", Count, "a TCP port that it listens on"),
     Key("line", Text, "a regular expression that a line of its output matches"),
+];
+
+const LOG: &[Key] = &[
+    Key("file", Text, "its path, relative to `root`"),
+    Key("max_size", Bytes, "how large it may be"),
+    Key("keep", Count, "how many older ones are kept"),
 ];
 
 const BACKOFF: &[Key] = &[

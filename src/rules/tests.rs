@@ -32,7 +32,7 @@ pub(super) fn rules(text: &str) -> Rules {
 }
 
 /// The only rule of a file that has these lines beside `paths` and `run`.
-fn rule(lines: &str) -> Rule {
+fn rule(lines: &str) -> Arc<Rule> {
     rules(&format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}")).rules.remove(0)
 }
 
@@ -97,7 +97,7 @@ fn each_key_of_a_rule_is_used() {
     assert!(
         types.contains(Subject::Dir) && types.contains(Subject::Symlink) && !types.contains(Subject::File)
     );
-    assert_eq!(rule("match = 'x+'").pattern.unwrap().as_str(), "x+");
+    assert_eq!(rule("match = 'x+'").pattern.as_ref().unwrap().as_str(), "x+");
     assert_eq!(rule("per = \"file\"\nmax_parallel = 4").max_parallel, 4);
     assert_eq!(rule("stdin = \"nul\"").stdin, Stdin::Nul);
     assert_eq!(rule("on_busy = \"restart\"").on_busy, OnBusy::Restart);

@@ -9,7 +9,9 @@ mod inotify;
 mod mounts;
 mod pipe;
 mod process;
+mod pty;
 mod signal;
+mod spawn;
 mod tty;
 mod wake;
 
@@ -22,10 +24,12 @@ pub use inotify::{Inotify, Wd};
 pub use mounts::MountInfo;
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use process::{
-    Exit, Pid, SpawnError, SpawnFds, SpawnOptions, arg_limit, become_subreaper, close_on_exec_from,
-    group_is_empty, is_executable, peek_exit, reap, signal_group, spawn,
+    Exit, Pid, PidFd, arg_limit, become_subreaper, close_on_exec_from, group_is_empty, is_executable,
+    peek_exit, reap, signal_group,
 };
-pub use signal::{Signal, SignalFd, block_all};
+pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
+pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
+pub use spawn::{SpawnError, SpawnFds, SpawnOptions, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;
 

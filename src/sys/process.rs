@@ -1,15 +1,13 @@
-//! Children: posix_spawn(3), process groups and waiting.
+//! Processes: groups, signals and waiting.
 
 use std::ffi::CString;
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-use super::signal::{empty_set, full_set};
-use super::{cvt, retry};
+use super::{cvt, cvt_len, own, retry};
 
 /// A process, and the process group that it leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,176 +20,6 @@ pub enum Exit {
     Code(i32),
     /// By this signal.
     Signal(i32),
-}
-
-/// What a child is made of.
-#[derive(Debug)]
-pub struct SpawnOptions<'a> {
-    /// The program's path; not looked up.
-    pub program: &'a Path,
-    /// Its arguments, the program's name first.
-    pub argv: &'a [Vec<u8>],
-    /// `NAME=VALUE` strings: the whole environment.
-    pub env: &'a [Vec<u8>],
-    /// The directory it starts in.
-    pub cwd: &'a Path,
-    /// Its first three descriptors.
-    pub fds: SpawnFds<'a>,
-}
-
-/// A child's descriptors 0, 1 and 2; it gets no others but those that were not close-on-exec.
-#[derive(Debug)]
-pub struct SpawnFds<'a> {
-    /// Standard input; `/dev/null` without one.
-    pub stdin: Option<BorrowedFd<'a>>,
-    /// Standard output.
-    pub stdout: BorrowedFd<'a>,
-    /// Standard error.
-    pub stderr: BorrowedFd<'a>,
-}
-
-/// Why no child was made.
-#[derive(Debug)]
-pub enum SpawnError {
-    /// A NUL byte in an argument, variable or path.
-    Nul,
-    /// fork(2), chdir(2) or execve(2) failed.
-    System(io::Error),
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nul => f.write_str("a NUL byte in an argument or variable"),
-            Self::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl From<io::Error> for SpawnError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
-
-/// Starts a child as the leader of a process group of its own, no signal blocked and every disposition
-/// at its default.
-///
-/// # Errors
-/// [`SpawnError`]; `ENOENT` may mean the program, its interpreter or the directory.
-pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
-    let program = c_string(options.program.as_os_str().as_bytes())?;
-    let argv = c_strings(options.argv)?;
-    let env = c_strings(options.env)?;
-    let actions = FileActions::new(options)?;
-    let attributes = Attributes::new()?;
-    let (argv, env) = (pointers(&argv), pointers(&env));
-    let mut pid = 0;
-    // SAFETY: every pointer is to an initialised object that outlives the call; both arrays hold
-    // NUL-terminated strings and end with a null pointer.
-    let error = unsafe {
-        libc::posix_spawn(
-            &raw mut pid,
-            program.as_ptr(),
-            &raw const actions.0,
-            &raw const attributes.0,
-            argv.as_ptr(),
-            env.as_ptr(),
-        )
-    };
-    check(error)?;
-    Ok(Pid(pid))
-}
-
-fn c_string(bytes: &[u8]) -> Result<CString, SpawnError> {
-    CString::new(bytes).map_err(|_| SpawnError::Nul)
-}
-
-fn c_strings(all: &[Vec<u8>]) -> Result<Vec<CString>, SpawnError> {
-    all.iter().map(|bytes| c_string(bytes)).collect()
-}
-
-fn pointers(strings: &[CString]) -> Vec<*mut libc::c_char> {
-    strings.iter().map(|s| s.as_ptr().cast_mut()).chain([std::ptr::null_mut()]).collect()
-}
-
-/// The posix_spawn family answers the error itself.
-fn check(error: libc::c_int) -> io::Result<()> {
-    if error == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(error)) }
-}
-
-struct FileActions(libc::posix_spawn_file_actions_t);
-
-impl FileActions {
-    fn new(options: &SpawnOptions<'_>) -> Result<Self, SpawnError> {
-        let mut raw = MaybeUninit::uninit();
-        // SAFETY: `raw` is writable.
-        check(unsafe { libc::posix_spawn_file_actions_init(raw.as_mut_ptr()) })?;
-        // SAFETY: the call succeeded, so it is initialised.
-        let mut actions = Self(unsafe { raw.assume_init() });
-        match options.fds.stdin {
-            Some(fd) => actions.dup(fd.as_raw_fd(), libc::STDIN_FILENO)?,
-            None => actions.open_null()?,
-        }
-        actions.dup(options.fds.stdout.as_raw_fd(), libc::STDOUT_FILENO)?;
-        actions.dup(options.fds.stderr.as_raw_fd(), libc::STDERR_FILENO)?;
-        actions.chdir(&c_string(options.cwd.as_os_str().as_bytes())?)?;
-        Ok(actions)
-    }
-
-    fn dup(&mut self, from: RawFd, to: RawFd) -> io::Result<()> {
-        // SAFETY: the actions are initialised.
-        check(unsafe { libc::posix_spawn_file_actions_adddup2(&raw mut self.0, from, to) })
-    }
-
-    fn open_null(&mut self) -> io::Result<()> {
-        let (fd, null) = (libc::STDIN_FILENO, c"/dev/null".as_ptr());
-        // SAFETY: the actions are initialised and copy the path.
-        check(unsafe { libc::posix_spawn_file_actions_addopen(&raw mut self.0, fd, null, libc::O_RDONLY, 0) })
-    }
-
-    fn chdir(&mut self, path: &CString) -> io::Result<()> {
-        // SAFETY: the actions are initialised and copy the path.
-        check(unsafe { libc::posix_spawn_file_actions_addchdir_np(&raw mut self.0, path.as_ptr()) })
-    }
-}
-
-impl Drop for FileActions {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawn_file_actions_destroy(&raw mut self.0) };
-    }
-}
-
-struct Attributes(libc::posix_spawnattr_t);
-
-impl Attributes {
-    fn new() -> io::Result<Self> {
-        let mut raw = MaybeUninit::uninit();
-        // SAFETY: `raw` is writable.
-        check(unsafe { libc::posix_spawnattr_init(raw.as_mut_ptr()) })?;
-        // SAFETY: the call succeeded, so it is initialised.
-        let mut attributes = Self(unsafe { raw.assume_init() });
-        let flags = libc::POSIX_SPAWN_SETPGROUP | libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
-        let (none, all) = (empty_set(), full_set());
-        let raw = &raw mut attributes.0;
-        // SAFETY: the attributes are initialised.
-        check(unsafe { libc::posix_spawnattr_setflags(raw, flags as libc::c_short) })?;
-        // SAFETY: the attributes are initialised.
-        check(unsafe { libc::posix_spawnattr_setpgroup(raw, 0) })?;
-        // SAFETY: the attributes and the set are initialised.
-        check(unsafe { libc::posix_spawnattr_setsigmask(raw, &raw const none) })?;
-        // SAFETY: the attributes and the set are initialised.
-        check(unsafe { libc::posix_spawnattr_setsigdefault(raw, &raw const all) })?;
-        Ok(attributes)
-    }
-}
-
-impl Drop for Attributes {
-    fn drop(&mut self) {
-        // SAFETY: initialised by `new`, destroyed once.
-        unsafe { libc::posix_spawnattr_destroy(&raw mut self.0) };
-    }
 }
 
 /// A child that has ended and how, leaving it to be waited for: its number stays taken. None while all
@@ -271,4 +99,31 @@ pub fn is_executable(path: &Path) -> bool {
     // SAFETY: `path` is NUL-terminated.
     let allowed = unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::X_OK, libc::AT_EACCESS) };
     allowed == 0
+}
+
+/// A process that cannot be mistaken for a later one of the same number (pidfd_open(2), Linux 5.3).
+#[derive(Debug)]
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// The process that has this number now.
+    ///
+    /// # Errors
+    /// `ESRCH` if there is none, `EMFILE` at the limit of descriptors, `ENOSYS` on older kernels.
+    pub fn open(pid: Pid) -> io::Result<Self> {
+        // SAFETY: takes no pointer.
+        let fd = cvt_len(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.0, 0) } as libc::ssize_t)?;
+        Ok(Self(own(fd as RawFd)))
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// `ESRCH` if it is no more, `EPERM` if it is another user's.
+    pub fn signal(&self, signal: i32) -> io::Result<()> {
+        let (fd, info) = (self.0.as_raw_fd(), std::ptr::null::<libc::siginfo_t>());
+        // SAFETY: no information is passed on.
+        cvt_len(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, info, 0) } as libc::ssize_t)
+            .map(drop)
+    }
 }

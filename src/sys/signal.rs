@@ -9,10 +9,14 @@ use super::{cvt, cvt_len, own, retry};
 /// A signal that the event loop acts on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Signal {
-    /// SIGINT, SIGTERM, SIGHUP or SIGQUIT, by its number: end.
+    /// SIGINT, SIGTERM or SIGQUIT, by its number: end.
     Stop(i32),
+    /// SIGHUP: the terminal has gone, or somebody wants everything read again.
+    Hangup,
     /// SIGCHLD: a child has changed state.
     Child,
+    /// SIGWINCH: the terminal has another size.
+    Resize,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -21,7 +25,8 @@ pub struct SignalFd {
     fd: OwnedFd,
 }
 
-const STOPS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
+const ALL: [libc::c_int; 6] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH];
 
 impl SignalFd {
     /// Blocks the signals in the calling thread and in those it starts from now on, and opens the
@@ -32,7 +37,7 @@ impl SignalFd {
     /// `EMFILE` at the limit of descriptors.
     pub fn new() -> io::Result<Self> {
         let mut set = empty_set();
-        for signal in STOPS.into_iter().chain([libc::SIGCHLD]) {
+        for signal in ALL {
             add(&mut set, signal);
         }
         // SAFETY: `set` is initialised and outlives the call.
@@ -55,6 +60,8 @@ impl SignalFd {
             // `ssi_signo` is the structure's first field, 32 bits.
             Ok(_) => Ok(Some(match i32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]) {
                 libc::SIGCHLD => Signal::Child,
+                libc::SIGWINCH => Signal::Resize,
+                libc::SIGHUP => Signal::Hangup,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -67,6 +74,15 @@ impl AsFd for SignalFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as nohup(1) does.
+pub fn hangup_is_ignored() -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: `action` is writable; nothing is set.
+    let asked = cvt(unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) });
+    // SAFETY: zeroes are a valid `sigaction`, and the call fills it on success.
+    asked.is_ok() && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
 }
 
 /// Blocks every signal in the calling thread: a thread that is not to be interrupted.
@@ -93,6 +109,14 @@ pub(super) fn full_set() -> libc::sigset_t {
 fn add(set: &mut libc::sigset_t, signal: libc::c_int) {
     // SAFETY: `set` is initialised; an unknown number is refused without effect.
     unsafe { libc::sigaddset(set, signal) };
+}
+
+/// Blocks these signals and no others in the calling thread; answers what was blocked before.
+pub(super) fn set_mask(set: &libc::sigset_t) -> libc::sigset_t {
+    let mut before = empty_set();
+    // SAFETY: both sets are initialised.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, set, &raw mut before) };
+    before
 }
 
 fn block(set: &libc::sigset_t) {

@@ -3,10 +3,10 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Notice;
-use crate::event::Event;
+use crate::event::{Event, Scope};
 use crate::sys::Wake;
 
 /// Events that may wait here; a few hundred bytes each, so some tens of megabytes at the worst.
@@ -21,13 +21,21 @@ pub enum Message {
     Notice(Notice),
 }
 
+/// What the watcher is asked to do.
+#[derive(Clone, Debug)]
+pub(super) enum Request {
+    /// Look through a directory again.
+    LookAgain(Vec<u8>),
+    /// Follow another scope.
+    Rescope(Arc<dyn Scope>),
+}
+
 #[derive(Debug, Default)]
 struct Queue {
     messages: Vec<Message>,
     /// The watcher waits for room.
     starved: bool,
-    /// Directories to look through again.
-    asked: Vec<Vec<u8>>,
+    asked: Vec<Request>,
     closed: bool,
 }
 
@@ -86,13 +94,13 @@ impl Handoff {
         self.drained.set();
     }
 
-    pub(super) fn ask(&self, dir: Vec<u8>) {
-        self.lock().asked.push(dir);
+    pub(super) fn ask(&self, request: Request) {
+        self.lock().asked.push(request);
         self.drained.set();
     }
 
     /// Acknowledges [`drained`](Self::drained); answers what the watcher is asked, none if it is to end.
-    pub(super) fn asked(&self) -> Option<Vec<Vec<u8>>> {
+    pub(super) fn asked(&self) -> Option<Vec<Request>> {
         self.drained.clear();
         let mut queue = self.lock();
         if queue.closed { None } else { Some(std::mem::take(&mut queue.asked)) }
@@ -122,9 +130,10 @@ mod tests {
         assert!(!handoff.has_room());
         assert_eq!(handoff.take().len(), CAPACITY);
         assert!(handoff.has_room());
-        handoff.ask(b"/w".to_vec());
-        assert_eq!(handoff.asked(), Some(vec![b"/w".to_vec()]));
+        handoff.ask(Request::LookAgain(b"/w".to_vec()));
+        let asked = handoff.asked().unwrap();
+        assert!(matches!(&asked[..], [Request::LookAgain(dir)] if dir == b"/w"));
         handoff.close();
-        assert_eq!(handoff.asked(), None);
+        assert!(handoff.asked().is_none());
     }
 }

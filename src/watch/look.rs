@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::retry::Scan;
+use super::route::Route;
 use super::scan::{Frame, Purpose};
 use super::translate::Sight;
-use super::tree::{Name, Place, Route};
+use super::tree::{Name, Place};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Identity, Wd};
 use crate::time::MonoTime;
@@ -50,13 +51,7 @@ impl<K: Kernel> Observer<K> {
         // What could not be looked at before may have gone unseen since it was known.
         let deep = left || self.is_denied(parent, name);
         let scan = Scan { purpose: self.purpose_of_events(), deep };
-        let told = match self.try_open_verified(parent) {
-            Ok((dir, path)) => self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now),
-            Err(error) => {
-                self.cannot_look_in(parent, &error);
-                false
-            }
-        };
+        let told = self.look_at(parent, name, scan, now);
         if !told {
             self.retry_name_later(parent, name, scan, now);
         } else if left
@@ -65,6 +60,17 @@ impl<K: Kernel> Observer<K> {
         {
             // Which one that is cannot be asked; the event has said that it is another.
             self.orphan(known, scan.purpose, now);
+        }
+    }
+
+    /// As [`look`](Self::look), for that purpose; answers whether it could be told.
+    pub(super) fn look_at(&mut self, parent: Wd, name: &Name, scan: Scan, now: MonoTime) -> bool {
+        match self.try_open_verified(parent) {
+            Ok((dir, path)) => self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now),
+            Err(error) => {
+                self.cannot_look_in(parent, &error);
+                false
+            }
         }
     }
 
@@ -133,6 +139,7 @@ impl<K: Kernel> Observer<K> {
         }
         let before = self.state.tree.place(wd);
         let unreported = self.state.tree.left_unreported(wd);
+        let found = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
         if !self.state.tree.attach(wd, &place) {
             return false;
         }
@@ -141,14 +148,14 @@ impl<K: Kernel> Observer<K> {
             if unreported { self.tell(&left) } else { self.seen(purpose, left) }
         }
         self.seen(purpose, Sight::Arrived(place));
-        self.push(Frame::deep(wd, purpose.for_new(), Some(dir)));
+        self.push(Frame::deep(wd, found, Some(dir)));
         true
     }
 
     /// Looking has told before an event has, if one comes at all.
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
-            Purpose::Initial | Purpose::Late { .. } => {}
+            Purpose::Initial | Purpose::Late { .. } | Purpose::Rescoped => {}
             purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }

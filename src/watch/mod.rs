@@ -27,8 +27,10 @@ mod pair;
 mod pending;
 mod poll;
 mod polls;
+mod rescope;
 mod retry;
 mod roots;
+mod route;
 mod scan;
 mod settle;
 mod translate;
@@ -45,7 +47,7 @@ pub use watcher::{WatchError, Watcher};
 /// What the watcher has to say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
-    /// Every initial watch is in place.
+    /// Every watch is in place that the scope wants now: at the start, and after each change of scope.
     Ready {
         /// How many directories are watched.
         directories: usize,

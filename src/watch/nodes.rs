@@ -61,6 +61,23 @@ impl Nodes {
         })
     }
 
+    /// The nodes whose place is this root.
+    pub(super) fn at_root(&self, root: RootId) -> Vec<Wd> {
+        let is_there = |node: &Node| matches!(node.at, At::Root(at) if at as RootId == root);
+        self.by_wd.iter().filter(|(_, node)| is_there(node)).map(|(&wd, _)| wd).collect()
+    }
+
+    /// Gives the roots other numbers. No node is at one that has none.
+    pub(super) fn renumber_roots(&mut self, ids: &[Option<RootId>]) {
+        for node in self.by_wd.values_mut() {
+            if let At::Root(root) = &mut node.at
+                && let Some(id) = ids[*root as RootId]
+            {
+                *root = id as u32;
+            }
+        }
+    }
+
     /// The root, or the parent and the name.
     pub(super) fn step(&self, wd: Wd) -> Option<Result<(Wd, &[u8]), RootId>> {
         self.by_wd.get(&wd).map(|node| match node.at {

@@ -15,9 +15,10 @@ use super::pending::Pending;
 use super::polls::Polls;
 use super::retry::Retry;
 use super::roots::Root;
+use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
-use super::tree::{Name, Place, RootId, Route};
+use super::tree::{Name, Place, RootId};
 use super::trouble::Trouble;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
@@ -46,6 +47,10 @@ pub(super) enum Next {
 pub(super) struct Observer<K: Kernel> {
     pub(super) kernel: K,
     pub(super) scope: Arc<dyn Scope>,
+    /// The scope that was followed before, while its successor's directories are looked through.
+    pub(super) before: Option<Arc<dyn Scope>>,
+    /// Whether everything is polled: settled at the start.
+    pub(super) polls_all: bool,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
     /// Watches on what is above the roots.
@@ -60,7 +65,7 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) limit_reported: bool,
     pub(super) trouble: Trouble,
     buffer: Vec<u8>,
-    ready: bool,
+    pub(super) ready: bool,
     /// What has left the tree without an event, as events.
     pub(super) ended: Vec<Event>,
     overflows: usize,
@@ -80,9 +85,12 @@ impl<K: Kernel> Observer<K> {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
         let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
         let queue = kernel.queue_limit();
+        let polls_all = scope.polling().always;
         Self {
             kernel,
             scope,
+            before: None,
+            polls_all,
             state,
             roots,
             spine: HashMap::new(),
@@ -122,7 +130,7 @@ impl<K: Kernel> Observer<K> {
                 None if path.starts_with(dir) => self.state.tree.root(root),
                 None => None,
             };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Initial, None)));
+            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Rescoped, None)));
         }
     }
 
@@ -302,6 +310,7 @@ impl<K: Kernel> Observer<K> {
         if !self.ready {
             self.ready = true;
             self.be_late();
+            self.before = None;
             self.notices.push(Notice::Ready { directories: self.state.tree.len() });
         }
     }

@@ -23,8 +23,8 @@ impl<K: Kernel> Observer<K> {
         {
             return Ok(wd);
         }
-        let Polling { always, interval: every } = self.scope.polling();
-        if always {
+        let Polling { interval: every, .. } = self.scope.polling();
+        if self.polls_all {
             return Ok(self.polls.add(self.kernel.identity(dir)?, Why::Asked));
         }
         if !self.kernel.notifies(dir) {
@@ -99,7 +99,12 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn compare(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let Ok(status) = self.kernel.status(dir, name) else { return };
         let (wd, stamp) = (frame.wd, Stamp::of(&status));
-        if matches!(frame.scan.purpose, Purpose::Initial | Purpose::Late { .. } | Purpose::Arrived(_)) {
+        let first = match frame.scan.purpose {
+            Purpose::Initial | Purpose::Late { .. } | Purpose::Arrived(_) => true,
+            Purpose::Rescoped => !self.polls.is_looked_through(wd),
+            Purpose::Unfinished | Purpose::Changed { .. } => false,
+        };
+        if first {
             self.polls.set(wd, name, stamp);
             return self.found(frame, dir, name, kind);
         }

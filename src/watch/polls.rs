@@ -57,6 +57,8 @@ struct Polled {
     identity: Identity,
     why: Why,
     names: HashMap<Name, Stamp>,
+    /// Whether all that is in it is among the names.
+    complete: bool,
 }
 
 /// All of them.
@@ -80,7 +82,7 @@ impl Polls {
         }
         let wd = Wd(FIRST - self.given);
         self.given += 1;
-        self.by_wd.insert(wd, Polled { identity, why, names: HashMap::new() });
+        self.by_wd.insert(wd, Polled { identity, why, names: HashMap::new(), complete: false });
         self.by_identity.insert(identity, wd);
         *self.counts.entry((identity.0, why)).or_default() += 1;
         wd
@@ -136,11 +138,18 @@ impl Polls {
         }
     }
 
-    /// Ends what [`replace`](Self::replace) has left.
+    /// A directory has been looked through. Ends what [`replace`](Self::replace) has left.
     pub(super) fn looked_through(&mut self, wd: Wd) {
         if wd.0 > FIRST {
             self.remove(wd);
+        } else if let Some(polled) = self.by_wd.get_mut(&wd) {
+            polled.complete = true;
         }
+    }
+
+    /// Whether a directory has been looked through.
+    pub(super) fn is_looked_through(&self, wd: Wd) -> bool {
+        self.by_wd.get(&wd).is_some_and(|polled| polled.complete)
     }
 
     pub(super) fn stamp(&self, wd: Wd, name: &Name) -> Option<Stamp> {

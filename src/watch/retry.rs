@@ -30,7 +30,7 @@ impl Scan {
 
     /// One that does for both, where `later` is wanted after this.
     fn with(self, later: Self) -> Self {
-        let weaker = later.purpose == Purpose::Unfinished;
+        let weaker = matches!(later.purpose, Purpose::Unfinished | Purpose::Rescoped);
         let purpose = if weaker { self.purpose } else { later.purpose };
         Self { purpose, deep: self.deep || later.deep }
     }
@@ -91,8 +91,11 @@ impl<K: Kernel> Observer<K> {
     /// What could not be looked at when all else was is looked at for what has changed since.
     pub(super) fn be_late(&mut self) {
         let late = Purpose::late(self.kernel.file_clock());
-        let scans = self.retries.values_mut().flat_map(Retry::scans);
-        scans.filter(|scan| scan.purpose == Purpose::Initial).for_each(|scan| scan.purpose = late);
+        for scan in self.retries.values_mut().flat_map(Retry::scans) {
+            if matches!(scan.purpose, Purpose::Initial | Purpose::Rescoped) {
+                scan.purpose = late;
+            }
+        }
     }
 
     /// A look through a directory is over: unless it has failed in part, the next failure is a new one.

@@ -117,7 +117,7 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn forget_above(&mut self, root: RootId) -> Vec<Wd> {
+    pub(super) fn forget_above(&mut self, root: RootId) -> Vec<Wd> {
         let mut before = std::mem::take(&mut self.roots[root].above);
         before.extend(self.roots[root].waiting.take().map(|(wd, _)| wd));
         for wd in &before {
@@ -233,6 +233,7 @@ impl<K: Kernel> Observer<K> {
         if std::mem::take(&mut self.roots[root].missing) {
             self.notices.push(Notice::RootFound { path: self.roots[root].path.clone() });
         }
+        let purpose = self.purpose_at(wd, &self.roots[root].path, purpose);
         if self.state.tree.root_of(wd).is_none() && self.state.tree.attach(wd, &Place::Root(root)) {
             self.crawl.push(Frame::deep(wd, purpose, None));
         }

@@ -10,7 +10,8 @@ use super::look::Looking;
 use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
-use super::tree::{Name, Route};
+use super::route::Route;
+use super::tree::Name;
 use super::trouble::is_passing;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Kind, Wd};
@@ -36,6 +37,8 @@ pub(super) enum Purpose {
     /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
     /// and everything in directories not known before.
     Unfinished,
+    /// The scope has changed: nothing, but for what has arrived meanwhile where it was wanted before.
+    Rescoped,
     /// Events were lost: what changed at or after this moment of the file clock, and everything in
     /// directories not known before.
     Changed { since: i128 },
@@ -64,6 +67,7 @@ impl Purpose {
         match self {
             Self::Initial => Self::Initial,
             Self::Late { since } => Self::Late { since },
+            Self::Rescoped => Self::Rescoped,
             Self::Arrived(trigger) => Self::Arrived(trigger),
             Self::Unfinished => Self::arrived(),
             Self::Changed { .. } => Self::Arrived(Trigger::Overflow),
@@ -226,7 +230,7 @@ impl<K: Kernel> Observer<K> {
 
     pub(super) fn found(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, name: &Name, kind: Kind) {
         let trigger = match frame.scan.purpose {
-            Purpose::Initial | Purpose::Unfinished => return,
+            Purpose::Initial | Purpose::Unfinished | Purpose::Rescoped => return,
             Purpose::Arrived(trigger) => trigger,
             Purpose::Late { since } if self.has_changed(dir, name, since) => Trigger::Scan,
             Purpose::Changed { since } if kind != Kind::Dir && self.has_changed(dir, name, since) => {

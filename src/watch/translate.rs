@@ -79,13 +79,24 @@ pub(super) struct State {
 impl State {
     /// `asked` is what the rules ask for, tripline's own events among it.
     pub(super) fn new(asked: EventMask) -> Self {
-        let mut interest = asked;
+        let mut state = Self::silent();
+        state.ask(asked);
+        state
+    }
+
+    /// Takes note of what the rules ask for from now on.
+    pub(super) fn ask(&mut self, asked: EventMask) {
+        self.interest = asked;
         if asked.intersects(EventMask::CHANGE) {
-            interest |= CHANGES;
+            self.interest |= CHANGES;
         }
         if asked.intersects(EventMask::RENAME) {
-            interest |= EventMask::MOVE;
+            self.interest |= EventMask::MOVE;
         }
+        self.settles = asked.intersects(EventMask::CHANGE);
+    }
+
+    fn silent() -> Self {
         Self {
             tree: Tree::default(),
             pending: Pending::default(),
@@ -95,8 +106,8 @@ impl State {
             lost: false,
             resyncing: false,
             untold: Vec::new(),
-            interest,
-            settles: asked.intersects(EventMask::CHANGE),
+            interest: EventMask::default(),
+            settles: false,
             pairs: Pairs::default(),
         }
     }

@@ -37,24 +37,13 @@ pub(super) enum Standing {
     Dead { moved: bool },
 }
 
-/// What a node's path is good for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Route {
-    /// This is its path.
-    Path(RootId, Vec<u8>),
-    /// It may be in the tree again in a moment.
-    Unsettled,
-    /// It has left the tree.
-    Left,
-}
-
 /// The tree, or trees: one below each root that exists.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
-    nodes: Nodes,
+    pub(super) nodes: Nodes,
     roots: HashMap<RootId, Wd>,
     /// Of the nodes that are not attached.
-    standings: HashMap<Wd, Standing>,
+    pub(super) standings: HashMap<Wd, Standing>,
     /// Events that are asked of the kernel beyond the watcher's own mask.
     extras: HashMap<Wd, EventMask>,
     limbo: Vec<Wd>,
@@ -86,6 +75,18 @@ impl Tree {
 
     pub(super) fn root_of(&self, wd: Wd) -> Option<RootId> {
         self.roots.iter().find(|&(_, &at)| at == wd).map(|(&root, _)| root)
+    }
+
+    /// The nodes whose place is this root or was it last.
+    pub(super) fn at_root(&self, root: RootId) -> Vec<Wd> {
+        self.nodes.at_root(root)
+    }
+
+    /// Gives the roots other numbers. Nothing hangs at those that have none.
+    pub(super) fn renumber_roots(&mut self, ids: &[Option<RootId>]) {
+        self.nodes.renumber_roots(ids);
+        let roots = std::mem::take(&mut self.roots).into_iter();
+        self.roots = roots.filter_map(|(root, wd)| Some((ids[root]?, wd))).collect();
     }
 
     pub(super) fn child(&self, parent: Wd, name: &[u8]) -> Option<Wd> {
@@ -143,19 +144,6 @@ impl Tree {
         }
         self.standings.remove(&wd);
         true
-    }
-
-    fn is_below(&self, wd: Wd, ancestor: Wd) -> bool {
-        let mut at = wd;
-        loop {
-            if at == ancestor {
-                return true;
-            }
-            match self.nodes.step(at) {
-                Some(Ok((parent, _))) if !self.standings.contains_key(&at) => at = parent,
-                _ => return false,
-            }
-        }
     }
 
     fn unlink(&mut self, wd: Wd) {
@@ -241,6 +229,7 @@ impl Tree {
         self.unlink(wd);
         let removed = self.subtree(wd);
         removed.iter().for_each(|&wd| self.forget(wd));
+        self.dead.retain(|&dead| self.nodes.contains(dead));
         removed
     }
 
@@ -282,63 +271,13 @@ impl Tree {
         };
         self.limbo.iter().filter_map(until).min()
     }
-
-    /// The node's path below its root, from today's parents. Where a directory was removed, its last
-    /// place still names what happened in it.
-    pub(super) fn route(&self, wd: Wd) -> Route {
-        self.route_over(wd, |standing| match standing {
-            Standing::Limbo { moved: true, .. } => Some(Route::Unsettled),
-            Standing::Dead { moved: true } => Some(Route::Left),
-            _ => None,
-        })
-    }
-
-    /// The path where the node was last, though it may have been moved away from there.
-    pub(super) fn last_route(&self, wd: Wd) -> Route {
-        self.route_over(wd, |_| None)
-    }
-
-    /// Follows the places up to the root, unless a node on the way is no part of the path.
-    fn route_over(&self, wd: Wd, ends: impl Fn(Standing) -> Option<Route>) -> Route {
-        let mut names: Vec<&[u8]> = Vec::new();
-        let mut at = wd;
-        loop {
-            if let Some(end) = self.standings.get(&at).copied().and_then(&ends) {
-                return end;
-            }
-            match self.nodes.step(at) {
-                None => return Route::Left,
-                Some(Err(root)) => {
-                    names.reverse();
-                    return Route::Path(root, names.join(&b'/'));
-                }
-                // The last place of a node in limbo may since have come to lie below the node.
-                Some(Ok(_)) if names.len() > self.nodes.len() => return Route::Unsettled,
-                Some(Ok((parent, name))) => {
-                    names.push(name);
-                    at = parent;
-                }
-            }
-        }
-    }
-
-    /// Whether the node hangs in the tree, with all its ancestors.
-    pub(super) fn is_attached(&self, wd: Wd) -> bool {
-        let mut at = wd;
-        loop {
-            match self.nodes.step(at).filter(|_| !self.standings.contains_key(&at)) {
-                Some(Ok((parent, _))) => at = parent,
-                Some(Err(_)) => return true,
-                None => return false,
-            }
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
+    use super::super::route::Route;
     use super::*;
 
     const LATER: MonoTime = MonoTime::from_origin(Duration::from_millis(200));

@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Notice;
 use super::kernel::Kernel;
 use super::observer::{Next, Observer};
-use super::tree::{Name, Route};
+use super::route::Route;
+use super::tree::Name;
 use crate::sys::Wd;
 use crate::time::MonoTime;
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Notice;
-use super::handoff::{Handoff, Message};
+use super::handoff::{Handoff, Message, Request};
 use super::kernel::Linux;
 use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
@@ -76,7 +76,14 @@ impl Watcher {
     /// Has the watcher look through a directory again, because the scope's answers below it have changed.
     /// What is there already is no event.
     pub fn look_again(&self, dir: Vec<u8>) {
-        self.handoff.ask(dir);
+        self.handoff.ask(Request::LookAgain(dir));
+    }
+
+    /// Has the watcher follow another scope from now on. Where both want the same, nothing is missed; what is
+    /// there already is no event. [`Notice::Ready`] comes again once every watch is in place. Whether everything
+    /// is polled stays as it was.
+    pub fn rescope(&self, scope: Arc<dyn Scope>) {
+        self.handoff.ask(Request::Rescope(scope));
     }
 
     /// Takes every message there is, in order.
@@ -117,7 +124,15 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     let mut mounts = MountTable::open(&observer, epoll);
     observer.start(clock.now());
     while let Some(asked) = handoff.asked() {
-        asked.iter().for_each(|dir| observer.look_again(dir));
+        for request in asked {
+            match request {
+                Request::LookAgain(dir) => observer.look_again(&dir),
+                Request::Rescope(scope) => {
+                    observer.rescope(scope, clock.now());
+                    mounts.known = mounts.read(&observer).unwrap_or_default();
+                }
+            }
+        }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
         let failed = match next {

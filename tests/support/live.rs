@@ -4,6 +4,8 @@
 //! steps of one time are done together. Before those of a later time, every line that is expected by then
 //! must have come. Otherwise times mean nothing here, and nothing waits for time to pass.
 //!
+//! `reload NAME` writes the rules of that name over the rules file; they are in `/NAME.toml`, too.
+//!
 //! `...` in an expected line stands for anything: for what depends on who was faster.
 
 use std::fs;
@@ -43,6 +45,10 @@ pub(crate) fn play(script: &Script) -> Result<(), String> {
 fn perform(script: &Script, seen: &mut Vec<String>) -> Result<(), String> {
     let mut place = Place::new();
     fs::write(place.path(b"tripline.toml"), &script.rules).map_err(|error| error.to_string())?;
+    for (name, rules) in &script.later {
+        let file = place.path(format!("/{name}.toml").as_bytes());
+        fs::write(file, rules).map_err(|error| error.to_string())?;
+    }
     for step in &script.before {
         place.act(&step.verb).map_err(|error| format!("line {}: {error}", step.line))?;
     }
@@ -82,6 +88,14 @@ impl Show<'_> {
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
         match &step.verb {
+            Verb::Reload(name) => {
+                let rules = self.script.later(name)?;
+                fs::write(self.place.path(b"tripline.toml"), rules).map_err(|error| error.to_string())
+            }
+            Verb::Hup => {
+                self.running.signal(Signal::HUP);
+                Ok(())
+            }
             Verb::Halt | Verb::Kill => {
                 self.halted = true;
                 self.running.signal(Signal::TERM);

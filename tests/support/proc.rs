@@ -27,6 +27,11 @@ pub(crate) fn children(parent: u32) -> Vec<Process> {
     processes.filter(|process| process.parent == parent).collect()
 }
 
+/// Whether there is such a process that has not ended.
+pub(crate) fn lives(pid: u32) -> bool {
+    process(pid).is_some_and(|process| process.state != "Z")
+}
+
 /// None if there is no such process.
 fn process(pid: u32) -> Option<Process> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -91,6 +96,13 @@ pub(crate) fn eventually<T>(mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(start.elapsed() < LIMIT, "it never came to be");
         sleep(Duration::from_millis(5));
     }
+}
+
+/// How many inotify watches a process has.
+pub(crate) fn watches(pid: u32) -> usize {
+    let files = fs::read_dir(format!("/proc/{pid}/fdinfo")).unwrap();
+    let texts = files.filter_map(|entry| fs::read_to_string(entry.unwrap().path()).ok());
+    texts.map(|text| text.lines().filter(|line| line.starts_with("inotify ")).count()).sum()
 }
 
 /// How long all threads of a process have been at work, to ten milliseconds (proc_pid_stat(5)).

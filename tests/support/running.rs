@@ -68,7 +68,7 @@ impl Running {
     }
 
     /// Every line up to the first that `last` takes, itself included.
-    pub(crate) fn until(&self, last: impl Fn(&str) -> bool) -> Vec<String> {
+    pub(crate) fn until(&self, mut last: impl FnMut(&str) -> bool) -> Vec<String> {
         let mut all = Vec::new();
         while let Some(line) = self.next().unwrap_or_else(|error| panic!("{error} after {all:#?}")) {
             let done = last(&line);

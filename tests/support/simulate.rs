@@ -12,7 +12,7 @@ use tripline::dispatch::{
     Core, Effect, Escaped, Input, Job, Limits, Part, RunId, Status, StdinSource, Until,
 };
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{IgnoreFiles, RuleId, Rules, SignalName, SourceFile, Surroundings};
+use tripline::rules::{IgnoreFiles, Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
 use super::trip::{Line, Script, Show, Step};
@@ -30,16 +30,16 @@ const SHOWN_ARGUMENTS: usize = 6;
 const TOO_MANY_TURNS: usize = 10_000;
 
 /// The rules of a script, with the root `/w` and no ignore file anywhere.
-pub(crate) fn rules(script: &Script) -> Result<Rules, String> {
-    let file = SourceFile { name: script.file.display().to_string(), text: script.rules.clone() };
+pub(crate) fn rules(script: &Script, text: &str) -> Result<Rules, String> {
+    let file = SourceFile { name: script.file.display().to_string(), text: text.to_owned() };
     let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
     Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
 }
 
 /// What came of the script, in order. The error names the line of the step that makes no sense.
-pub(crate) fn simulate(script: &Script, rules: Rules) -> Result<Vec<Line>, String> {
-    let mut world = World::new(rules, script);
+pub(crate) fn simulate(script: &Script) -> Result<Vec<Line>, String> {
+    let mut world = World::new(rules(script, &script.rules)?, script);
     for step in &script.before {
         world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
@@ -76,7 +76,7 @@ struct Planned {
 
 struct Run {
     id: RunId,
-    rule: RuleId,
+    rule: String,
     service: bool,
     /// Among the runs of its rule, from 1.
     number: usize,
@@ -91,8 +91,9 @@ impl<'a> World<'a> {
             ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
         };
         let until = if script.first_run { Until::FirstRun } else { Until::Stopped };
+        let core = Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until);
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: EXEC_BYTES }).until(until),
+            core: script.seed.into_iter().fold(core, Core::seeded),
             rules,
             now: MonoTime::default(),
             script,
@@ -158,11 +159,12 @@ impl<'a> World<'a> {
         match &step.verb {
             Verb::File(op, name) => self.file(*op, &absolute(name))?,
             Verb::Rename(from, to) => self.rename(&absolute(from), &absolute(to))?,
-            Verb::Sh(_) => return Err("there is no shell here".to_owned()),
+            Verb::Sh(_) | Verb::Hup => return Err("there is no shell and no signal here".to_owned()),
             Verb::Exchange(..) | Verb::Stop | Verb::Cont => {
                 return Err("there is no kernel here".to_owned());
             }
             Verb::Ready => self.feed(Input::Ready),
+            Verb::Reload(name) => self.reload(name)?,
             Verb::Once => self.once(),
             Verb::Halt => self.feed(Input::Halt),
             Verb::Kill => self.feed(Input::Kill),
@@ -178,6 +180,13 @@ impl<'a> World<'a> {
                 self.failures.entry(rule.clone()).or_default().push_back(error.clone());
             }
         }
+        Ok(())
+    }
+
+    fn reload(&mut self, name: &str) -> Result<(), String> {
+        self.rules = Arc::new(rules(self.script, self.script.later(name)?)?);
+        self.feed(Input::Reload(Arc::clone(&self.rules)));
+        self.feed(Input::Ready);
         Ok(())
     }
 
@@ -323,18 +332,16 @@ impl<'a> World<'a> {
     fn oldest(&mut self, rule: &str, wanted: impl Fn(&Run) -> bool) -> Result<&mut Run, String> {
         let (name, service) = match rule.strip_suffix(".service") {
             Some(name) => (name, true),
-            None => (rule, false),
+            None => (rule, self.has_only_a_service(rule)),
         };
-        let id = self.rule(name)?;
-        let service = service || self.rules.rules[id.0].steps.is_empty();
-        let mut runs = self.runs.iter_mut().filter(|run| run.rule == id && run.service == service);
+        let mut runs = self.runs.iter_mut().filter(|run| run.rule == name && run.service == service);
         let found = runs.find(|run| wanted(run));
         found.ok_or_else(|| format!("{rule} has no such run now"))
     }
 
-    fn rule(&self, name: &str) -> Result<RuleId, String> {
-        let found = self.rules.rules.iter().position(|rule| rule.name == name);
-        found.map(RuleId).ok_or_else(|| format!("there is no rule {name}"))
+    fn rule(&self, name: &str) -> Result<(), String> {
+        let found = self.rules.rules.iter().any(|rule| rule.name == name);
+        if found { Ok(()) } else { Err(format!("there is no rule {name}")) }
     }
 
     /// Gives the core an input, carries out its effects in order, and answers them in that order.
@@ -364,27 +371,27 @@ impl<'a> World<'a> {
     }
 
     fn spawn(&mut self, job: &Job) -> Input {
-        let name = self.rules.rules[job.rule.0].name.clone();
-        let label = self.label(job.rule, job.part == Part::Service);
+        let name = &job.rule.name;
+        let label = self.label(name, job.part == Part::Service);
         self.say(format!("spawn {label}: {}", command_line(&job.argv)));
         for show in &self.script.show {
             self.say(detail(show, job));
         }
-        if let Some(error) = self.failures.get_mut(&name).and_then(VecDeque::pop_front) {
+        if let Some(error) = self.failures.get_mut(name).and_then(VecDeque::pop_front) {
             return Input::SpawnFailed { run: job.run, error };
         }
-        let number = self.runs.iter().filter(|run| run.rule == job.rule).count() + 1;
-        let (id, rule, service) = (job.run, job.rule, job.part == Part::Service);
+        let number = self.runs.iter().filter(|run| run.rule == job.rule.name).count() + 1;
+        let (id, rule, service) = (job.run, job.rule.name.clone(), job.part == Part::Service);
         self.runs.push(Run { id, rule, service, number, leader_lives: true, group_lives: true });
-        self.plan_run(job.run, number, &name, false);
+        self.plan_run(job.run, number, name, false);
         Input::Spawned { run: job.run }
     }
 
     /// A signal to a process group that is empty is not worth a line.
     fn signal(&mut self, run: RunId, signal: i32) {
         let Some(run) = self.runs.iter().find(|known| known.id == run && known.group_lives) else { return };
-        let (id, number, name) = (run.id, run.number, self.rules.rules[run.rule.0].name.clone());
-        let label = self.label(run.rule, run.service);
+        let (id, number, name) = (run.id, run.number, run.rule.clone());
+        let label = self.label(&name, run.service);
         self.say(format!("signal {label}: {}", SignalName(signal)));
         if signal == libc::SIGTERM {
             self.plan_run(id, number, &name, true);
@@ -392,10 +399,13 @@ impl<'a> World<'a> {
     }
 
     /// What a script calls the runs of a rule, or its service if it has both.
-    fn label(&self, rule: RuleId, service: bool) -> String {
-        let rule = &self.rules.rules[rule.0];
-        let suffix = if service && !rule.steps.is_empty() { ".service" } else { "" };
-        format!("{}{suffix}", rule.name)
+    fn label(&self, rule: &str, service: bool) -> String {
+        let suffix = if service && !self.has_only_a_service(rule) { ".service" } else { "" };
+        format!("{rule}{suffix}")
+    }
+
+    fn has_only_a_service(&self, name: &str) -> bool {
+        self.core.rules().rules.iter().any(|rule| rule.name == name && rule.steps.is_empty())
     }
 
     fn say(&mut self, text: String) {

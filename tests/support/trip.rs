@@ -29,7 +29,9 @@
 //! test term exit test signal 15
 //! ```
 //!
-//! What `-- before` has is done before tripline starts. `-- until first run` is what `tripline on --exit` does.
+//! What `-- before` has is done before tripline starts. What `-- rules NAME` has takes the place of the rules with
+//! the step `reload NAME`. `-- until first run` is what `tripline on --exit` does. `-- seed N` has waits differ at
+//! random.
 //!
 //! A line that starts with `#` is a comment. A name with a space or a byte of its own is quoted, with `\xNN`,
 //! `\n`, `\"` and `\\`. Everything else is taken literally, and what is not understood is an error.
@@ -49,8 +51,12 @@ pub(crate) struct Script {
     pub(crate) head: String,
     /// The rules file.
     pub(crate) rules: String,
+    /// Rules that take their place later, by name.
+    pub(crate) later: Vec<(String, String)>,
     /// What a spawn line is followed by.
     pub(crate) show: Vec<Show>,
+    /// What random numbers depend on; none if there are to be none.
+    pub(crate) seed: Option<u64>,
     /// What each run of a rule does.
     pub(crate) runs: Vec<Act>,
     /// Whether everything ends with the first run.
@@ -131,7 +137,9 @@ impl Script {
             file: file.to_owned(),
             head: String::new(),
             rules: String::new(),
+            later: Vec::new(),
             show: Vec::new(),
+            seed: None,
             runs: Vec::new(),
             first_run: false,
             before: Vec::new(),
@@ -161,6 +169,12 @@ impl Script {
         Err(format!("{}:{}: {missing}", file.display(), text.lines().count()))
     }
 
+    /// The rules of that name.
+    pub(crate) fn later(&self, name: &str) -> Result<&str, String> {
+        let found = self.later.iter().find(|(known, _)| known == name);
+        found.map(|(_, text)| text.as_str()).ok_or_else(|| format!("there is no `-- rules {name}`"))
+    }
+
     /// The file's text with `lines` as what is expected.
     pub(crate) fn blessed(&self, lines: &[Line]) -> String {
         lines.iter().fold(self.head.clone(), |text, line| text + &line.to_string() + "\n")
@@ -170,7 +184,15 @@ impl Script {
         let words: Vec<&str> = directive.split_whitespace().collect();
         match (section, words.as_slice()) {
             (Section::Preamble, ["rules"]) => Ok(Section::Rules),
+            (Section::Rules, ["rules", name]) => {
+                self.later.push(((*name).to_owned(), String::new()));
+                Ok(section)
+            }
             (Section::Rules, ["before"]) => Ok(Section::Before),
+            (Section::Rules, ["seed", number]) => {
+                self.seed = Some(number.parse().map_err(|_| format!("`{number}` is no seed"))?);
+                Ok(section)
+            }
             (Section::Rules, ["runs"]) => Ok(Section::Runs),
             (Section::Rules | Section::Runs | Section::Before, ["steps"]) => Ok(Section::Steps),
             (Section::Steps, ["expect"]) => Ok(Section::Expect),
@@ -197,7 +219,10 @@ impl Script {
     fn content(&mut self, section: Section, number: usize, line: &str) -> Result<(), String> {
         let is_blank = line.trim().is_empty() || line.starts_with('#');
         match section {
-            Section::Rules => self.rules += &format!("{line}\n"),
+            Section::Rules => {
+                let text = self.later.last_mut().map_or(&mut self.rules, |(_, text)| text);
+                *text += &format!("{line}\n");
+            }
             _ if is_blank => {}
             Section::Preamble => return Err("only comments come before `-- rules`".to_owned()),
             Section::Before => {

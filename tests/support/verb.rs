@@ -28,6 +28,10 @@ pub(crate) enum Verb {
     SpawnFail { rule: String, error: String },
     /// Every initial watch is in place.
     Ready,
+    /// The rules of this name take the place of those there are.
+    Reload(String),
+    /// SIGHUP to tripline.
+    Hup,
     /// Everything that is there runs once.
     Once,
     /// The first signal to tripline.
@@ -91,6 +95,8 @@ impl Verb {
         let rule = |name: &[u8]| String::from_utf8_lossy(name).into_owned();
         Ok(match words.as_slice() {
             [b"ready"] => Self::Ready,
+            [b"reload", name] => Self::Reload(rule(name)),
+            [b"hup"] => Self::Hup,
             [b"once"] => Self::Once,
             [b"halt"] => Self::Halt,
             [b"kill"] => Self::Kill,

@@ -1,42 +1,41 @@
 //! The processes of the runs: started, read from, signalled and waited for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use super::cgroup::Cgroup;
 use super::environment::{Environment, explain};
-use super::lines::Lines;
+use super::flow::{Flow, Flows, STREAMS};
 use super::output::Sink;
+use super::proc;
 use super::ready::Waking;
-use super::spool::Spool;
+use super::tree::{Orphans, Tree};
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
-use crate::rules::Rule;
+use crate::rules::{Contain, Rule};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, foreground_group, group_is_empty, is_executable,
-    memory_file, pipe, read, reap, set_foreground_group, signal_group, spawn,
+    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, WindowSize, foreground_group, is_executable, memory_file,
+    pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size, signal_group, spawn, stderr,
+    stdout, window_size,
 };
 
 /// What a pipe holds by default (pipe(7)).
 const BUFFER: usize = 64 * 1024;
 
-/// Standard output and standard error.
-const STREAMS: usize = 2;
-
 #[derive(Debug)]
 struct Child {
     pid: Pid,
-    /// Its leader has been waited for; others of the group live.
-    reaped: bool,
+    tree: Tree,
     streams: [Option<Stream>; STREAMS],
-    /// What it is told to end with.
-    stop_signal: i32,
+    /// Where what comes from them goes.
+    flow: Option<Flow>,
     /// What a service is waited for to be.
     waking: Option<Waking>,
     /// Whether the line that it was waited for to write has come, and nobody has asked since.
     said_so: bool,
-    /// Whether its output is kept: it is not that of a command after a run.
-    recorded: bool,
+    /// Whether its first stream is a terminal.
+    tty: bool,
     /// What `TRIPLINE_PATHS_FILE` names.
     _paths: Option<OwnedFd>,
     /// The group that had the terminal before.
@@ -46,27 +45,11 @@ struct Child {
 #[derive(Debug)]
 struct Stream {
     fd: OwnedFd,
-    /// What its lines are put behind.
-    lines: Option<Lines>,
     polled: bool,
 }
 
-impl Stream {
-    /// Passes bytes on as they are, or each line behind a prefix once it is whole.
-    fn pass(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        match &mut self.lines {
-            Some(lines) => lines.push(bytes, out),
-            None => out.extend_from_slice(bytes),
-        }
-    }
-
-    /// Passes on what is left.
-    fn end(&mut self, out: &mut Vec<u8>) {
-        if let Some(lines) = &mut self.lines {
-            lines.end(out);
-        }
-    }
-}
+/// Our ends of what a process writes to, and its own.
+type Ends = [Option<(OwnedFd, OwnedFd)>; STREAMS];
 
 /// Why a job has no process, in words.
 #[derive(Debug)]
@@ -88,18 +71,24 @@ fn is_passing(error: &io::Error) -> bool {
 pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
-    /// The output of runs that a command after them is to have.
-    spools: HashMap<RunId, Spool>,
+    /// Children from before tripline was tripline, as a shell leaves them with `exec`.
+    strangers: HashSet<i32>,
+    flows: Flows,
     environment: Environment,
-    /// Whether output goes through tripline, to be told apart.
-    prefixed: bool,
     buffer: Vec<u8>,
 }
 
 impl Children {
-    pub(super) fn new(environment: Environment, prefixed: bool) -> Self {
-        let (by_run, by_pid, spools) = (HashMap::new(), HashMap::new(), HashMap::new());
-        Self { by_run, by_pid, spools, environment, prefixed, buffer: vec![0; BUFFER] }
+    /// `several` is whether there are rules to be told apart.
+    pub(super) fn new(environment: Environment, several: bool) -> Self {
+        let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several));
+        let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
+        Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
+    }
+
+    /// Whether there are rules to be told apart, from the next process on.
+    pub(super) const fn tell_apart(&mut self, several: bool) {
+        self.flows.tell_apart(several);
     }
 
     /// Starts a job's process.
@@ -109,14 +98,13 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        rule: &Rule,
         sinks: &[Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
-        self.record(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
-        let child = self.spawn(job, rule, &program, sinks).map_err(|error| match error {
+        let flow = self.flows.open(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul => NotStarted::Never(error.to_string()),
@@ -127,20 +115,10 @@ impl Children {
         Ok(())
     }
 
-    /// Begins to keep the output of a run that a command after it is to have.
-    fn record(&mut self, job: &Job) -> io::Result<()> {
-        if job.recorded && !self.spools.contains_key(&job.run) {
-            self.spools.insert(job.run, Spool::new()?);
-        }
-        Ok(())
-    }
-
     /// The files that a command is told of, by the variables that name them.
     fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
         let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
-        let after = matches!(job.part, Part::OnSuccess | Part::OnFailure);
-        let output = self.spools.get(&job.run).filter(|_| after);
-        let output = output.map(|spool| of("TRIPLINE_OUTPUT_FILE", spool.fd()));
+        let output = self.flows.kept(job).map(|fd| of("TRIPLINE_OUTPUT_FILE", fd));
         paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
     }
 
@@ -156,54 +134,78 @@ impl Children {
         child.is_some_and(|child| std::mem::take(&mut child.said_so)) && self.is_ready(run)
     }
 
+    /// Shows what a run has written, now that it has ended, if that has waited.
+    pub(super) fn show(&self, run: RunId, failed: bool, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
+        self.flows.show(run, failed, &mut sinks[0], epoll);
+    }
+
     /// Nothing more comes of a run.
-    pub(super) fn forget(&mut self, run: RunId) {
-        self.spools.remove(&run);
+    pub(super) fn forget(&mut self, run: RunId, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
+        self.flows.forget(run, &mut sinks[0], epoll);
+    }
+
+    /// Gives the terminals of commands the size of ours.
+    pub(super) fn resize(&self) {
+        let size = own_size();
+        let lives = |child: &&Child| child.tty && self.by_pid.contains_key(&child.pid);
+        for child in self.by_run.values().filter(lives) {
+            if let Some(Stream { fd, .. }) = &child.streams[0] {
+                let _ = set_window_size(fd.as_fd(), size);
+                // It is nobody's controlling terminal, so the kernel tells nobody.
+                signal_group(child.pid, libc::SIGWINCH);
+            }
+        }
+    }
+
+    /// What a job's process writes to, if it is not what tripline writes to.
+    fn ends(&self, job: &Job) -> io::Result<Ends> {
+        if job.rule.tty {
+            return Ok([Some(pseudo_terminal(own_size())?), None]);
+        }
+        let one = self.flows.is_one(job);
+        Ok([Some(pipe()?), if one { None } else { Some(pipe()?) }])
     }
 
     fn spawn(
         &self,
         job: &Job,
-        rule: &Rule,
         program: &Path,
+        flow: Option<Flow>,
         sinks: &[Sink; STREAMS],
     ) -> Result<Child, SpawnError> {
+        let rule = &*job.rule;
         let paths = if job.paths.is_empty() { None } else { Some(memory_file(&job.paths)?) };
         let content = match &job.stdin {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
-        let mut pipes = [None, None];
-        let recorded = job.recorded && matches!(job.part, Part::Step(_));
-        let prefixed = self.prefixed || job.part == Part::Service;
-        if prefixed || recorded {
-            pipes = [Some(pipe()?), Some(pipe()?)];
-        }
+        let ends = if flow.is_some() { self.ends(job)? } else { [None, None] };
+        let [out, err] = &ends;
+        let (out, err) = (out.as_ref().map(|(_, end)| end.as_fd()), err.as_ref().map(|(_, end)| end.as_fd()));
         let own_stdin = io::stdin();
         let inherited = job.stdin == StdinSource::Inherit;
         let fds = SpawnFds {
             stdin: content.as_ref().map(AsFd::as_fd).or_else(|| inherited.then(|| own_stdin.as_fd())),
-            stdout: pipes[0].as_ref().map_or(sinks[0].fd(), |(_, write)| write.as_fd()),
-            stderr: pipes[1].as_ref().map_or(sinks[1].fd(), |(_, write)| write.as_fd()),
+            stdout: out.unwrap_or(sinks[0].fd()),
+            stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
         let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
-        let pid = spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds })?;
-        let streams = pipes.map(|ends| {
-            let (fd, _) = ends?;
-            let lines = prefixed.then(|| Lines::new(&rule.name));
-            Some(Stream { fd, lines, polled: false })
-        });
+        let cgroup = cgroup(job.run, rule);
+        let procs = cgroup.as_ref().map(Cgroup::procs);
+        let pid =
+            spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
+        let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
         let waking = ready.filter(|_| job.part == Part::Service).map(Waking::new);
         Ok(Child {
             pid,
-            reaped: false,
+            tree: Tree::new(job.run, pid, cgroup, rule.stop_signal),
             streams,
-            stop_signal: rule.stop_signal,
             waking,
             said_so: false,
-            recorded,
+            flow,
+            tty: rule.tty,
             _paths: paths,
             foreground,
         })
@@ -214,32 +216,44 @@ impl Children {
         self.by_pid.get(&pid).copied()
     }
 
-    /// Sends a signal to a run's process group.
-    pub(super) fn signal(&self, run: RunId, signal: i32) {
-        if let Some(child) = self.by_run.get(&run)
-            && !(child.reaped && group_is_empty(child.pid))
-        {
-            signal_group(child.pid, signal);
-            if signal == child.stop_signal {
-                // A process that is stopped would not see it.
-                signal_group(child.pid, libc::SIGCONT);
-            }
+    fn orphans(&self) -> Orphans {
+        let only = self.by_run.keys().next().filter(|_| self.by_run.len() == 1 && self.strangers.is_empty());
+        Orphans::find(&self.strangers, |pid| self.run_of(pid), only.copied())
+    }
+
+    /// Sends a signal to every process of a run.
+    pub(super) fn signal(&mut self, run: RunId, signal: i32) {
+        let orphans = self.orphans();
+        if let Some(child) = self.by_run.get_mut(&run) {
+            child.tree.signal(signal, &orphans);
         }
     }
 
     /// Waits for a leader that has ended.
     pub(super) fn reap(&mut self, run: RunId) {
         if let Some(child) = self.by_run.get_mut(&run) {
-            reap(child.pid);
-            child.reaped = true;
+            child.tree.reap();
             self.by_pid.remove(&child.pid);
         }
     }
 
-    /// The runs of whose process groups nothing is left.
-    pub(super) fn gone(&self) -> Vec<RunId> {
-        let gone = |child: &Child| child.reaped && group_is_empty(child.pid);
-        self.by_run.iter().filter(|(_, child)| gone(child)).map(|(&run, _)| run).collect()
+    /// Waits for another child that has ended.
+    pub(super) fn reap_orphan(&mut self, pid: Pid) {
+        reap(pid);
+        self.strangers.remove(&pid.0);
+    }
+
+    /// The runs of which nothing is left.
+    pub(super) fn gone(&mut self) -> Vec<RunId> {
+        let orphans = self.orphans();
+        let gone =
+            self.by_run.iter_mut().filter_map(|(&run, child)| child.tree.is_gone(&orphans).then_some(run));
+        gone.collect()
+    }
+
+    /// Kills what no run was found for.
+    pub(super) fn kill_strays(&self) {
+        self.orphans().kill();
     }
 
     /// Forgets a run, its last output passed on.
@@ -248,12 +262,10 @@ impl Children {
             while self.pass_on(run, stream, sinks, epoll) {}
         }
         let Some(child) = self.by_run.remove(&run) else { return };
-        for (stream, sink) in child.streams.into_iter().zip(sinks) {
-            let mut out = Vec::new();
-            if let Some(mut stream) = stream {
-                stream.end(&mut out);
+        if let Some(mut flow) = child.flow {
+            for (at, _) in child.streams.iter().enumerate().filter(|(_, stream)| stream.is_some()) {
+                Flows::end(&mut flow, at, &mut sinks[at], epoll);
             }
-            sink.put(&out, epoll);
         }
         if let Some(group) = child.foreground {
             let _ = set_foreground_group(io::stdin().as_fd(), group);
@@ -270,26 +282,22 @@ impl Children {
     ) -> bool {
         let Some(child) = self.by_run.get_mut(&run) else { return false };
         let Some(stream) = &mut child.streams[at] else { return false };
-        let mut out = Vec::new();
-        let more = match read(stream.fd.as_fd(), &mut self.buffer) {
+        let Some(flow) = &mut child.flow else { return false };
+        match read(stream.fd.as_fd(), &mut self.buffer) {
             Ok(Some(bytes)) => {
-                stream.pass(bytes, &mut out);
                 child.said_so |= child.waking.as_mut().is_some_and(|waking| waking.see(at, bytes));
-                if let Some(spool) = self.spools.get_mut(&run).filter(|_| child.recorded) {
-                    spool.push(bytes);
-                }
+                self.flows.pass(flow, at, bytes, &mut sinks[at], epoll);
                 true
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => false,
+            // A terminal ends with an error (pty(7)).
             Ok(None) | Err(_) => {
-                stream.end(&mut out);
+                Flows::end(flow, at, &mut sinks[at], epoll);
                 // Closing it takes it out of the epoll set.
                 child.streams[at] = None;
                 false
             }
-        };
-        sinks[at].put(&out, epoll);
-        more
+        }
     }
 
     /// Reads from the children, or lets them wait.
@@ -324,6 +332,11 @@ pub(super) const fn of_token(token: u64) -> (RunId, usize) {
     (RunId(token / STREAMS as u64), (token % STREAMS as u64) as usize)
 }
 
+/// The size of the terminal that tripline writes to.
+fn own_size() -> WindowSize {
+    window_size(stdout()).or_else(|| window_size(stderr())).unwrap_or_default()
+}
+
 /// A path by which a child, which does not inherit the descriptor, can open the file.
 fn path_of(file: BorrowedFd<'_>) -> Vec<u8> {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
@@ -336,4 +349,19 @@ fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
     set_foreground_group(terminal, group).ok()?;
     signal_group(group, libc::SIGCONT);
     Some(before)
+}
+
+/// A control group for a run that is to have one, if it can.
+fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
+    if rule.contain != Contain::Cgroup {
+        return None;
+    }
+    let made = Cgroup::new(run);
+    if let Err(error) = &made {
+        let name = &rule.name;
+        tracing::warn!(
+            "{name}: without a control group: {error}; what it starts is ended as far as it is found"
+        );
+    }
+    made.ok()
 }

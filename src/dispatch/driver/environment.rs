@@ -19,10 +19,11 @@ pub(super) struct Environment {
 }
 
 impl Environment {
-    /// Of this process's variables, those that are passed on.
-    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
+    /// Of a process's variables, those that are passed on, and its id.
+    pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>, pid: u32) -> Self {
         let bytes = variables.map(|(name, value)| (name.into_vec(), value.into_vec()));
-        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).collect() }
+        let pid = (b"TRIPLINE_PID".to_vec(), pid.to_string().into_bytes());
+        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).chain([pid]).collect() }
     }
 
     /// As `NAME=VALUE` strings.
@@ -73,15 +74,22 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::sync::Arc;
+
     use super::*;
     use crate::dispatch::{Part, RunId, StdinSource};
-    use crate::rules::RuleId;
+    use crate::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
         let bytes = |text: &str| text.as_bytes().to_vec();
+        let text = "[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]".to_owned();
+        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
+        let around = Surroundings { directory: "/work".into(), home: None, files };
+        let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
         Job {
             run: RunId(1),
-            rule: RuleId(0),
+            rule: Arc::clone(&rules.rules[0]),
             part: Part::Step(0),
             recorded: false,
             argv: vec![bytes(program)],
@@ -93,14 +101,14 @@ mod tests {
     }
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
-        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())))
+        Environment::new(variables.iter().map(|(name, value)| (name.into(), value.into())), 7)
     }
 
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
         let all = inherited.of(&job("x", &[("B", "3")]), &[(b"C".to_vec(), b"4".to_vec())]);
-        assert_eq!(all, [b"A=1", b"B=3", b"C=4"]);
+        assert_eq!(all, [&b"A=1"[..], b"TRIPLINE_PID=7", b"B=3", b"C=4"]);
     }
 
     #[test]

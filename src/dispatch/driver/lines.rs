@@ -8,19 +8,31 @@ const LONGEST: usize = 64 * 1024;
 pub(super) struct Lines {
     prefix: Vec<u8>,
     partial: Vec<u8>,
+    /// Whether a carriage return ends a line, too, to be overwritten by the next.
+    returns: bool,
+    /// Whether the last line has ended so: then a line feed alone is none of its own.
+    returned: bool,
 }
 
 impl Lines {
-    /// Lines behind `name | `.
-    pub(super) fn new(name: &str) -> Self {
-        Self { prefix: format!("{name} | ").into_bytes(), partial: Vec::new() }
+    /// Lines behind `name | `; of a terminal, those that are written over each other, too.
+    pub(super) fn new(name: &str, tty: bool) -> Self {
+        let prefix = format!("{name} | ").into_bytes();
+        Self { prefix, partial: Vec::new(), returns: tty, returned: false }
     }
 
     /// Takes bytes in and appends the lines that are complete to `out`.
     pub(super) fn push(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
-        for piece in bytes.split_inclusive(|&byte| byte == b'\n') {
+        let returns = self.returns;
+        let ends = |byte: u8| byte == b'\n' || (returns && byte == b'\r');
+        for piece in bytes.split_inclusive(|&byte| ends(byte)) {
+            if std::mem::take(&mut self.returned) && piece == b"\n" {
+                out.extend_from_slice(piece);
+                continue;
+            }
             self.partial.extend_from_slice(piece);
-            if piece.ends_with(b"\n") {
+            if piece.ends_with(b"\n") || (returns && piece.ends_with(b"\r")) {
+                self.returned = piece.ends_with(b"\r");
                 self.emit(out);
             } else if self.partial.len() >= LONGEST {
                 self.end(out);
@@ -47,7 +59,11 @@ mod tests {
     use super::*;
 
     fn prefixed(pieces: &[&[u8]]) -> String {
-        let (mut lines, mut out) = (Lines::new("test"), Vec::new());
+        all(Lines::new("test", false), pieces)
+    }
+
+    fn all(mut lines: Lines, pieces: &[&[u8]]) -> String {
+        let mut out = Vec::new();
         for piece in pieces {
             lines.push(piece, &mut out);
         }
@@ -65,9 +81,16 @@ mod tests {
     }
 
     #[test]
+    fn what_a_terminal_writes_over_itself_is_behind_the_name_each_time() {
+        let written: [&[u8]; 3] = [b"10%\r50%\r", b"100%\r", b"\ndone\r\n\n"];
+        let shown = all(Lines::new("t", true), &written);
+        assert_eq!(shown, "t | 10%\rt | 50%\rt | 100%\r\nt | done\r\nt | \n");
+    }
+
+    #[test]
     fn an_endless_line_is_broken() {
         let long = vec![b'x'; 3 * LONGEST];
-        let (mut lines, mut out) = (Lines::new("t"), Vec::new());
+        let (mut lines, mut out) = (Lines::new("t", false), Vec::new());
         for piece in long.chunks(1000) {
             lines.push(piece, &mut out);
             assert!(lines.partial.len() <= LONGEST + 1000);

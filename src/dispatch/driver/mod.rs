@@ -1,16 +1,24 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
+mod cgroup;
 mod children;
 mod environment;
 mod existing;
+mod flow;
 mod lines;
+mod log;
 mod output;
+mod proc;
 mod ready;
+mod reload;
+mod renew;
 mod spool;
+mod tree;
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
 use std::sync::Arc;
@@ -20,11 +28,14 @@ use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
 use self::existing::existing;
 use self::output::Sink;
+pub use self::reload::Origin;
+use self::reload::Reloader;
 use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
-use crate::rules::Rules;
+use crate::event::Scope;
+use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, peek_exit, reap,
-    stderr, stdout,
+    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored,
+    peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -34,7 +45,9 @@ pub trait View {
     /// Something about a run.
     fn report(&mut self, report: &Report, out: &mut Vec<u8>);
     /// What would run, with [`Mode::Dry`].
-    fn job(&mut self, rule: &str, job: &Job, out: &mut Vec<u8>);
+    fn job(&mut self, job: &Job, out: &mut Vec<u8>);
+    /// Mistakes for which rules that were read again are not taken, or warnings about those that are.
+    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>);
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
 }
@@ -91,19 +104,29 @@ impl From<io::Error> for RunError {
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
 
+/// How long a reader may let the end wait that was asked for.
+const PATIENCE: Duration = Duration::from_millis(200);
+
 const STDOUT: u64 = u64::MAX;
 const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
+const RULES: u64 = u64::MAX - 4;
 
-/// Runs the rules for that long. Answers the exit code: 0 if a signal ended what was to go on until then;
-/// otherwise the worst of the commands' codes, and no less than 128 and the signal's number if one came.
-/// Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// Runs the rules for that long, and reads them again from `origin` when they change. Answers the exit code: 0
+/// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
+/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is left to itself.
-pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> Result<u8, RunError> {
+pub fn run(
+    rules: &Arc<Rules>,
+    origin: Option<Origin>,
+    mode: Mode,
+    span: Span,
+    view: &mut dyn View,
+) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
     become_subreaper()?;
@@ -111,20 +134,29 @@ pub fn run(rules: &Arc<Rules>, mode: Mode, span: Span, view: &mut dyn View) -> R
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let environment = Environment::new(std::env::vars_os());
+    let reloader = origin.map(Reloader::start).transpose()?;
+    if let Some(reloader) = &reloader {
+        epoll.add_readable(reloader.as_fd(), RULES)?;
+    }
+    let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until),
+        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
-        rules,
         mode,
         view,
+        has_terminal: renew::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
+        reloader,
+        early: None,
+        polls_all: rules.plan().polling().always,
         epoll,
         reading: true,
         waiting: Vec::new(),
@@ -152,11 +184,17 @@ struct Driver<'a> {
     /// Standard output and standard error.
     sinks: [Sink; 2],
     clock: Clock,
-    rules: &'a Rules,
     mode: Mode,
     view: &'a mut dyn View,
     signals: SignalFd,
+    /// Whether the end of a terminal is the end of tripline.
+    has_terminal: bool,
     watcher: Option<Watcher>,
+    reloader: Option<Reloader>,
+    /// Says that all is watched, while the rules files are not.
+    early: Option<Notice>,
+    /// Whether everything is polled.
+    polls_all: bool,
     epoll: Epoll,
     /// Whether children's output is read, or left to wait for ours.
     reading: bool,
@@ -179,6 +217,7 @@ impl Driver<'_> {
                 match token {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
+                    RULES => self.reload()?,
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -188,7 +227,28 @@ impl Driver<'_> {
             self.step(Input::Due);
             self.balance();
         }
-        self.sinks.iter_mut().for_each(|sink| sink.flush(&self.epoll));
+        self.children.kill_strays();
+        self.write_out()
+    }
+
+    /// Writes what still waits; where the end was asked for, only as long as somebody reads.
+    fn write_out(&mut self) -> Result<(), RunError> {
+        self.watcher = None;
+        let mut ready = Vec::new();
+        while !self.sinks.iter().all(Sink::is_empty) {
+            self.epoll.wait(self.halting.map(|_| PATIENCE), &mut ready)?;
+            if ready.is_empty() {
+                break;
+            }
+            for Ready { token } in ready.drain(..) {
+                match token {
+                    SIGNALS => self.signals()?,
+                    STDOUT => self.sinks[0].flush(&self.epoll),
+                    STDERR => self.sinks[1].flush(&self.epoll),
+                    _ => {}
+                }
+            }
+        }
         Ok(())
     }
 
@@ -215,33 +275,32 @@ impl Driver<'_> {
             Effect::Look { run } => {
                 return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
             }
-            Effect::Over { run } => self.children.forget(run),
+            Effect::Over { run } => self.children.forget(run, &mut self.sinks, &self.epoll),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
                 }
             }
-            Effect::Report(report) => self.tell(|view, out| view.report(&report, out)),
+            Effect::Report(report) => self.report(&report),
             Effect::Exit => self.over = true,
         }
         Vec::new()
     }
 
     fn show(&mut self, job: &Job) -> Vec<Input> {
-        let (run, rules) = (job.run, self.rules);
-        self.tell(|view, out| view.job(&rules.rules[job.rule.0].name, job, out));
+        let run = job.run;
+        self.tell(|view, out| view.job(job, out));
         vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
     }
 
     /// Starts a job; none if it has to wait for room.
     fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
-        let rule = &self.rules.rules[job.rule.0];
-        let name = &rule.name;
-        Some(match self.children.start(&job, rule, &self.sinks, &self.epoll) {
+        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
-                tracing::warn!("{name}: cannot start now: {error}; trying again in {} ms", RETRY.as_millis());
+                let (rule, wait) = (&job.rule.name, RETRY.as_millis());
+                tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
                 self.waiting.push((self.clock.now() + RETRY, job));
                 return None;
             }
@@ -265,6 +324,14 @@ impl Driver<'_> {
         }
     }
 
+    fn report(&mut self, report: &Report) {
+        if let Report::Ended { run, outcome, stopped, .. } = report {
+            let failed = outcome.code() != 0 && !stopped;
+            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
+        }
+        self.tell(|view, out| view.report(report, out));
+    }
+
     fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
         let mut out = Vec::new();
         tell(self.view, &mut out);
@@ -274,14 +341,18 @@ impl Driver<'_> {
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
-                Signal::Stop(signal) => {
-                    let again = self.halting.replace(signal).is_some();
-                    self.step(if again { Input::Kill } else { Input::Halt });
-                }
+                Signal::Stop(signal) => self.stop(signal),
+                Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
+                Signal::Resize => self.children.resize(),
             }
         }
         Ok(())
+    }
+
+    fn stop(&mut self, signal: i32) {
+        let again = self.halting.replace(signal).is_some();
+        self.step(if again { Input::Kill } else { Input::Halt });
     }
 
     /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
@@ -289,7 +360,7 @@ impl Driver<'_> {
     fn exits(&mut self) {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
-                reap(pid);
+                self.children.reap_orphan(pid);
                 continue;
             };
             let status = match exit {
@@ -317,6 +388,11 @@ impl Driver<'_> {
     }
 
     fn notice(&mut self, notice: Notice) -> Result<(), RunError> {
+        let waits = self.reloader.as_ref().is_some_and(|reloader| !reloader.is_watching());
+        if waits && matches!(notice, Notice::Ready { .. }) {
+            self.early = Some(notice);
+            return Ok(());
+        }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
             Notice::Ready { .. } => self.step(Input::Ready),

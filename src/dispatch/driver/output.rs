@@ -2,8 +2,10 @@
 //! holds up neither the watcher nor a signal.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::FileExt;
 
 use crate::sys::{Epoll, accepts_bytes, write};
 
@@ -17,8 +19,21 @@ const CHUNK: usize = 4096;
 pub(super) struct Sink {
     fd: BorrowedFd<'static>,
     token: u64,
-    waiting: VecDeque<u8>,
+    /// What comes first is written first, each piece to its end before the next.
+    waiting: VecDeque<Piece>,
     polled: bool,
+}
+
+/// What waits to be written.
+#[derive(Debug)]
+enum Piece {
+    Bytes(VecDeque<u8>),
+    /// A file, from an offset to an end: it takes no memory, however long it is.
+    File {
+        file: File,
+        at: u64,
+        end: u64,
+    },
 }
 
 impl Sink {
@@ -32,21 +47,39 @@ impl Sink {
 
     /// Whether no more should be added for now.
     pub(super) fn is_full(&self) -> bool {
-        self.waiting.len() >= FULL
+        let held = |piece: &Piece| if let Piece::Bytes(bytes) = piece { bytes.len() } else { 0 };
+        self.waiting.iter().map(held).sum::<usize>() >= FULL
+    }
+
+    /// Whether all has been written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
     }
 
     /// Adds bytes, and writes what can be written.
     pub(super) fn put(&mut self, bytes: &[u8], epoll: &Epoll) {
-        self.waiting.extend(bytes);
+        match self.waiting.back_mut() {
+            _ if bytes.is_empty() => {}
+            Some(Piece::Bytes(waiting)) => waiting.extend(bytes),
+            _ => self.waiting.push_back(Piece::Bytes(bytes.iter().copied().collect())),
+        }
+        self.flush(epoll);
+    }
+
+    /// Adds the first `length` bytes of a file, and writes what can be written.
+    pub(super) fn put_file(&mut self, file: File, length: u64, epoll: &Epoll) {
+        if length > 0 {
+            self.waiting.push_back(Piece::File { file, at: 0, end: length });
+        }
         self.flush(epoll);
     }
 
     /// Writes what can be written; has `epoll` say when the rest can.
     pub(super) fn flush(&mut self, epoll: &Epoll) {
-        while !self.waiting.is_empty() && accepts_bytes(self.fd) {
-            let (front, _) = self.waiting.as_slices();
-            match write(self.fd, &front[..front.len().min(CHUNK)]) {
-                Ok(written) => drop(self.waiting.drain(..written)),
+        while let Some(piece) = self.waiting.front_mut().filter(|_| accepts_bytes(self.fd)) {
+            match piece.write_some(self.fd) {
+                Ok(true) => drop(self.waiting.pop_front()),
+                Ok(false) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Nobody reads any more.
                 Err(_) => self.waiting.clear(),
@@ -56,6 +89,27 @@ impl Sink {
         if poll != self.polled {
             let done = if poll { epoll.add_writable(self.fd, self.token) } else { epoll.remove(self.fd) };
             self.polled = poll && done.is_ok();
+        }
+    }
+}
+
+impl Piece {
+    /// Writes some of it; answers whether that was the end.
+    fn write_some(&mut self, to: BorrowedFd<'_>) -> io::Result<bool> {
+        match self {
+            Self::Bytes(bytes) => {
+                let (front, _) = bytes.as_slices();
+                let written = write(to, &front[..front.len().min(CHUNK)])?;
+                bytes.drain(..written);
+                Ok(bytes.is_empty())
+            }
+            Self::File { file, at, end } => {
+                let mut buffer = [0; CHUNK];
+                let wanted = usize::try_from(*end - *at).unwrap_or(CHUNK).min(CHUNK);
+                let there = file.read_at(&mut buffer[..wanted], *at)?;
+                *at += write(to, &buffer[..there])? as u64;
+                Ok(there == 0 || *at == *end)
+            }
         }
     }
 }

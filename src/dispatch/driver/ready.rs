@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_line_counts_once_it_is_whole_on_the_stream_it_is_on() {
-        let line = Some(regex::bytes::Regex::new("^listening on [0-9]+$").unwrap());
+        let line = Some(regex::bytes::Regex::new("^listening on [0-9]+$").unwrap().into());
         let mut waking = Waking::new(Readiness { line, ..Readiness::default() });
         assert!(!waking.see(0, b"hello\nlistening on 80"));
         assert!(!waking.see(1, b"80\n"));

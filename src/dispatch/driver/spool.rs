@@ -10,6 +10,7 @@ use crate::sys::temporary_file;
 #[derive(Debug)]
 pub(super) struct Spool {
     file: File,
+    length: u64,
     /// Whether there was no room for all of it.
     cut: bool,
 }
@@ -18,18 +19,32 @@ impl Spool {
     /// # Errors
     /// No descriptor or no memory is left.
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { file: temporary_file()?, cut: false })
+        Ok(Self { file: temporary_file()?, length: 0, cut: false })
     }
 
     /// Adds bytes. Where the disk has no room for them, they and all that follow are left out.
     pub(super) fn push(&mut self, bytes: &[u8]) {
-        if let Err(error) = if self.cut { Ok(()) } else { self.file.write_all(bytes) } {
-            tracing::warn!("a command's output is not kept to its end: {error}");
-            self.cut = true;
+        if self.cut {
+            return;
+        }
+        match self.file.write_all(bytes) {
+            Ok(()) => self.length += bytes.len() as u64,
+            Err(error) => {
+                tracing::warn!("a command's output is not kept to its end: {error}");
+                self.cut = true;
+            }
         }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.file.as_fd()
+    }
+
+    /// The file, and how much of it there is.
+    ///
+    /// # Errors
+    /// No descriptor is left.
+    pub(super) fn content(&self) -> io::Result<(File, u64)> {
+        Ok((self.file.try_clone()?, self.length))
     }
 }

@@ -4,6 +4,7 @@ mod after;
 mod command;
 mod extend;
 mod outcome;
+mod output;
 mod rule;
 mod service;
 mod value;
@@ -15,7 +16,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) use self::rule::{ON_BUSY, PER, STDIN, TYPES};
+pub(crate) use self::output::OUTPUT;
+pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::files::FileSource;
@@ -249,7 +251,8 @@ impl Compiler {
         warn::twins(&raw, &mut self.diagnostics);
         let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
-        Rules { settings, rules, warnings, plan, outputs: self.outputs, files: self.files, raw }
+        let rules = rules.into_iter().map(Arc::new).collect();
+        Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }
     }
 
     fn push(&mut self, diagnostic: Diagnostic) {

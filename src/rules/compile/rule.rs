@@ -12,7 +12,7 @@ use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
 use crate::rules::raw::RawRule;
-use crate::rules::rule::{OnBusy, Pattern, Per, Rule, RuleId, Stdin, Types};
+use crate::rules::rule::{Contain, OnBusy, Pattern, Per, Rule, RuleId, Stdin, TypedRegex, Types};
 use crate::rules::template::{Field, is_identifier};
 use crate::rules::{signal, suggest};
 
@@ -44,6 +44,8 @@ pub(crate) const ON_BUSY: [(&str, OnBusy); 5] = [
     ("skip", OnBusy::Skip),
 ];
 
+pub(crate) const CONTAIN: [(&str, Contain); 2] = [("group", Contain::Group), ("cgroup", Contain::Cgroup)];
+
 pub(crate) const TYPES: [(&str, Subject); 4] = [
     ("file", Subject::File),
     ("dir", Subject::Dir),
@@ -72,10 +74,13 @@ impl Compiler {
             on_success: self.hook("on_success", raw.on_success.as_ref(), per, pattern.as_ref()),
             on_failure: self.hook("on_failure", raw.on_failure.as_ref(), per, pattern.as_ref()),
             service: self.service(raw, per, pattern.as_ref()),
-            pattern,
+            pattern: pattern.map(TypedRegex::from),
             size: self.size(raw),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
+            output: self.output(raw),
+            log: self.log(raw),
+            tty: raw.tty.as_ref().is_some_and(|typed| typed.value),
             on_busy,
             debounce,
             max_wait,
@@ -86,9 +91,11 @@ impl Compiler {
             throttle: self.limit("throttle", raw.throttle.as_ref()),
             exit_codes: self.exit_codes(raw),
             retry: raw.retry.as_ref().map(|typed| self.retry(&typed.value)),
+            may_loop: raw.may_loop.as_ref().is_some_and(|typed| typed.value),
             timeout: self.limit("timeout", raw.timeout.as_ref()),
             stop_signal: raw.stop_signal.as_ref().map_or(libc::SIGTERM, |typed| self.signal(typed)),
             stop_timeout: self.duration(raw.stop_timeout.as_ref(), STOP_TIMEOUT),
+            contain: self.choice("contain", raw.contain.as_ref(), &CONTAIN, Contain::Group),
         };
         self.oddities(raw, &rule);
         rule

@@ -8,7 +8,7 @@ use super::Compiler;
 use crate::event::as_path;
 use crate::rules::error::{Place, Spanned};
 use crate::rules::raw::{RawReady, RawRule};
-use crate::rules::rule::{Per, Readiness, Service};
+use crate::rules::rule::{Per, Readiness, Service, TypedRegex};
 
 /// A mistake in the program shows at once; waits that double spare the machine.
 const FIRST_DELAY: Duration = Duration::from_secs(1);
@@ -55,7 +55,8 @@ impl Compiler {
         if let Some(port) = port.as_ref().filter(|_| number.is_none()) {
             self.error(&port.place, "no port has this number", "ports go from 1 to 65535");
         }
-        Readiness { file, port: number, line: line.as_ref().and_then(|typed| self.regex("line", typed)) }
+        let line = line.as_ref().and_then(|typed| self.regex("line", typed)).map(TypedRegex::from);
+        Readiness { file, port: number, line }
     }
 
     fn without_service(&mut self, raw: &RawRule) {

@@ -41,7 +41,7 @@ impl Compiler {
         Some(min..=max)
     }
 
-    fn bytes(&mut self, typed: Option<&Spanned<String>>, default: u64) -> u64 {
+    pub(super) fn bytes(&mut self, typed: Option<&Spanned<String>>, default: u64) -> u64 {
         let Some(typed) = typed else { return default };
         size::parse(&typed.value).unwrap_or_else(|| {
             let message = format!("{} is not a size", quote(&typed.value));

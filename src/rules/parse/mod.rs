@@ -32,7 +32,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 34] = [
+const RULE_KEYS: [&str; 39] = [
     "extends",
     "paths",
     "ignore",
@@ -54,6 +54,9 @@ const RULE_KEYS: [&str; 34] = [
     "stop_signal",
     "per",
     "stdin",
+    "output",
+    "log",
+    "tty",
     "on_busy",
     "signal",
     "debounce",
@@ -65,8 +68,10 @@ const RULE_KEYS: [&str; 34] = [
     "throttle",
     "exit_codes",
     "retry",
+    "may_loop",
     "timeout",
     "stop_timeout",
+    "contain",
 ];
 
 type Key<'t> = Typed<DeString<'t>>;
@@ -257,6 +262,9 @@ impl Reader<'_> {
                 "stop_signal" => rule.stop_signal = self.string(key, value),
                 "per" => rule.per = self.string(key, value),
                 "stdin" => rule.stdin = self.string(key, value),
+                "output" => rule.output = self.string(key, value),
+                "log" => rule.log = self.log(key, value),
+                "tty" => rule.tty = self.boolean(key, value),
                 "on_busy" => rule.on_busy = self.string(key, value),
                 "signal" => rule.signal = self.string(key, value),
                 "debounce" => rule.debounce = self.string(key, value),
@@ -268,8 +276,10 @@ impl Reader<'_> {
                 "throttle" => rule.throttle = self.string(key, value),
                 "exit_codes" => rule.exit_codes = self.exit_codes(key, value),
                 "retry" => rule.retry = self.retry(key, value),
+                "may_loop" => rule.may_loop = self.boolean(key, value),
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
+                "contain" => rule.contain = self.string(key, value),
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }

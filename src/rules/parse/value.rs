@@ -4,13 +4,17 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{RawBackoff, RawCommand, RawExitCodes, RawReady, RawRetry, RawRule, RawStartLimit};
+use crate::rules::raw::{
+    RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawStartLimit,
+};
 
 const SIZE_KEYS: [&str; 2] = ["min", "max"];
 
 const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
 
 const READY_KEYS: [&str; 3] = ["file", "port", "line"];
+
+const LOG_KEYS: [&str; 3] = ["file", "max_size", "keep"];
 
 const BACKOFF_KEYS: [&str; 3] = ["initial", "max_delay", "reset"];
 
@@ -191,6 +195,21 @@ impl Reader<'_> {
             }
         }
         Some(Spanned::new(ready, self.place(&value.span())))
+    }
+
+    pub(super) fn log(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawLog>> {
+        let mut log = RawLog::default();
+        let table = value.get_ref().as_table();
+        self.typed(key, value, "be a table", Some("for instance: log = { file = \"build.log\" }"), table)?;
+        for (name, value) in table.into_iter().flat_map(in_order) {
+            match &**name.get_ref() {
+                "file" => log.file = self.string(name, value),
+                "max_size" => log.max_size = self.string(name, value),
+                "keep" => log.keep = self.count(name, value),
+                _ => self.unknown(name, "in `log`", &LOG_KEYS),
+            }
+        }
+        Some(Spanned::new(log, self.place(&value.span())))
     }
 
     pub(super) fn backoff(&mut self, key: &Key<'_>, value: &Value<'_>) -> Option<Spanned<RawBackoff>> {

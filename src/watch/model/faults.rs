@@ -54,7 +54,7 @@ fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, Strin
     run.machine.borrow_mut().world.chmod_below(ROOT);
     run.rest()?;
     run.check(start)?;
-    run.check_reports(before)?;
+    run.check_reports(start, before)?;
     Ok(struck)
 }
 

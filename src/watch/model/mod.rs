@@ -28,6 +28,7 @@ const THERE: Start = Start {
     batch: AMPLE,
     slow: false,
     during_first_crawl: false,
+    before: None,
 };
 /// Nothing of the root's path.
 const MISSING: Start = Start { made: &[], ..THERE };
@@ -35,6 +36,12 @@ const MISSING: Start = Start { made: &[], ..THERE };
 const CRAWLED: Start = Start { during_first_crawl: true, ..THERE };
 /// A kernel that tells one thing at a time.
 const PIECEMEAL: Start = Start { batch: 1, ..THERE };
+/// Another scope that wants the same takes the place of the first when what happens begins.
+const RESCOPED: Start = Start { before: Some(ROOT), ..THERE };
+/// The same of a wider scope.
+const NARROWED: Start = Start { before: Some("/p"), ..THERE };
+/// The same of a narrower one.
+const WIDENED: Start = Start { before: Some("/p/r/a"), ..THERE };
 /// Somebody who seldom takes the events.
 const SLOW: Start = Start { slow: true, ..THERE };
 /// A kernel that drops most of what happens.
@@ -150,6 +157,13 @@ fn events_wait_for_room_and_the_watcher_sleeps_meanwhile() {
 #[test]
 fn what_an_overflow_drops_is_found_whatever_falls_between_two_calls() {
     exhaust(LOSSY, 2);
+}
+
+#[test]
+fn nothing_is_missed_while_another_scope_takes_over_whatever_falls_between_two_calls() {
+    exhaust(RESCOPED, 2);
+    exhaust(NARROWED, 1);
+    exhaust(WIDENED, 1);
 }
 
 #[test]

@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::super::observer::{Next, Observer};
+use super::super::route::Route;
 use super::super::scan::subject;
-use super::super::tree::Route;
 use super::kernel::{Fault, Machine, Model, ROOT, Schedule};
 use super::world::Op;
-use crate::event::{Event, EventMask, Scope, Subject};
+use crate::event::{Event, EventMask, Scope, Subject, is_below};
 use crate::sys::Kind;
 use crate::time::MonoTime;
 
 /// Turns after which a run counts as one that never ends.
 const TURNS: usize = 500;
 
+#[derive(Debug)]
 struct Everything([PathBuf; 1]);
 
 impl Scope for Everything {
@@ -48,6 +49,8 @@ pub(super) struct Start {
     pub(super) slow: bool,
     /// Whether the schedule begins with the first crawl, of which no file is reported.
     pub(super) during_first_crawl: bool,
+    /// The root of the scope that is followed until what happens begins.
+    pub(super) before: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -78,8 +81,8 @@ impl Run {
         }
         machine.root_changed = false;
         let machine = Rc::new(RefCell::new(machine));
-        let scope = Arc::new(Everything([PathBuf::from(ROOT)]));
-        let observer = Observer::new(Model(Rc::clone(&machine)), scope);
+        let below = |root: &str| Arc::new(Everything([PathBuf::from(root)]));
+        let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(ROOT)));
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
         let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
         if !start.during_first_crawl {
@@ -92,6 +95,8 @@ impl Run {
         drop(machine);
         if start.during_first_crawl {
             run.observer.start(run.now);
+        } else if start.before.is_some() {
+            run.observer.rescope(below(ROOT), run.now);
         }
         Ok(run)
     }
@@ -143,7 +148,7 @@ impl Run {
     pub(super) fn check(&self, start: Start) -> Result<(), String> {
         self.check_tree()?;
         self.check_leaks()?;
-        if start.during_first_crawl { Ok(()) } else { self.check_reports(start.made.len()) }
+        if start.during_first_crawl { Ok(()) } else { self.check_reports(start, start.made.len()) }
     }
 
     fn check_tree(&self) -> Result<(), String> {
@@ -182,7 +187,9 @@ impl Run {
         Ok(())
     }
 
-    pub(super) fn check_reports(&self, made: usize) -> Result<(), String> {
+    /// Everything that operations after the first so many have brought about must have been told.
+    pub(super) fn check_reports(&self, start: Start, made: usize) -> Result<(), String> {
+        let wanted = start.before.unwrap_or(ROOT);
         let machine = self.machine.borrow();
         let world = &machine.world;
         for (path, &(_, _, changed)) in &machine.seen {
@@ -191,7 +198,7 @@ impl Run {
                 report.subject == subject(world.inodes[ino].kind()) && report.done >= changed && !report.left
             };
             let last = self.reported.get(path);
-            if changed > made && !last.is_some_and(is_told) {
+            if changed > made && is_below(path, wanted.as_bytes()) && !last.is_some_and(is_told) {
                 return Err(format!("{} changed at {changed}, last: {last:?}", path.escape_ascii()));
             }
         }

@@ -1,0 +1,176 @@
+//! The way of what commands write: to the terminal at once or at the end of the run, to a log, to the command
+//! after the run.
+
+use std::collections::HashMap;
+use std::io;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+
+use super::lines::Lines;
+use super::log::LogFile;
+use super::output::Sink;
+use super::spool::Spool;
+use crate::dispatch::{Job, Part, RunId};
+use crate::rules::Output;
+use crate::sys::Epoll;
+
+/// Standard output and standard error.
+pub(super) const STREAMS: usize = 2;
+
+/// The way of what one process writes.
+#[derive(Debug)]
+pub(super) struct Flow {
+    key: Key,
+    terminal: Terminal,
+    log: Option<PathBuf>,
+}
+
+/// What is kept by itself: the output of a run, and that of the command after it.
+type Key = (RunId, bool);
+
+#[derive(Debug)]
+enum Terminal {
+    /// As it is.
+    Raw,
+    /// Each line behind a prefix.
+    Lines([Lines; STREAMS]),
+    /// Not yet, or not at all.
+    Nothing,
+}
+
+/// What is kept for later.
+#[derive(Debug, Default)]
+pub(super) struct Flows {
+    /// Whether there are several rules, to be told apart.
+    several: bool,
+    spools: HashMap<Key, (Spool, Output)>,
+    logs: HashMap<PathBuf, LogFile>,
+}
+
+impl Flows {
+    pub(super) fn new(several: bool) -> Self {
+        Self { several, ..Self::default() }
+    }
+
+    /// Whether there are several rules from now on.
+    pub(super) const fn tell_apart(&mut self, several: bool) {
+        self.several = several;
+    }
+
+    /// The way of what a job's process will write; none if it writes where tripline does.
+    ///
+    /// # Errors
+    /// No descriptor or memory is left for what is to be kept.
+    pub(super) fn open(&mut self, job: &Job) -> io::Result<Option<Flow>> {
+        let (output, rule) = (self.output(job), &job.rule);
+        let (after, grouped) = (is_after(job.part), is_grouped(output));
+        let listened_to = rule.service.as_ref().is_some_and(|service| service.ready.is_some());
+        let kept = grouped || (job.recorded && !after);
+        if output == Output::Inherit && !kept && rule.log.is_none() && !rule.tty && !listened_to {
+            return Ok(None);
+        }
+        let key = (job.run, after);
+        if kept && !self.spools.contains_key(&key) {
+            self.spools.insert(key, (Spool::new()?, output));
+        }
+        if let Some(log) = &rule.log {
+            self.logs.entry(log.file.clone()).or_insert_with(|| LogFile::new(log.clone()));
+        }
+        let lines = || Lines::new(&rule.name, rule.tty);
+        let terminal = match output {
+            Output::Inherit => Terminal::Raw,
+            Output::Prefix => Terminal::Lines([lines(), lines()]),
+            Output::Group | Output::OnFailure | Output::None => Terminal::Nothing,
+        };
+        Ok(Some(Flow { key, terminal, log: rule.log.as_ref().map(|log| log.file.clone()) }))
+    }
+
+    /// Whether both streams of the job are to be one, to keep their order.
+    pub(super) fn is_one(&self, job: &Job) -> bool {
+        is_grouped(self.output(job))
+    }
+
+    fn output(&self, job: &Job) -> Output {
+        let service = job.part == Part::Service;
+        let usual = if service || self.several { Output::Prefix } else { Output::Inherit };
+        match job.rule.output.unwrap_or(usual) {
+            // It has no end to wait for.
+            Output::Group | Output::OnFailure if service => Output::Prefix,
+            output => output,
+        }
+    }
+
+    /// Passes on what a process has written to one of its streams.
+    pub(super) fn pass(
+        &mut self,
+        flow: &mut Flow,
+        stream: usize,
+        bytes: &[u8],
+        sink: &mut Sink,
+        epoll: &Epoll,
+    ) {
+        if let Some((spool, _)) = self.spools.get_mut(&flow.key) {
+            spool.push(bytes);
+        }
+        if let Some(log) = flow.log.as_ref().and_then(|file| self.logs.get_mut(file)) {
+            log.push(bytes);
+        }
+        match &mut flow.terminal {
+            Terminal::Raw => sink.put(bytes, epoll),
+            Terminal::Lines(lines) => {
+                let mut out = Vec::new();
+                lines[stream].push(bytes, &mut out);
+                sink.put(&out, epoll);
+            }
+            Terminal::Nothing => {}
+        }
+    }
+
+    /// A stream has ended.
+    pub(super) fn end(flow: &mut Flow, stream: usize, sink: &mut Sink, epoll: &Epoll) {
+        if let Terminal::Lines(lines) = &mut flow.terminal {
+            let mut out = Vec::new();
+            lines[stream].end(&mut out);
+            sink.put(&out, epoll);
+        }
+    }
+
+    /// Shows what a run has written, now that it has ended, if that has waited.
+    pub(super) fn show(&self, run: RunId, failed: bool, sink: &mut Sink, epoll: &Epoll) {
+        let key = (run, false);
+        match self.spools.get(&key) {
+            Some((_, Output::OnFailure)) if !failed => {}
+            Some((spool, Output::Group | Output::OnFailure)) => copy(spool, sink, epoll),
+            Some((_, Output::Inherit | Output::Prefix | Output::None)) | None => {}
+        }
+    }
+
+    /// Nothing more comes of a run: what the command after it has written is shown, and all is forgotten.
+    pub(super) fn forget(&mut self, run: RunId, sink: &mut Sink, epoll: &Epoll) {
+        self.spools.remove(&(run, false));
+        if let Some((spool, _)) = self.spools.remove(&(run, true)) {
+            copy(&spool, sink, epoll);
+        }
+    }
+
+    /// What a run has written, for the command after it.
+    pub(super) fn kept(&self, job: &Job) -> Option<BorrowedFd<'_>> {
+        self.spools.get(&(job.run, false)).filter(|_| is_after(job.part)).map(|(spool, _)| spool.fd())
+    }
+}
+
+fn copy(spool: &Spool, sink: &mut Sink, epoll: &Epoll) {
+    match spool.content() {
+        Ok((file, length)) => sink.put_file(file, length, epoll),
+        Err(error) => tracing::warn!("a command's output cannot be shown: {error}"),
+    }
+}
+
+/// Whether it is a command after a run.
+fn is_after(part: Part) -> bool {
+    matches!(part, Part::OnSuccess | Part::OnFailure)
+}
+
+fn is_grouped(output: Output) -> bool {
+    matches!(output, Output::Group | Output::OnFailure)
+}

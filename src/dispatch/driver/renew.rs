@@ -1,0 +1,48 @@
+//! What has the rules read again, and what becomes of it.
+
+use std::io::{self, IsTerminal};
+use std::sync::Arc;
+
+use super::reload::Reloader;
+use super::{Driver, RunError};
+use crate::dispatch::Input;
+use crate::event::Scope;
+use crate::sys::hangup_is_ignored;
+
+impl Driver<'_> {
+    /// A terminal that has gone ends what ran in it. Otherwise the rules are read again, if they come from a file.
+    pub(super) fn hang_up(&mut self) {
+        match &self.reloader {
+            _ if self.has_terminal && !has_terminal() => self.stop(libc::SIGHUP),
+            Some(reloader) => reloader.ask(),
+            None if hangup_is_ignored() => {}
+            None => self.stop(libc::SIGHUP),
+        }
+    }
+
+    /// Goes on with rules that were read again, unless there is a mistake in them.
+    pub(super) fn reload(&mut self) -> Result<(), RunError> {
+        match self.reloader.as_ref().and_then(Reloader::take) {
+            Some(Ok(loaded)) if self.halting.is_none() => {
+                let rules = Arc::new(loaded.rules);
+                self.tell(|view, out| view.diagnostics(&rules.warnings, out));
+                if rules.plan().polling().always != self.polls_all {
+                    tracing::warn!("`poll` counts from the next start of tripline");
+                }
+                self.children.tell_apart(rules.rules.len() > 1);
+                if let Some(watcher) = &self.watcher {
+                    watcher.rescope(rules.plan());
+                }
+                self.step(Input::Reload(rules));
+            }
+            Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
+            Some(Ok(_)) | None => {}
+        }
+        self.early.take().map_or(Ok(()), |ready| self.notice(ready))
+    }
+}
+
+/// Whether something of standard input, output and error is a terminal that is there.
+pub(super) fn has_terminal() -> bool {
+    io::stdin().is_terminal() || io::stdout().is_terminal() || io::stderr().is_terminal()
+}

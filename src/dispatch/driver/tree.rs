@@ -1,0 +1,144 @@
+//! All processes of a run: its group, and what has left that.
+//!
+//! tripline is a subreaper: a process whose parent has ended becomes its child. So what has descended from a run
+//! is found below its leader or below such an orphan, however it was started.
+
+use std::collections::HashSet;
+use std::io;
+
+use super::cgroup::Cgroup;
+use super::proc;
+use crate::dispatch::RunId;
+use crate::sys::{Pid, PidFd, group_is_empty, reap, signal_group};
+
+/// Children of tripline that no run has started itself, each with the run that it has descended from.
+#[derive(Debug)]
+pub(super) struct Orphans(Vec<(i32, Option<RunId>)>);
+
+impl Orphans {
+    /// Those that there are, but for `strangers`. `leaders` knows the children that runs have started, `only` the
+    /// one run that there is, if there can be no other.
+    pub(super) fn find(
+        strangers: &HashSet<i32>,
+        leaders: impl Fn(Pid) -> Option<RunId>,
+        only: Option<RunId>,
+    ) -> Self {
+        let own = proc::children(std::process::id().cast_signed()).into_iter();
+        let orphans = own.filter(|&pid| leaders(Pid(pid)).is_none() && !strangers.contains(&pid));
+        let run = |pid| {
+            let group = proc::stat(pid).and_then(|stat| leaders(Pid(stat.group)));
+            group.or_else(|| proc::run_of(pid)).or(only)
+        };
+        Self(orphans.map(|pid| (pid, run(pid))).collect())
+    }
+
+    fn of(&self, run: RunId) -> impl Iterator<Item = i32> {
+        self.0.iter().filter(move |(_, of)| *of == Some(run)).map(|&(pid, _)| pid)
+    }
+
+    /// Kills them all, whosever they are.
+    pub(super) fn kill(&self) {
+        for &(pid, _) in &self.0 {
+            // Nobody else waits for them, so that the number is theirs.
+            let _ = PidFd::open(Pid(pid)).and_then(|process| process.signal(libc::SIGKILL));
+        }
+    }
+}
+
+/// The processes of one run.
+#[derive(Debug)]
+pub(super) struct Tree {
+    run: RunId,
+    leader: Pid,
+    /// Its leader has been waited for; others may live.
+    reaped: bool,
+    /// All of it was sent SIGKILL.
+    killed: bool,
+    cgroup: Option<Cgroup>,
+    /// What it is to end by.
+    stop_signal: i32,
+    /// Those that may not be signalled: another user's.
+    foreign: HashSet<i32>,
+}
+
+impl Tree {
+    /// What `leader`, which leads a process group, starts from now on.
+    pub(super) fn new(run: RunId, leader: Pid, cgroup: Option<Cgroup>, stop_signal: i32) -> Self {
+        Self { run, leader, reaped: false, killed: false, cgroup, stop_signal, foreign: HashSet::new() }
+    }
+
+    /// Waits for the leader, which has ended.
+    pub(super) fn reap(&mut self) {
+        reap(self.leader);
+        self.reaped = true;
+    }
+
+    /// Sends a signal to every process of the run.
+    pub(super) fn signal(&mut self, signal: i32, orphans: &Orphans) {
+        self.killed |= signal == libc::SIGKILL;
+        self.send(signal, orphans);
+        if signal == self.stop_signal {
+            // A process that is stopped would not see it.
+            self.send(libc::SIGCONT, orphans);
+        }
+    }
+
+    /// Whether nothing of the run is left. What was started while the rest was killed is killed, too.
+    pub(super) fn is_gone(&mut self, orphans: &Orphans) -> bool {
+        let gone = self.reaped
+            && group_is_empty(self.leader)
+            && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
+            && self.members(orphans).iter().all(|pid| self.foreign.contains(pid));
+        if !gone && self.killed && self.reaped {
+            self.send(libc::SIGKILL, orphans);
+        }
+        gone
+    }
+
+    fn send(&mut self, signal: i32, orphans: &Orphans) {
+        let members = self.members(orphans);
+        if !(self.reaped && group_is_empty(self.leader)) {
+            signal_group(self.leader, signal);
+        }
+        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| signal == libc::SIGKILL)
+            && cgroup.kill().is_ok()
+        {
+            return;
+        }
+        for &pid in &members {
+            let failed = self.send_to(pid, signal, &members).err();
+            if failed.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
+                self.foreign.insert(pid);
+            }
+        }
+    }
+
+    /// Signals a member outside the process group: that was signalled already.
+    fn send_to(&self, pid: i32, signal: i32, members: &[i32]) -> io::Result<()> {
+        let process = PidFd::open(Pid(pid))?;
+        // Before this it may have been another process. What a member has started is one.
+        let own = std::process::id().cast_signed();
+        let known = |parent| parent == own || parent == self.leader.0 || members.contains(&parent);
+        match proc::stat(pid) {
+            Some(stat) if stat.group != self.leader.0 && known(stat.parent) => process.signal(signal),
+            _ => Ok(()),
+        }
+    }
+
+    /// Every process of the run but its leader.
+    fn members(&self, orphans: &Orphans) -> Vec<i32> {
+        if let Some(cgroup) = &self.cgroup {
+            return cgroup.members().into_iter().filter(|&pid| pid != self.leader.0).collect();
+        }
+        let mut members: Vec<_> = orphans.of(self.run).collect();
+        if !self.reaped {
+            members.extend(proc::children(self.leader.0));
+        }
+        let mut at = 0;
+        while at < members.len() {
+            members.extend(proc::children(members[at]));
+            at += 1;
+        }
+        members
+    }
+}

@@ -1,0 +1,228 @@
+//! Starting a child, set up between clone(2) and execve(2) as posix_spawn(3) cannot do it.
+//!
+//! The child borrows this process's memory while the calling thread waits, as after vfork(2): no page table is
+//! copied, and what the child could not do it tells by writing it down. In it runs nothing but system calls.
+
+use std::ffi::CString;
+use std::fmt;
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use super::process::{Pid, reap};
+use super::signal::{empty_set, full_set, set_mask};
+use super::{cvt, cvt_len};
+
+/// What a child is made of.
+#[derive(Debug)]
+pub struct SpawnOptions<'a> {
+    /// The program's path; not looked up.
+    pub program: &'a Path,
+    /// Its arguments, the program's name first.
+    pub argv: &'a [Vec<u8>],
+    /// `NAME=VALUE` strings: the whole environment.
+    pub env: &'a [Vec<u8>],
+    /// The directory it starts in.
+    pub cwd: &'a Path,
+    /// Its first three descriptors.
+    pub fds: SpawnFds<'a>,
+    /// The `cgroup.procs` of the control group that it is to be in, open for writing.
+    pub cgroup: Option<BorrowedFd<'a>>,
+}
+
+/// A child's descriptors 0, 1 and 2; it gets no others but those that were not close-on-exec.
+#[derive(Debug)]
+pub struct SpawnFds<'a> {
+    /// Standard input; `/dev/null` without one.
+    pub stdin: Option<BorrowedFd<'a>>,
+    /// Standard output.
+    pub stdout: BorrowedFd<'a>,
+    /// Standard error.
+    pub stderr: BorrowedFd<'a>,
+}
+
+/// Why no child was made.
+#[derive(Debug)]
+pub enum SpawnError {
+    /// A NUL byte in an argument, variable or path.
+    Nul,
+    /// clone(2), execve(2) or a step between them failed.
+    System(io::Error),
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nul => f.write_str("a NUL byte in an argument or variable"),
+            Self::System(error) => error.fmt(f),
+        }
+    }
+}
+
+impl From<io::Error> for SpawnError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// Starts a child as the leader of a process group of its own, no signal blocked and every disposition at its
+/// default. The child is killed when the calling thread ends, however it does: call it from the main
+/// thread.
+///
+/// # Errors
+/// [`SpawnError`]; `ENOENT` may mean the program, its interpreter or the directory.
+pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
+    let program = c_string(options.program.as_os_str().as_bytes())?;
+    let cwd = c_string(options.cwd.as_os_str().as_bytes())?;
+    let (argv, env) = (c_strings(options.argv)?, c_strings(options.env)?);
+    let child = Child {
+        program: &program,
+        argv: pointers(&argv),
+        env: pointers(&env),
+        cwd: &cwd,
+        stdin: options.fds.stdin.map(|fd| fd.as_raw_fd()),
+        output: [options.fds.stdout.as_raw_fd(), options.fds.stderr.as_raw_fd()],
+        cgroup: options.cgroup.map(|fd| fd.as_raw_fd()),
+        parent: std::process::id(),
+        error: AtomicI32::new(0),
+    };
+    // A handler that ran in the child would run in our memory.
+    let mask = set_mask(&full_set());
+    let pid = clone(&child);
+    set_mask(&mask);
+    let pid = pid?;
+    match child.error.load(Ordering::Relaxed) {
+        0 => Ok(pid),
+        error => {
+            reap(pid);
+            Err(io::Error::from_raw_os_error(error).into())
+        }
+    }
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString, SpawnError> {
+    CString::new(bytes).map_err(|_| SpawnError::Nul)
+}
+
+fn c_strings(all: &[Vec<u8>]) -> Result<Vec<CString>, SpawnError> {
+    all.iter().map(|bytes| c_string(bytes)).collect()
+}
+
+fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+}
+
+/// Everything that the child needs, made before it is there: it must not allocate.
+struct Child<'a> {
+    program: &'a CString,
+    /// These two end with a null pointer.
+    argv: Vec<*const libc::c_char>,
+    env: Vec<*const libc::c_char>,
+    cwd: &'a CString,
+    stdin: Option<RawFd>,
+    output: [RawFd; 2],
+    cgroup: Option<RawFd>,
+    parent: u32,
+    /// What the step that failed left in `errno`.
+    error: AtomicI32,
+}
+
+/// Runs `child` in a child, and waits until that has become its program or has ended.
+fn clone(child: &Child<'_>) -> io::Result<Pid> {
+    /// Several times what the few frames and the dynamic linker take.
+    const STACK: usize = 128 * 1024;
+    let mut stack = Vec::<u128>::with_capacity(STACK / size_of::<u128>());
+    // SAFETY: it stays within the allocation, or one past its end: stacks grow down.
+    let top = unsafe { stack.as_mut_ptr().add(stack.capacity()) };
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    let argument = std::ptr::from_ref(child).cast_mut().cast();
+    // SAFETY: the stack and `child` outlive the child's use of them, since with CLONE_VFORK the call returns
+    // after the child is done with this memory; `enter` only reads `child`, but for an atomic.
+    let pid = cvt(unsafe { libc::clone(enter, top.cast(), flags, argument) })?;
+    Ok(Pid(pid))
+}
+
+extern "C" fn enter(argument: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: `clone` passes a reference to a `Child`, which lives as long as this runs.
+    let child = unsafe { &*argument.cast::<Child<'_>>() };
+    let Err(error) = child.become_program();
+    child.error.store(error.raw_os_error().unwrap_or(libc::EINVAL), Ordering::Relaxed);
+    127
+}
+
+/// Nothing that is not.
+enum Never {}
+
+impl Child<'_> {
+    /// All of this happens in the child, in memory that is the parent's: each step is a system call.
+    fn become_program(&self) -> io::Result<Never> {
+        default_signals();
+        // SAFETY: takes no pointer.
+        cvt(unsafe { libc::setpgid(0, 0) })?;
+        if let Some(procs) = self.cgroup {
+            // SAFETY: the buffer is one byte long; "0" is the writer itself (cgroups(7)).
+            cvt_len(unsafe { libc::write(procs, c"0".as_ptr().cast(), 1) })?;
+        }
+        self.descriptors()?;
+        // SAFETY: the path is NUL-terminated.
+        cvt(unsafe { libc::chdir(self.cwd.as_ptr()) })?;
+        self.die_with_parent()?;
+        set_mask(&empty_set());
+        // SAFETY: the path and the strings are NUL-terminated, the arrays end with a null pointer.
+        cvt(unsafe { libc::execve(self.program.as_ptr(), self.argv.as_ptr(), self.env.as_ptr()) })?;
+        Err(io::Error::from_raw_os_error(libc::EINVAL))
+    }
+
+    fn descriptors(&self) -> io::Result<()> {
+        match self.stdin {
+            Some(fd) => duplicate(fd, libc::STDIN_FILENO)?,
+            None => {
+                let (path, flags) = (c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+                // SAFETY: the path is NUL-terminated.
+                let null = cvt(unsafe { libc::open(path, flags) })?;
+                duplicate(null, libc::STDIN_FILENO)?;
+            }
+        }
+        duplicate(self.output[0], libc::STDOUT_FILENO)?;
+        duplicate(self.output[1], libc::STDERR_FILENO)
+    }
+
+    /// Has the child killed when the thread ends that made it (prctl(2), `PR_SET_PDEATHSIG`).
+    fn die_with_parent(&self) -> io::Result<()> {
+        // SAFETY: takes no pointer.
+        cvt(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) })?;
+        // SAFETY: takes no pointer.
+        let parent = unsafe { libc::getppid() };
+        // It may have died before.
+        if parent.cast_unsigned() == self.parent {
+            Ok(())
+        } else {
+            Err(io::Error::from_raw_os_error(libc::ESRCH))
+        }
+    }
+}
+
+/// Makes `from` the descriptor `to` of the program.
+fn duplicate(from: RawFd, to: RawFd) -> io::Result<()> {
+    if from == to {
+        // dup2(2) would leave it close-on-exec.
+        // SAFETY: takes no pointer.
+        return cvt(unsafe { libc::fcntl(from, libc::F_SETFD, 0) }).map(drop);
+    }
+    // SAFETY: takes no pointer.
+    cvt(unsafe { libc::dup2(from, to) }).map(drop)
+}
+
+/// Caught signals are at their default after execve(2) anyway; those that are ignored would stay so.
+fn default_signals() {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all zero is a valid value: SIG_DFL, no flag, an empty mask.
+    let action = unsafe { action.assume_init() };
+    for signal in 1..=libc::SIGRTMAX() {
+        // SAFETY: `action` is initialised. The numbers that cannot be set are refused without effect.
+        unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
+    }
+}
