@@ -88,7 +88,8 @@ pub(super) fn is_passing(error: &io::Error) -> bool {
     !error.raw_os_error().is_some_and(|code| told.contains(&code))
 }
 
-fn with_way_out(error: &io::Error) -> String {
+/// The error with what a person can do about it.
+pub(super) fn with_way_out(error: &io::Error) -> String {
     let way_out = match error.raw_os_error() {
         Some(libc::EMFILE) => "; allow this process more open files: ulimit -n 65536",
         Some(libc::ENFILE) => "; allow more open files: sysctl fs.file-max=1048576",
