@@ -9,7 +9,7 @@ use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
-use super::scan::subject;
+use super::scan::{isdir, subject};
 use super::tree::Name;
 use super::trouble::is_passing;
 use crate::event::{Event, EventMask, Subject, Trigger};
@@ -45,8 +45,11 @@ impl<K: Kernel> Observer<K> {
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
                     if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
-                        self.remember(&incident, &event);
-                        out.push(event);
+                        // What may be there was asked, and is not.
+                        if !incident.is_to_be_asked() || event.subject != Subject::Gone {
+                            self.remember(&incident, &event);
+                            out.push(event);
+                        }
                     } else {
                         held.insert(incident.wd);
                         self.hold(incident, now);
@@ -89,7 +92,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> Option<Event> {
         let (subject, complete) = self.judge(incident, opened, now)?;
-        let mut mask = incident.mask;
+        let mut mask = incident.mask | isdir(incident.is_to_be_asked() && subject == Subject::Dir);
         if complete {
             mask |= EventMask::CHANGE;
         }

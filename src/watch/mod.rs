@@ -17,7 +17,7 @@ mod handoff;
 mod kept;
 mod kernel;
 mod look;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod model;
 mod mounts;
 mod nodes;
@@ -43,6 +43,15 @@ use std::time::Duration;
 pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
 pub use watcher::{WatchError, Watcher};
+
+/// For fuzzing: has others do to the watcher's model of a kernel what these bytes say.
+///
+/// # Panics
+/// The watcher is wrong about what is there in the end.
+#[cfg(fuzzing)]
+pub fn follow(bytes: &[u8]) {
+    model::follow(bytes);
+}
 
 /// What the watcher has to say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]

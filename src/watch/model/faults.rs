@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::super::Notice;
-use super::kernel::{Call, Fault, ROOT, Schedule};
+use super::interleave::{depth, sequences};
+use super::kernel::{Call, Fault, Schedule};
 use super::run::{Run, Start};
 use super::world::Op;
-use super::{CRAWLED, MISSING, THERE, depth, sequences};
+use super::{CRAWLED, MISSING, THERE};
 use crate::time::MonoTime;
 
 /// What can fail, and how.
@@ -51,7 +52,7 @@ fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, Strin
     if struck > 2 && !told && !matches!(fault.call, Call::Lease) {
         return Err(format!("nothing but {notices:?} is told"));
     }
-    run.machine.borrow_mut().world.chmod_below(ROOT);
+    run.machine.borrow_mut().world.chmod_below(start.root);
     run.rest()?;
     run.check(start)?;
     run.check_reports(start, before)?;

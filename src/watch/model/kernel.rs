@@ -11,9 +11,6 @@ use super::world::{Inode, Op, World};
 use crate::event::EventMask;
 use crate::sys::{Entry, Identity, Kind, Status, Wd};
 
-/// The root of the scope in every run.
-pub(super) const ROOT: &str = "/p/r";
-
 /// What others do, each so many calls of the watcher after the one before.
 pub(super) type Schedule = VecDeque<(usize, Op)>;
 
@@ -70,6 +67,8 @@ pub(super) struct Machine {
     /// Of each path below the root's that ever led somewhere: what was there last, its time unless it is a
     /// directory, and the operation that brought it there or changed it.
     pub(super) seen: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
+    /// The root of the scope.
+    root: &'static str,
     /// Whether the root's path has come to lead elsewhere.
     pub(super) root_changed: bool,
     /// Events that one read(2) answers.
@@ -77,7 +76,7 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(limit: usize, batch: usize) -> Self {
+    pub(super) fn new(root: &'static str, limit: usize, batch: usize) -> Self {
         let world = World::new(Queue::new(limit));
         let seen = BTreeMap::new();
         Self {
@@ -87,6 +86,7 @@ impl Machine {
             calls: 0,
             done: 0,
             seen,
+            root,
             root_changed: false,
             batch,
         }
@@ -94,11 +94,11 @@ impl Machine {
 
     /// Does an operation now; answers whether the kernel let it be.
     pub(super) fn apply(&mut self, op: Op) -> bool {
-        let root = self.world.find(ROOT.as_bytes());
+        let root = self.world.find(self.root.as_bytes());
         let applied = self.world.apply(op);
         self.done += 1;
-        self.root_changed |= root != self.world.find(ROOT.as_bytes());
-        for (path, ino) in self.world.all(ROOT).into_iter().skip(1) {
+        self.root_changed |= root != self.world.find(self.root.as_bytes());
+        for (path, ino) in self.world.all(self.root).into_iter().skip(1) {
             let inode = &self.world.inodes[ino];
             let time = if inode.kind() == Kind::Dir { 0 } else { inode.ctime };
             let known = self.seen.get(&path).filter(|known| (known.0, known.1) == (ino, time));
@@ -180,7 +180,8 @@ impl Kernel for Model {
 
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         self.call(Call::Status, |world| {
-            Err(errno(if world.find(path).is_some() { libc::EINVAL } else { libc::ENOENT }))
+            let ino = world.find_itself(path).ok_or_else(|| errno(libc::ENOENT))?;
+            world.inodes[ino].link.map(|target| target.as_bytes().to_vec()).ok_or_else(|| errno(libc::EINVAL))
         })
     }
 
@@ -190,7 +191,7 @@ impl Kernel for Model {
 
     fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
         self.call(Call::Watch, |world| {
-            let ino = world.find(path).ok_or_else(|| errno(libc::ENOENT))?;
+            let ino = world.find_itself(path).ok_or_else(|| errno(libc::ENOENT))?;
             Ok(world.queue.watch(ino, mask))
         })
     }

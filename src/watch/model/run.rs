@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::observer::{Next, Observer};
 use super::super::route::Route;
 use super::super::scan::subject;
-use super::kernel::{Fault, Machine, Model, ROOT, Schedule};
+use super::kernel::{Fault, Machine, Model, Schedule};
 use super::world::Op;
 use crate::event::{Event, EventMask, Scope, Subject, is_below};
 use crate::sys::Kind;
@@ -41,6 +41,10 @@ impl Scope for Everything {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) made: &'static [Op],
+    /// The root of the scope.
+    pub(super) root: &'static str,
+    /// What can happen besides the usual.
+    pub(super) more: &'static [Op],
     /// Events that the kernel's queue holds.
     pub(super) limit: usize,
     /// Events that one read(2) answers.
@@ -75,14 +79,14 @@ pub(super) struct Run {
 impl Run {
     /// The watcher at the start, with what is scheduled to happen, and what fails from then on.
     pub(super) fn new(start: Start, schedule: Schedule, fault: Option<Fault>) -> Result<Self, String> {
-        let mut machine = Machine::new(start.limit, start.batch);
+        let mut machine = Machine::new(start.root, start.limit, start.batch);
         for &op in start.made {
             assert!(machine.apply(op), "{op:?}");
         }
         machine.root_changed = false;
         let machine = Rc::new(RefCell::new(machine));
         let below = |root: &str| Arc::new(Everything([PathBuf::from(root)]));
-        let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(ROOT)));
+        let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(start.root)));
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
         let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
         if !start.during_first_crawl {
@@ -96,7 +100,7 @@ impl Run {
         if start.during_first_crawl {
             run.observer.start(run.now);
         } else if start.before.is_some() {
-            run.observer.rescope(below(ROOT), run.now);
+            run.observer.rescope(below(start.root), run.now);
         }
         Ok(run)
     }
@@ -146,20 +150,20 @@ impl Run {
 
     /// Everything that must hold when all is quiet.
     pub(super) fn check(&self, start: Start) -> Result<(), String> {
-        self.check_tree()?;
+        self.check_tree(start.root)?;
         self.check_leaks()?;
         if start.during_first_crawl { Ok(()) } else { self.check_reports(start, start.made.len()) }
     }
 
-    fn check_tree(&self) -> Result<(), String> {
+    fn check_tree(&self, root: &str) -> Result<(), String> {
         let machine = self.machine.borrow();
         let (world, tree) = (&machine.world, &self.observer.state.tree);
-        let all = world.all(ROOT);
+        let all = world.all(root);
         let dirs = || all.iter().filter(|(_, ino)| world.inodes[**ino].kind() == Kind::Dir);
         for (path, &ino) in dirs() {
             let shown = path.escape_ascii();
             let Some(wd) = world.queue.wd(ino) else { return Err(format!("{shown} is not watched")) };
-            let relative = path[ROOT.len()..].strip_prefix(b"/").unwrap_or_default().to_vec();
+            let relative = path[root.len()..].strip_prefix(b"/").unwrap_or_default().to_vec();
             if !tree.is_attached(wd) || tree.route(wd) != Route::Path(0, relative) {
                 return Err(format!("{shown} is known as {:?}", tree.route(wd)));
             }
@@ -189,11 +193,11 @@ impl Run {
 
     /// Everything that operations after the first so many have brought about must have been told.
     pub(super) fn check_reports(&self, start: Start, made: usize) -> Result<(), String> {
-        let wanted = start.before.unwrap_or(ROOT);
+        let wanted = start.before.unwrap_or(start.root);
         let machine = self.machine.borrow();
         let world = &machine.world;
         for (path, &(_, _, changed)) in &machine.seen {
-            let Some(ino) = world.find(path) else { continue };
+            let Some(ino) = world.find_itself(path) else { continue };
             let is_told = |report: &Report| {
                 report.subject == subject(world.inodes[ino].kind()) && report.done >= changed && !report.left
             };
@@ -204,7 +208,7 @@ impl Run {
         }
         let phantom = self.reported.iter().find(|(path, report)| {
             let gone = report.left || report.subject == Subject::Gone;
-            !gone && world.find(path).is_none()
+            !gone && world.find_itself(path).is_none()
         });
         match phantom {
             Some((path, _)) if !machine.root_changed => Err(format!("{} is a phantom", path.escape_ascii())),
@@ -223,7 +227,7 @@ pub(super) fn run(start: Start, schedule: Schedule) -> Result<bool, String> {
         run.rest()?;
     }
     run.check(start)?;
-    for op in [Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Write("/p/r/probe")] {
+    for op in [Op::Mkdir("/p"), Op::Mkdir("/p/r"), Op::Write("/p/r/probe")] {
         run.machine.borrow_mut().apply(op);
     }
     run.rest()?;
