@@ -137,6 +137,7 @@ impl<K: Kernel> Observer<K> {
         let status = self.status(wd, name, opened)?;
         let (subject, status) = match status {
             Ok(status) => (subject(status.kind), Some(status)),
+            Err(_) if incident.is_to_be_asked() => (Subject::Gone, None),
             Err(subject) => (subject, None),
         };
         if mask.intersects(EventMask::CREATE) {

@@ -155,10 +155,13 @@ impl<K: Kernel> Observer<K> {
             let next = join(&at, &name);
             match self.kernel.read_link(&next) {
                 Ok(target) if links < LINKS => {
-                    if !self.watch_itself(root, &next, now) {
-                        return Some((at, name));
-                    }
                     links += 1;
+                    let watched = self.watch_itself(root, &next, now);
+                    if !watched || self.kernel.read_link(&next).is_ok_and(|now| now != target) {
+                        // Another has taken its place meanwhile.
+                        rest.push_front(name);
+                        continue;
+                    }
                     if target.starts_with(b"/") {
                         at = b"/".to_vec();
                     }

@@ -154,7 +154,7 @@ fn what_changed_below_a_directory_that_could_not_be_opened_after_a_loss_is_found
 }
 
 /// Histories that once left the watcher with a wrong idea of what is there.
-const ONCE_WRONG: [(Start, &[(usize, Op)]); 13] = [
+const ONCE_WRONG: [(Start, &[(usize, Op)]); 14] = [
     // A directory that had left was reported to have ended, with its files, when another had its name.
     (
         LOSSY,
@@ -272,6 +272,19 @@ const ONCE_WRONG: [(Start, &[(usize, Op)]); 13] = [
             (13, Op::Write("/p/r/f")),
             (19, Op::Rename("/p/r/b", "/o")),
             (5, Op::Mkdir("/p/r/a")),
+        ],
+    ),
+    // A link on the way to the root was replaced after it was read, and before it was watched.
+    (
+        LINKED,
+        &[
+            (0, Op::Rename("/p/r", "/o")),
+            (0, Op::Rename("/o", "/p")),
+            (0, Op::Rename("/p", "/o")),
+            (0, Op::Rename("/o", "/p")),
+            (0, Op::Link("/o", "/l")),
+            (23, Op::Rename("/p", "/o")),
+            (3, Op::Link("/p", "/l")),
         ],
     ),
     // A directory above the root was not there while it was to be watched, and back when the root was.

@@ -196,8 +196,9 @@ impl Run {
         let wanted = start.before.unwrap_or(start.root);
         let machine = self.machine.borrow();
         let world = &machine.world;
+        let all = world.all(start.root);
         for (path, &(_, _, changed)) in &machine.seen {
-            let Some(ino) = world.find_itself(path) else { continue };
+            let Some(&ino) = all.get(path) else { continue };
             let is_told = |report: &Report| {
                 report.subject == subject(world.inodes[ino].kind()) && report.done >= changed && !report.left
             };
@@ -208,7 +209,7 @@ impl Run {
         }
         let phantom = self.reported.iter().find(|(path, report)| {
             let gone = report.left || report.subject == Subject::Gone;
-            !gone && world.find_itself(path).is_none()
+            !gone && *path != start.root.as_bytes() && !all.contains_key(*path)
         });
         match phantom {
             Some((path, _)) if !machine.root_changed => Err(format!("{} is a phantom", path.escape_ascii())),
