@@ -6,8 +6,10 @@
     reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
 )]
 
+mod any_rules;
 mod command_line;
 mod convergence;
+mod drop_folder;
 mod extent;
 mod extremes;
 mod faults;
@@ -17,6 +19,7 @@ mod layers;
 mod live;
 mod mistakes;
 mod output;
+mod privileges;
 mod processes;
 mod properties;
 mod readme;

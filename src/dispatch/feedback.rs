@@ -65,6 +65,8 @@ struct Record {
     last_start: MonoTime,
     /// From which generation on it is put to the test.
     trusted: usize,
+    /// The last generation for which it was: once is enough for each.
+    tested: usize,
     trial: Trial,
     /// The tests that it has stood without a change, and their time together.
     tests: usize,
@@ -144,7 +146,7 @@ impl Feedback {
 
     /// Whether the rule runs, or has so recently that changes may be its own.
     pub(crate) fn may_have_written(&self, rule: RuleId, now: MonoTime) -> bool {
-        self.rules[rule.0].running > 0
+        self.running.iter().any(|trace| trace.rule == rule)
             || self
                 .settling
                 .iter()
@@ -197,9 +199,11 @@ impl Feedback {
             return None;
         }
         let record = &mut self.rules[rule.0];
-        if record.trial != Trial::None || lineage.count(rule) < record.trusted {
+        let generation = lineage.count(rule);
+        if record.trial != Trial::None || generation < record.trusted || generation <= record.tested {
             return None;
         }
+        record.tested = generation;
         record.cycle = record.cycle.max(now.since(record.last_start));
         if record.tests >= TESTS && record.evidence >= record.cycle * EVIDENCE {
             record.trial = Trial::Suspended;
@@ -241,6 +245,18 @@ impl Feedback {
         record.settled(now + SETTLE + self.delay)
     }
 
+    /// Notes that a service starts, which runs for good: as of what is restarted, only what comes shortly after
+    /// counts as perhaps its own. It is no run that a test would have to wait for.
+    pub(crate) fn serve(&mut self, run: RunId, rule: RuleId, batch: &Lineage, now: MonoTime) {
+        let (lineage, until) = (batch.clone().with(rule), Some(now + RESTART_WINDOW));
+        self.running.push(Trace { run, rule, lineage, until });
+    }
+
+    /// Notes that nothing is left of a service.
+    pub(crate) fn leave(&mut self, run: RunId) {
+        self.running.retain(|trace| trace.run != run);
+    }
+
     /// The path that the rule's last run may have written.
     pub(crate) fn path(&self, rule: RuleId) -> &[u8] {
         &self.rules[rule.0].path
@@ -253,6 +269,7 @@ impl Record {
             running: 0,
             last_start: MonoTime::from_origin(Duration::ZERO),
             trusted: GENERATIONS,
+            tested: 0,
             trial: Trial::None,
             tests: 0,
             evidence: Duration::ZERO,
@@ -263,7 +280,7 @@ impl Record {
 
     /// Forgets what spoke against it.
     fn acquit(&mut self) {
-        (self.trial, self.tests) = (Trial::None, 0);
+        (self.trial, self.tests, self.tested) = (Trial::None, 0, 0);
         (self.evidence, self.cycle) = (Duration::ZERO, Duration::ZERO);
     }
 

@@ -11,6 +11,7 @@
 //! kept running beside them, by another, `lifecycle`.
 
 mod batch;
+mod contents;
 mod core;
 mod debounce;
 mod driver;
@@ -18,6 +19,7 @@ mod edits;
 mod env;
 mod escape;
 mod feedback;
+mod hold;
 mod jitter;
 mod job;
 mod lane;
@@ -30,6 +32,7 @@ mod run;
 mod schedule;
 mod service;
 mod services;
+mod sift;
 mod slots;
 mod stdin;
 mod swap;
@@ -37,7 +40,7 @@ mod turn;
 
 pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{Mode, Origin, RunError, Span, View, run};
-pub use self::env::{Variable, is_inherited};
+pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};
 pub use self::news::News;

@@ -1,20 +1,24 @@
 //! Finding and reading rules files: the shell around the pure rest of this layer.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
 use super::error::{Diagnostic, Diagnostics, SourceFile, quote};
-use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 use super::gitconfig;
 use super::include::Reading;
 use super::raw::Raw;
+use super::setup::Account;
 use super::sources::Sources;
 use super::suggest;
 use super::wildcard::{Case, Name};
@@ -281,6 +285,39 @@ impl FileSource for Disk {
 
     fn size(&self, path: &Path) -> Option<u64> {
         path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|found| found.len())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
+    fn stamp(&self, path: &Path) -> Option<Stamp> {
+        let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
+        let mtime = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+        Some(Stamp { size: found.len(), mtime })
+    }
+
+    fn hash(&self, path: &Path, most: u64) -> Option<u128> {
+        self.size(path).filter(|&size| size <= most)?;
+        let mut hasher = Xxh3::new();
+        // It may have grown since.
+        let mut file = fs::File::open(path).ok()?.take(most + 1);
+        let read = io::copy(&mut file, &mut hasher).ok()?;
+        (read <= most).then(|| hasher.digest128())
+    }
+
+    fn account(&self, name: &str) -> Option<Account> {
+        let by_number = || User::from_uid(Uid::from_raw(name.parse().ok()?)).ok()?;
+        let user = User::from_name(name).ok().flatten().or_else(by_number)?;
+        let groups = getgrouplist(&CString::new(user.name.as_bytes()).ok()?, user.gid).ok()?;
+        let groups = groups.into_iter().map(Gid::as_raw).collect();
+        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+        Some(Account { name: user.name, uid, gid, groups, home: user.dir, shell: user.shell })
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        let by_number = || Group::from_gid(Gid::from_raw(name.parse().ok()?)).ok()?;
+        Group::from_name(name).ok().flatten().or_else(by_number).map(|group| group.gid.as_raw())
     }
 }
 

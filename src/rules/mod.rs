@@ -24,21 +24,25 @@ mod level;
 mod load;
 mod matcher;
 mod names;
+mod over;
 mod parse;
 mod path;
 mod plan;
 mod raw;
 mod rule;
 mod schema;
+mod setup;
 mod signal;
 mod size;
 mod sources;
 mod successor;
 mod suggest;
+mod tables;
 mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod wildcard;
 
 use std::path::PathBuf;
@@ -48,22 +52,25 @@ pub use compile::Surroundings;
 pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
-pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
     RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
-    Stdin, TypedRegex, Types,
+    Command, Contain, Directory, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule,
+    RuleId, Service, Stdin, TypedRegex, Types,
 };
 pub use schema::schema;
+pub use setup::{Account, Resource, Setup};
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
+
+pub use trust::refuse_untrusted;
 
 use self::plan::Entry;
 use self::tree::Tree;
@@ -146,6 +153,12 @@ impl Rules {
     #[must_use]
     pub fn typed(&self) -> &[RawRule] {
         &self.raw.rules
+    }
+
+    /// The file system that they ask.
+    #[must_use]
+    pub fn files(&self) -> &dyn FileSource {
+        &*self.files
     }
 
     /// Which directories the rules can need: what the watcher asks.

@@ -20,6 +20,10 @@ enum Kind {
     Bytes,
     /// Exit codes.
     Codes,
+    /// Octal digits.
+    Mode,
+    /// What the kernel takes for a niceness.
+    Nice,
     /// An array, or a string for the shell.
     Command,
     /// An array of those.
@@ -36,7 +40,8 @@ enum Kind {
 }
 
 use Kind::{
-    Bytes, Codes, Command, Commands, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words,
+    Bytes, Codes, Command, Commands, Count, Duration, Flag, Mode, Named, Nice, Table, Text, Texts, Variables,
+    Word, Words,
 };
 
 /// What a file and a profile both may have.
@@ -66,6 +71,7 @@ const SETTINGS: &[Key] = &[
     Key("root", Text, "what globs and `cwd` are relative to"),
     Key("ignore", Texts, "what wildcards do not reach, in gitignore's syntax"),
     Key("gitignore", Flag, "honour `.gitignore`, `.git/info/exclude` and git's own global file"),
+    Key("hold_while", Texts, "for all rules that do not say otherwise"),
     Key("default_ignore", Flag, "ignore version control's folders and editors' temporary files"),
     Key("case_insensitive", Flag, "globs match either case"),
     Key("shell", Texts, "what a command that is a string is given to"),
@@ -106,6 +112,17 @@ const RULE: &[Key] = &[
         Table(SIZE),
         "how many bytes a file must have, from `min` to `max`, in bytes or with `K`, `M`, `G`, `T` (of 1024). What is gone, or no file, has no size and does not count",
     ),
+    Key(
+        "stable_for",
+        Duration,
+        "how long a file must have kept its size and modification time before it is due: for uploads that come in pieces. `max_wait` ends before that begins; what is gone does not wait",
+    ),
+    Key(
+        "if_changed",
+        Flag,
+        "leave out what has the content that it had for the last run that succeeded. Of files beyond 16 MiB, or beyond 64 MiB of one batch, size and modification time are compared instead. What is gone, and what was never seen, counts",
+    ),
+    Key("hold_while", Texts, "paths; while one of them exists, what is due waits, and is one run afterwards"),
     Key("case_insensitive", Flag, "globs match either case"),
     Key(
         "after",
@@ -140,7 +157,29 @@ const RULE: &[Key] = &[
         Table(START_LIMIT),
         "after `max` crashes `within` that time, the service is not started again before the next match",
     ),
-    Key("cwd", Text, "where it runs, relative to `root`"),
+    Key("cwd", Text, "where it runs, relative to `root`; with placeholders, where its first path says"),
+    Key(
+        "user",
+        Text,
+        "the user it runs as, by name or number, in all of that user's groups; only root may. It inherits as with `env_clear`, with that user's `HOME`, `USER`, `LOGNAME` and `SHELL`",
+    ),
+    Key("group", Text, "the group it runs as, in place of the user's own"),
+    Key(
+        "env_clear",
+        Flag,
+        "it inherits only `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TERM`, `TZ`, `LANG` and what begins with `LC_`",
+    ),
+    Key("umask", Mode, "the permissions that files it makes do not get, in octal"),
+    Key(
+        "nice",
+        Nice,
+        "how far it steps back for others, from -20 to 19; below what tripline has only root may",
+    ),
+    Key(
+        "limits",
+        Table(LIMITS),
+        "what it may take of `nofile`, `nproc`; `as`, `core`, `data`, `fsize`, `memlock`, `stack` in bytes; `cpu` time, in whole seconds (setrlimit(2))",
+    ),
     Key("env", Variables, "variables for this command"),
     Key(
         "stdin",
@@ -228,6 +267,18 @@ const EXIT_CODES: &[Key] = &[
     Key("retry", Codes, "a failure that another attempt may mend"),
 ];
 
+const LIMITS: &[Key] = &[
+    Key("nofile", Count, "open descriptors: the largest one, and one"),
+    Key("nproc", Count, "processes of the user, all together"),
+    Key("as", Bytes, "address space"),
+    Key("core", Bytes, "the size of a core file"),
+    Key("cpu", Duration, "processor time"),
+    Key("data", Bytes, "data and heap"),
+    Key("fsize", Bytes, "the size of a file that it writes"),
+    Key("memlock", Bytes, "locked memory"),
+    Key("stack", Bytes, "the stack"),
+];
+
 const RETRY: &[Key] = &[
     Key("max", Count, "how many times more"),
     Key("initial", Duration, "the first wait"),
@@ -264,6 +315,8 @@ fn value(kind: &Kind) -> Value {
         Count => json!({ "type": "integer", "minimum": 1 }),
         Duration => json!({ "type": "string", "examples": ["50ms", "2s", "1m 30s"] }),
         Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
+        Mode => json!({ "type": "string", "pattern": "^[0-7]+$" }),
+        Nice => json!({ "type": "integer", "minimum": -20, "maximum": 19 }),
         Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
         Command => json!({ "anyOf": [array(text.clone()), text] }),
         Commands => array(json!({ "anyOf": [array(text.clone()), text] })),
@@ -277,4 +330,33 @@ fn value(kind: &Kind) -> Value {
 
 fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
     choices.iter().map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::TABLES;
+    use super::*;
+
+    #[test]
+    fn the_tables_inside_a_rule_have_the_keys_that_are_understood() {
+        let schema = schema();
+        let rule = &schema["properties"]["rules"]["additionalProperties"]["properties"];
+        let tables = rule.as_object().unwrap().iter().filter(|(_, value)| value.get("properties").is_some());
+        let mut found: Vec<_> = tables
+            .map(|(name, value)| {
+                let mut keys: Vec<_> = value["properties"].as_object().unwrap().keys().cloned().collect();
+                keys.sort();
+                (name.as_str(), keys)
+            })
+            .collect();
+        let sorted = |keys: &&[&str]| {
+            let mut keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort();
+            keys
+        };
+        let mut known: Vec<_> = TABLES.iter().map(|(name, keys)| (*name, sorted(keys))).collect();
+        found.sort();
+        known.sort();
+        assert_eq!(found, known);
+    }
 }
