@@ -13,6 +13,7 @@ mod doctor;
 mod drop_folder;
 mod extent;
 mod extremes;
+mod faults;
 mod golden;
 mod ignored;
 mod layers;

@@ -465,7 +465,21 @@ fn without_an_inotify_instance_it_ends_and_says_what_to_do() {
     let output = command.arg("watch").arg(&root).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(said.contains("sysctl fs.inotify.max_user_instances="), "{said}");
+    assert!(said.contains("as it may, 0; "), "{said}");
+    assert!(said.contains("sysctl user.max_inotify_instances=512"), "{said}");
+}
+
+#[test]
+fn without_descriptors_it_ends_and_says_what_to_do() {
+    let (_directory, root) = place();
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "ulimit -n 5; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tripline"), "watch"])
+        .arg(&root);
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{said}");
+    assert!(said.contains("ulimit -n"), "{said}");
 }
 
 #[test]

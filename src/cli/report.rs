@@ -136,7 +136,7 @@ impl View for Lines {
             notify::ready();
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
-        let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. });
+        let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. } | Notice::LooksAgain);
         match (self.format, bad) {
             (LogFormat::Text, bad) => {
                 let style = if bad { Style::Bad } else { Style::Plain };
@@ -187,6 +187,13 @@ pub(super) fn words(notice: &Notice) -> String {
             "{} is on a file system that does not report every change; it is looked through every {every:?}",
             Escaped(path)
         ),
+        Notice::CannotLook { path, reason } => {
+            format!("{} cannot be looked at for now: {reason}; trying again", Escaped(path))
+        }
+        Notice::LooksAgain => "everything can be looked at again".to_owned(),
+        Notice::Unread { reason } => {
+            format!("the kernel's events could not be read: {reason}; looking at everything again")
+        }
         Notice::Failed { reason } => format!("the watcher has failed: {reason}"),
     }
 }

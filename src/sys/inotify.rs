@@ -34,6 +34,19 @@ impl Inotify {
         Ok(Self { fd: own(fd), queue_limit })
     }
 
+    /// How many instances this user may have: `fs.inotify.max_user_instances`, or
+    /// `user.max_inotify_instances` where that is lower, as it may be in a user namespace (namespaces(7)).
+    #[must_use]
+    pub fn instance_limit() -> Option<(&'static str, u64)> {
+        ["fs.inotify.max_user_instances", "user.max_inotify_instances"]
+            .into_iter()
+            .filter_map(|name| {
+                let text = std::fs::read_to_string(format!("/proc/sys/{}", name.replace('.', "/"))).ok()?;
+                Some((name, text.trim().parse().ok()?))
+            })
+            .min_by_key(|&(_, limit)| limit)
+    }
+
     /// Watches the inode behind an open directory; answers the existing descriptor if it has one.
     ///
     /// `IN_MASK_ADD` always: without it a second add on a live watch loses events silently.

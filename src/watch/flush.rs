@@ -2,14 +2,16 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
-use super::scan::subject;
+use super::scan::{isdir, subject};
 use super::tree::Name;
+use super::trouble::is_passing;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::sys::{Kind, Status, Wd};
 use crate::time::MonoTime;
@@ -17,6 +19,9 @@ use crate::time::MonoTime;
 /// Where nobody can tell whether a file is still being written, it counts as complete when it has not
 /// changed for this long, in nanoseconds.
 pub(super) const UNCHANGED: i128 = 1_000_000_000;
+
+/// Before a file is asked about again whose directory could not be looked at.
+const AGAIN: Duration = Duration::from_secs(1);
 
 const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
@@ -44,8 +49,11 @@ impl<K: Kernel> Observer<K> {
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
                     if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
-                        self.remember(&incident, &event);
-                        self.hand_over(incident.wd, event, out);
+                        // What may be there was asked, and is not.
+                        if !incident.is_to_be_asked() || event.subject != Subject::Gone {
+                            self.remember(&incident, &event);
+                            self.hand_over(incident.wd, event, out);
+                        }
                     } else {
                         held.insert(incident.wd);
                         self.hold(incident, now);
@@ -91,7 +99,7 @@ impl<K: Kernel> Observer<K> {
         now: MonoTime,
     ) -> Option<Event> {
         let (subject, complete) = self.judge(incident, opened, now)?;
-        let mut mask = incident.mask;
+        let mut mask = incident.mask | isdir(incident.is_to_be_asked() && subject == Subject::Dir);
         if complete {
             mask |= EventMask::CHANGE;
         }
@@ -134,9 +142,14 @@ impl<K: Kernel> Observer<K> {
             return Some((known, mask.intersects(EventMask::CHANGE)));
         }
         let status = self.status(wd, name, opened)?;
-        let subject = status.map_or(Subject::Gone, |status| subject(status.kind));
+        let (subject, status) = match status {
+            Ok(status) => (subject(status.kind), Some(status)),
+            Err(_) if incident.is_to_be_asked() => (Subject::Gone, None),
+            Err(subject) => (subject, None),
+        };
         if mask.intersects(EventMask::CREATE) {
-            return Some((subject, self.is_complete_when_made(wd, name, status, now)));
+            let complete = subject != Subject::Gone && self.is_complete_when_made(wd, name, status, now);
+            return Some((subject, complete));
         }
         Some((subject, mask.intersects(EventMask::MOVED_TO)))
     }
@@ -144,12 +157,11 @@ impl<K: Kernel> Observer<K> {
     /// A regular file with one name may be about to be written. Anything else is what it will be.
     fn is_complete_when_made(&mut self, wd: Wd, name: &Name, status: Option<Status>, now: MonoTime) -> bool {
         match status {
-            Some(Status { kind: Kind::File, links: 1, .. }) => {
+            Some(Status { kind: Kind::File, links: 1, .. }) | None => {
                 self.ask_later(wd, name, now);
                 false
             }
             Some(_) => true,
-            None => false,
         }
     }
 
@@ -159,14 +171,32 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// What a name is, if it is there. None if that can be told later: its directory, which events have not
-    /// reported gone, cannot be opened now. One that may not be read any more is not waited for.
-    fn status(&self, wd: Wd, name: &[u8], opened: &mut Opened<K::Dir>) -> Option<Option<Status>> {
+    /// What a name is, or what it counts as where that cannot be asked: a file if the directory may not be read
+    /// any more, or the disk fails. None if it can be told later: the directory, which events have not reported
+    /// gone, cannot be opened now.
+    fn status(
+        &mut self,
+        wd: Wd,
+        name: &[u8],
+        opened: &mut Opened<K::Dir>,
+    ) -> Option<Result<Status, Subject>> {
         match self.open_once(wd, opened) {
-            Ok(dir) => Some(self.kernel.status(dir, name).ok()),
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => Some(None),
-            Err(_) if self.state.tree.is_attached(wd) => None,
-            Err(_) => Some(None),
+            Ok(dir) => match self.kernel.status(dir, name) {
+                Ok(status) => Some(Ok(status)),
+                Err(error) if is_passing(&error) => {
+                    self.cannot_look_in(wd, &error);
+                    Some(Err(Subject::File))
+                }
+                Err(_) => Some(Err(Subject::Gone)),
+            },
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
+                Some(Err(Subject::File))
+            }
+            Err(error) if self.state.tree.is_attached(wd) => {
+                self.cannot_look_in(wd, error);
+                None
+            }
+            Err(_) => Some(Err(Subject::Gone)),
         }
     }
 
@@ -183,12 +213,20 @@ impl<K: Kernel> Observer<K> {
             if !self.state.tree.contains(wd) || self.state.pending.is_decided(wd, &name) {
                 continue;
             }
-            let Some((dir, path)) = self.open_verified(wd) else {
-                self.state.settle.note(wd, &name, now);
-                continue;
+            let opened = self.try_open_verified(wd);
+            let looked = opened.map(|(dir, path)| {
+                let (dir, asked) = self.target_of(dir, wd, &name);
+                (self.kernel.status(&dir, &asked), dir, asked, path)
+            });
+            let (status, dir, asked, path) = match looked {
+                Ok((Ok(status), dir, asked, path)) => (status, dir, asked, path),
+                Ok((Err(error), ..)) if !is_passing(&error) => continue,
+                Ok((Err(error), ..)) | Err(error) => {
+                    self.cannot_look_in(wd, &error);
+                    self.state.settle.note(wd, &name, now + AGAIN);
+                    continue;
+                }
             };
-            let (dir, asked) = self.target_of(dir, wd, &name);
-            let Ok(status) = self.kernel.status(&dir, &asked) else { continue };
             match self.is_being_written(&dir, &asked) {
                 Some(true) => {}
                 None if self.kernel.file_clock() - status.ctime < UNCHANGED => {

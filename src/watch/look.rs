@@ -68,10 +68,16 @@ impl<K: Kernel> Observer<K> {
 
     /// As [`look`](Self::look), for that purpose; answers whether it could be told.
     pub(super) fn look_at(&mut self, parent: Wd, name: &Name, scan: Scan, now: MonoTime) -> bool {
-        self.open_verified(parent).is_some_and(|(dir, path)| {
-            let also = self.aliases(parent);
-            self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
-        })
+        match self.try_open_verified(parent) {
+            Ok((dir, path)) => {
+                let also = self.aliases(parent);
+                self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
+            }
+            Err(error) => {
+                self.cannot_look_in(parent, &error);
+                false
+            }
+        }
     }
 
     fn is_denied(&self, parent: Wd, name: &Name) -> bool {
@@ -174,7 +180,7 @@ impl<K: Kernel> Observer<K> {
     /// Looking has told before an event has, if one comes at all.
     pub(super) fn seen(&mut self, purpose: Purpose, sight: Sight) {
         match purpose {
-            Purpose::Initial | Purpose::Rescoped => {}
+            Purpose::Initial | Purpose::Late { .. } | Purpose::Rescoped => {}
             purpose if purpose.follows_loss() => self.tell(&sight),
             _ => self.state.untold.push(sight),
         }
@@ -220,10 +226,13 @@ impl<K: Kernel> Observer<K> {
                 self.deny(at.parent, name, path);
                 let extra = EventMask::ATTRIB;
                 self.state.tree.set_extra(at.parent, extra);
-                let _ = self.kernel.watch_dir(at.dir, self.state.mask() | extra);
-                true
+                // Without that watch, the change of a permission is found by trying.
+                self.kernel.watch_dir(at.dir, self.state.mask() | extra).is_ok()
             }
-            _ => false,
+            _ => {
+                self.cannot_look(&path, error);
+                false
+            }
         }
     }
 }

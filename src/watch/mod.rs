@@ -19,7 +19,7 @@ mod kept;
 mod kernel;
 mod links;
 mod look;
-#[cfg(test)]
+#[cfg(any(test, fuzzing))]
 mod model;
 mod mounts;
 mod nodes;
@@ -37,6 +37,7 @@ mod scan;
 mod settle;
 mod translate;
 mod tree;
+mod trouble;
 mod watcher;
 mod ways;
 
@@ -46,6 +47,15 @@ pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
 pub use mounts::file_system;
 pub use watcher::{WatchError, Watcher};
+
+/// For fuzzing: has others do to the watcher's model of a kernel what these bytes say.
+///
+/// # Panics
+/// The watcher is wrong about what is there in the end.
+#[cfg(fuzzing)]
+pub fn follow(bytes: &[u8]) {
+    model::follow(bytes);
+}
 
 /// What the watcher has to say of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +104,20 @@ pub enum Notice {
         path: Vec<u8>,
         /// Between two looks.
         every: Duration,
+    },
+    /// A directory cannot be looked at for now; it is tried again until it can.
+    CannotLook {
+        /// Its path.
+        path: Vec<u8>,
+        /// Why, with the way out.
+        reason: String,
+    },
+    /// All that could not be looked at has been.
+    LooksAgain,
+    /// Events could not be read, so everything is being looked at again.
+    Unread {
+        /// Why.
+        reason: String,
     },
     /// The watcher has ended.
     Failed {

@@ -19,6 +19,7 @@ use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
 use super::tree::{Name, Place, RootId};
+use super::trouble::Trouble;
 use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
@@ -66,6 +67,7 @@ pub(super) struct Observer<K: Kernel> {
     /// Directories that inotify does not watch.
     pub(super) polls: Polls,
     pub(super) limit_reported: bool,
+    pub(super) trouble: Trouble,
     buffer: Vec<u8>,
     pub(super) ready: bool,
     /// What has left the tree without an event, as events.
@@ -104,6 +106,7 @@ impl<K: Kernel> Observer<K> {
             notices: Vec::new(),
             polls: Polls::default(),
             limit_reported: false,
+            trouble: Trouble::default(),
             buffer: vec![0; BUFFER],
             ready: false,
             ended: Vec::new(),
@@ -155,7 +158,11 @@ impl<K: Kernel> Observer<K> {
     /// # Errors
     /// The inotify descriptor cannot be read any more.
     pub(super) fn turn(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) -> io::Result<Next> {
-        let drained = self.read(now)?;
+        let drained = match self.read(now) {
+            Ok(drained) => drained,
+            Err(error) => return self.read_failed(error, now),
+        };
+        self.read_succeeded();
         self.busy_since = if drained { None } else { self.busy_since.or(Some(now)) };
         let overloaded = self.busy_since.is_some_and(|since| now.since(since) >= OVERLOAD);
         if drained || overloaded {
@@ -181,6 +188,7 @@ impl<K: Kernel> Observer<K> {
         self.polls.rest(now, self.scope.polling().interval);
         self.announce_ready();
         self.report_limit();
+        self.report_trouble_over();
         self.expire(now);
         if !self.crawl.is_empty() {
             return Ok(Next::Busy);
@@ -274,8 +282,7 @@ impl<K: Kernel> Observer<K> {
         }
         self.state.lost = false;
         self.state.resyncing = true;
-        self.overflows += 1;
-        self.notices.push(Notice::Overflow { times: self.overflows });
+        self.report_loss();
         self.doubt();
         self.resync_wait = if now.since(self.resync_after) > Duration::from_secs(1) {
             RESYNC_BACKOFF
@@ -291,6 +298,16 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.sound = self.kernel.file_clock();
+    }
+
+    fn report_loss(&mut self) {
+        let notice = if let Some(reason) = self.trouble.unread.take() {
+            Notice::Unread { reason }
+        } else {
+            self.overflows += 1;
+            Notice::Overflow { times: self.overflows }
+        };
+        self.notices.push(notice);
     }
 
     /// What is pending may have ended since: its names are remembered, so that looking tells. And what looking
@@ -310,6 +327,7 @@ impl<K: Kernel> Observer<K> {
     fn announce_ready(&mut self) {
         if !self.ready {
             self.ready = true;
+            self.be_late();
             self.before = None;
             self.notices.push(Notice::Ready { directories: self.state.tree.len() });
         }

@@ -12,10 +12,11 @@ use crate::sys::Wd;
 /// report in that instant; far fewer than this.
 const CAPACITY: usize = 256;
 
-/// First halves whose second has not come yet.
+/// First halves whose second has not come yet, and the latest second halves.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     halves: VecDeque<(u32, Wd, Name)>,
+    arrived: VecDeque<(Wd, Name)>,
 }
 
 impl Pairs {
@@ -27,8 +28,18 @@ impl Pairs {
         self.halves.push_back((cookie, wd, name));
     }
 
+    /// Whether something was renamed to this name lately. If the name is left after that, it may still be there:
+    /// an exchange (`RENAME_EXCHANGE`) reports of each name that it was entered, and then that it was left.
+    pub(super) fn has_arrived(&self, wd: Wd, name: &Name) -> bool {
+        self.arrived.iter().any(|(at, arrived)| *at == wd && arrived == name)
+    }
+
     /// A name entered its directory: where it came from, if from a watched one.
-    pub(super) fn moved_to(&mut self, cookie: u32) -> Option<(Wd, Name)> {
+    pub(super) fn moved_to(&mut self, cookie: u32, wd: Wd, name: Name) -> Option<(Wd, Name)> {
+        if self.arrived.len() == CAPACITY {
+            self.arrived.pop_front();
+        }
+        self.arrived.push_back((wd, name));
         let at = self.halves.iter().rposition(|half| half.0 == cookie)?;
         self.halves.remove(at).map(|(_, wd, name)| (wd, name))
     }
@@ -47,9 +58,9 @@ mod tests {
         let mut pairs = Pairs::default();
         pairs.moved_from(1, Wd(1), name("a"));
         pairs.moved_from(2, Wd(1), name("b"));
-        assert_eq!(pairs.moved_to(1), Some((Wd(1), name("a"))));
-        assert_eq!(pairs.moved_to(1), None);
-        assert_eq!(pairs.moved_to(2), Some((Wd(1), name("b"))));
+        assert_eq!(pairs.moved_to(1, Wd(1), name("z")), Some((Wd(1), name("a"))));
+        assert_eq!(pairs.moved_to(1, Wd(1), name("z")), None);
+        assert_eq!(pairs.moved_to(2, Wd(1), name("z")), Some((Wd(1), name("b"))));
     }
 
     #[test]
@@ -58,7 +69,7 @@ mod tests {
         for cookie in 0..=CAPACITY as u32 {
             pairs.moved_from(cookie, Wd(1), name("a"));
         }
-        assert_eq!(pairs.moved_to(0), None);
-        assert!(pairs.moved_to(1).is_some());
+        assert_eq!(pairs.moved_to(0, Wd(1), name("z")), None);
+        assert!(pairs.moved_to(1, Wd(1), name("z")).is_some());
     }
 }

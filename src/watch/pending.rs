@@ -34,6 +34,11 @@ impl Incident {
         self.trigger != Trigger::Event && !self.mask.intersects(ends)
     }
 
+    /// Whether something may be there by that name, and is to be asked about.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        self.was_found() && self.subject.is_none()
+    }
+
     /// Whether a later incident of the same name says all that this one does. A file that is made and
     /// then closed after writing is a regular one, which saves asking; one that was found, and then closed,
     /// is complete by that.
@@ -150,7 +155,7 @@ impl Pending {
         let mut there = Vec::new();
         for incident in self.incidents.iter_mut().flatten() {
             incident.doubtful = true;
-            if !incident.mask.intersects(ENDS_OR_DIRECTORIES) {
+            if !incident.mask.intersects(ENDS_OR_DIRECTORIES) && !incident.is_to_be_asked() {
                 there.push((incident.wd, Arc::clone(&incident.name)));
             }
         }

@@ -101,7 +101,7 @@ impl<K: Kernel> Observer<K> {
         let Ok(status) = self.kernel.status(dir, name) else { return };
         let (wd, stamp) = (frame.wd, Stamp::of(&status));
         let first = match frame.scan.purpose {
-            Purpose::Initial | Purpose::Arrived(_) => true,
+            Purpose::Initial | Purpose::Late { .. } | Purpose::Arrived(_) => true,
             Purpose::Rescoped => !self.polls.is_looked_through(wd),
             Purpose::Unfinished | Purpose::Changed { .. } => false,
         };

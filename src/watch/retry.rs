@@ -46,6 +46,10 @@ pub(super) struct Retry {
 }
 
 impl Retry {
+    fn scans(&mut self) -> impl Iterator<Item = &mut Scan> {
+        self.all.iter_mut().chain(self.names.values_mut())
+    }
+
     fn is_empty(&self) -> bool {
         self.all.is_none() && self.names.is_empty()
     }
@@ -82,6 +86,16 @@ impl<K: Kernel> Observer<K> {
             retry.postpone(now);
         }
         Some(retry)
+    }
+
+    /// What could not be looked at when all else was is looked at for what has changed since.
+    pub(super) fn be_late(&mut self) {
+        let late = Purpose::late(self.kernel.file_clock());
+        for scan in self.retries.values_mut().flat_map(Retry::scans) {
+            if matches!(scan.purpose, Purpose::Initial | Purpose::Rescoped) {
+                scan.purpose = late;
+            }
+        }
     }
 
     /// A look through a directory is over: unless it has failed in part, the next failure is a new one.

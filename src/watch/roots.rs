@@ -11,6 +11,7 @@ use super::kernel::Kernel;
 use super::observer::{Observer, end, join};
 use super::scan::{Frame, Purpose};
 use super::tree::{Place, RootId};
+use super::trouble::is_passing;
 use super::ways::{ARRIVALS, ITSELF, WayId};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::Wd;
@@ -81,6 +82,11 @@ impl<K: Kernel> Observer<K> {
                 led.is_ok()
             }
             Ok(None) => false,
+            Err(error) if is_passing(&error) => {
+                self.refuse(&way, &path, &error, now);
+                self.roots[root].missing |= self.state.tree.root(root).is_none();
+                true
+            }
             Err(error) => {
                 self.lose_root(root, &error, purpose, now);
                 match led {
@@ -110,16 +116,23 @@ impl<K: Kernel> Observer<K> {
             let next = join(&at, &name);
             match self.kernel.read_link(&next) {
                 Ok(target) if links < LINKS => {
-                    if !self.watch_itself(way, &next, now) {
-                        return Err((at, name));
-                    }
                     links += 1;
+                    let watched = self.watch_itself(way, &next, now);
+                    if !watched || self.kernel.read_link(&next).is_ok_and(|now| now != target) {
+                        // Another has taken its place meanwhile.
+                        rest.push_front(name);
+                        continue;
+                    }
                     if target.starts_with(b"/") {
                         at = b"/".to_vec();
                     }
                     components(&target).rev().for_each(|name| rest.push_front(name));
                 }
                 Err(error) if is_no_link(&error) => at = next,
+                Err(error) if is_passing(&error) => {
+                    self.refuse(way, &next, &error, now);
+                    at = next;
+                }
                 _ => return Err((at, name)),
             }
         }
@@ -132,10 +145,18 @@ impl<K: Kernel> Observer<K> {
         match self.kernel.watch_path(path, ITSELF) {
             Ok(wd) => self.ways.add(way, wd),
             Err(error) if is_absent(&error) => return false,
-            Err(error) if is_forbidden(&error) => {}
-            Err(_) => self.ways.again(way, now + RETRY),
+            // Such as another user's home.
+            Err(error) if is_forbidden(&error) => self.ways.again(way, now + RETRY),
+            Err(error) => self.refuse(way, path, &error, now),
         }
         true
+    }
+
+    /// Follows a way again later, because something on it could not be looked at.
+    pub(super) fn refuse(&mut self, way: &WayId, path: &[u8], error: &io::Error, now: MonoTime) {
+        self.cannot_look(path, error);
+        self.ways.again(way, now + RETRY);
+        self.ways.refuse(way);
     }
 
     /// Opens a path and watches the directory there, and proves that it led there once the watch was active:
@@ -216,12 +237,20 @@ impl<K: Kernel> Observer<K> {
             Ok(Some(wd)) => {
                 let next = join(&at, &name);
                 self.ways.wait(way, wd, name);
-                self.kernel.open(&next).is_err()
+                match self.kernel.open(&next) {
+                    Ok(_) => false,
+                    Err(error) => {
+                        if !is_absent(&error) {
+                            self.ways.again(way, now + RETRY);
+                        }
+                        true
+                    }
+                }
             }
             Ok(None) => false,
             Err(error) if is_absent(&error) => false,
-            Err(_) => {
-                self.ways.again(way, now + RETRY);
+            Err(error) => {
+                self.refuse(way, &at, &error, now);
                 true
             }
         }

@@ -12,6 +12,7 @@ use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
 use super::tree::Name;
+use super::trouble::is_passing;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Kind, Wd};
 use crate::time::MonoTime;
@@ -29,6 +30,8 @@ const COARSE: i128 = 2_000_000_000;
 pub(super) enum Purpose {
     /// It was there before tripline was ready: nothing.
     Initial,
+    /// As that, but it could not be looked at before this moment of the file clock: what changed since.
+    Late { since: i128 },
     /// It has just arrived: everything.
     Arrived(Trigger),
     /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
@@ -46,6 +49,10 @@ impl Purpose {
         Self::Arrived(Trigger::Scan)
     }
 
+    pub(super) const fn late(ready: i128) -> Self {
+        Self::Late { since: ready - COARSE }
+    }
+
     pub(super) const fn changed_since(sound: i128) -> Self {
         Self::Changed { since: sound - COARSE }
     }
@@ -59,6 +66,7 @@ impl Purpose {
     pub(super) const fn for_new(self) -> Self {
         match self {
             Self::Initial => Self::Initial,
+            Self::Late { since } => Self::Late { since },
             Self::Rescoped => Self::Rescoped,
             Self::Arrived(trigger) => Self::Arrived(trigger),
             Self::Unfinished => Self::arrived(),
@@ -106,23 +114,25 @@ impl<K: Kernel> Observer<K> {
         let mut left = SLICE;
         while left > 0 {
             let Some(mut frame) = self.crawl.pop() else { break };
-            let Some((dir, path)) = self.open_frame(&mut frame) else {
-                self.retry_frame_later(frame, now);
-                continue;
-            };
-            if frame.names.is_none() {
-                left -= 1;
-                match self.list(&frame, &dir, &path) {
-                    Ok(names) => frame.names = Some(names),
-                    Err(_) => {
-                        self.retry_frame_later(frame, now);
-                        continue;
-                    }
+            left -= usize::from(frame.names.is_none());
+            match self.open_and_list(&mut frame) {
+                Ok((dir, path)) => self.descend(frame, dir, &path, now),
+                Err(error) => {
+                    self.cannot_look_in(frame.wd, &error);
+                    self.retry_frame_later(frame, now);
                 }
             }
-            self.descend(frame, dir, &path, now);
         }
         worked
+    }
+
+    fn open_and_list(&mut self, frame: &mut Frame<K::Dir>) -> io::Result<(K::Dir, Vec<u8>)> {
+        let (dir, path) = self.open_frame(frame)?;
+        if frame.names.is_none() {
+            frame.names = Some(self.list(frame, &dir, &path)?);
+        }
+        self.has_looked_in(frame.wd);
+        Ok((dir, path))
     }
 
     fn retry_frame_later(&mut self, frame: Frame<K::Dir>, now: MonoTime) {
@@ -133,11 +143,11 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn open_frame(&self, frame: &mut Frame<K::Dir>) -> Option<(K::Dir, Vec<u8>)> {
+    fn open_frame(&self, frame: &mut Frame<K::Dir>) -> io::Result<(K::Dir, Vec<u8>)> {
         let attached = self.state.tree.is_attached(frame.wd);
         match (frame.dir.take().filter(|_| attached), self.state.tree.route(frame.wd)) {
-            (Some(dir), Route::Path(root, relative)) => Some((dir, self.absolute(root, &relative))),
-            _ => self.open_verified(frame.wd),
+            (Some(dir), Route::Path(root, relative)) => Ok((dir, self.absolute(root, &relative))),
+            _ => self.try_open_verified(frame.wd),
         }
     }
 
@@ -173,6 +183,7 @@ impl<K: Kernel> Observer<K> {
                 Some(kind) => kind,
                 None => match self.kernel.status(dir, &name) {
                     Ok(status) => status.kind,
+                    Err(error) if is_passing(&error) => return Err(error),
                     Err(_) => continue,
                 },
             };
@@ -224,13 +235,11 @@ impl<K: Kernel> Observer<K> {
         let trigger = match frame.scan.purpose {
             Purpose::Initial | Purpose::Unfinished | Purpose::Rescoped => return,
             Purpose::Arrived(trigger) => trigger,
-            Purpose::Changed { since } => {
-                let changed = self.kernel.status(dir, name).is_ok_and(|status| status.ctime >= since);
-                if !changed || kind == Kind::Dir {
-                    return;
-                }
+            Purpose::Late { since } if self.has_changed(dir, name, since) => Trigger::Scan,
+            Purpose::Changed { since } if kind != Kind::Dir && self.has_changed(dir, name, since) => {
                 Trigger::Overflow
             }
+            Purpose::Late { .. } | Purpose::Changed { .. } => return,
         };
         let wd = frame.wd;
         let closed = self.state.pending.is_only_closed(wd, name);
@@ -247,6 +256,14 @@ impl<K: Kernel> Observer<K> {
         let create = if trigger == Trigger::Scan { EventMask::CREATE } else { EventMask::default() };
         let mask = EventMask::CHANGE | create | isdir(kind == Kind::Dir);
         self.note_found(wd, Arc::clone(name), mask, subject(kind), trigger);
+    }
+
+    fn has_changed(&self, dir: &K::Dir, name: &[u8], since: i128) -> bool {
+        match self.kernel.status(dir, name) {
+            Ok(status) => status.ctime >= since,
+            // It may have.
+            Err(error) => is_passing(&error),
+        }
     }
 
     /// Whether a file is open for writing. None where that cannot be told, or not without causing the

@@ -181,7 +181,7 @@ impl State {
         if raw.mask.intersects(EventMask::MOVED_FROM) {
             self.pairs.moved_from(raw.cookie, raw.wd, Arc::clone(name));
         } else if raw.mask.intersects(EventMask::MOVED_TO) {
-            from = self.pairs.moved_to(raw.cookie);
+            from = self.pairs.moved_to(raw.cookie, raw.wd, Arc::clone(name));
         }
         if self.interest.intersects(raw.mask.without(EventMask::ISDIR)) {
             self.pending.note(Incident {
@@ -191,6 +191,28 @@ impl State {
                 cookie: raw.cookie,
                 from,
                 trigger: Trigger::Event,
+                subject: None,
+                doubtful: false,
+            });
+            self.ask_whether_left(raw, name);
+        }
+    }
+}
+
+impl State {
+    /// After an exchange of names, that one was left is the last that is reported of it, though it is there.
+    fn ask_whether_left(&mut self, raw: &RawEvent<'_>, name: &Name) {
+        if raw.mask.intersects(EventMask::MOVED_FROM)
+            && self.interest.intersects(EventMask::FOUND)
+            && self.pairs.has_arrived(raw.wd, name)
+        {
+            self.pending.note(Incident {
+                wd: raw.wd,
+                name: Arc::clone(name),
+                mask: EventMask::CHANGE,
+                cookie: 0,
+                from: None,
+                trigger: Trigger::Scan,
                 subject: None,
                 doubtful: false,
             });

@@ -14,8 +14,9 @@ use super::handoff::{Handoff, Message, Request};
 use super::kernel::Linux;
 use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
+use super::trouble::with_way_out;
 use crate::event::{Scope, as_path};
-use crate::sys::{Epoll, Inotify, MountInfo, Ready, block_all};
+use crate::sys::{Dir, Epoll, Inotify, MountInfo, Ready, block_all};
 use crate::time::{Clock, MonoTime};
 
 const INOTIFY: u64 = 0;
@@ -25,21 +26,42 @@ const MOUNTS: u64 = 2;
 /// Why nothing can be watched.
 #[derive(Debug)]
 pub enum WatchError {
-    /// The user's limit of inotify instances, or the process's of descriptors, is reached.
-    Instances(io::Error),
+    /// This user has as many inotify instances as it may.
+    Instances {
+        /// The name of the limit, and how many it allows.
+        limit: Option<(&'static str, u64)>,
+    },
+    /// inotify cannot be used for another reason, such as too many open files.
+    Inotify(io::Error),
     /// Anything else that keeps the thread from starting.
     Start(io::Error),
+}
+
+impl WatchError {
+    /// `EMFILE` stands for two limits (inotify_init(2)): if any other file can be opened, it is not the process's.
+    fn instances(error: io::Error) -> Self {
+        if error.raw_os_error() == Some(libc::EMFILE) && Dir::open(b"/").is_ok() {
+            Self::Instances { limit: Inotify::instance_limit() }
+        } else {
+            Self::Inotify(error)
+        }
+    }
 }
 
 impl fmt::Display for WatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Instances(error) => write!(
-                f,
-                "cannot use inotify: {error}; end other watchers, or raise the limit with: \
-                 sysctl fs.inotify.max_user_instances=512"
-            ),
-            Self::Start(error) => write!(f, "cannot start the watcher: {error}"),
+            Self::Instances { limit } => {
+                let (name, limit) = limit.unwrap_or(("fs.inotify.max_user_instances", 128));
+                let more = (2 * limit).clamp(512, u64::from(u32::MAX / 2));
+                write!(
+                    f,
+                    "this user has as many inotify instances as it may, {limit}; end other watchers, or raise the \
+                     limit with: sysctl {name}={more}"
+                )
+            }
+            Self::Inotify(error) => write!(f, "cannot use inotify: {}", with_way_out(error)),
+            Self::Start(error) => write!(f, "cannot start the watcher: {}", with_way_out(error)),
         }
     }
 }
@@ -58,7 +80,7 @@ impl Watcher {
     /// # Errors
     /// [`WatchError`], where not even an empty tree could be watched.
     pub fn start(scope: Arc<dyn Scope>) -> Result<Self, WatchError> {
-        let inotify = Inotify::new().map_err(WatchError::Instances)?;
+        let inotify = Inotify::new().map_err(WatchError::instances)?;
         let handoff = Arc::new(Handoff::new().map_err(WatchError::Start)?);
         let epoll = Epoll::new().map_err(WatchError::Start)?;
         epoll.add_readable(inotify.as_fd(), INOTIFY).map_err(WatchError::Start)?;
@@ -144,7 +166,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             Err(error) => Some(error),
         };
         if let Some(error) = failed {
-            let reason = error.to_string();
+            let reason = format!("cannot read what the kernel reports: {error}");
             handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
             return;
         }

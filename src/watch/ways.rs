@@ -39,6 +39,8 @@ pub(super) struct Ways {
     by_wd: HashMap<Wd, BTreeSet<WayId>>,
     /// Ways to follow again without an event that says so.
     again: HashMap<WayId, MonoTime>,
+    /// Ways on which something could not be looked at.
+    refused: BTreeSet<WayId>,
 }
 
 impl Ways {
@@ -90,6 +92,7 @@ impl Ways {
     /// Forgets a way; answers its watches.
     pub(super) fn forget(&mut self, way: &WayId) -> Vec<Wd> {
         self.again.remove(way);
+        self.refused.remove(way);
         let above = self.ways.remove(way).unwrap_or_default().above;
         for wd in &above {
             if let Some(ways) = self.by_wd.get_mut(wd) {
@@ -107,6 +110,16 @@ impl Ways {
         self.again.insert(way.clone(), at);
     }
 
+    /// Notes that something on a way could not be looked at, as long as it is not followed anew.
+    pub(super) fn refuse(&mut self, way: &WayId) {
+        self.refused.insert(way.clone());
+    }
+
+    /// Whether something on some way could not be looked at.
+    pub(super) fn any_refused(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// Takes the ways to follow again now.
     pub(super) fn due(&mut self, now: MonoTime) -> Vec<WayId> {
         self.again.extract_if(|_, at| *at <= now).map(|(way, _)| way).collect()
@@ -122,6 +135,7 @@ impl Ways {
         self.ways = ways.filter_map(|(way, value)| Some((renamed(way)?, value))).collect();
         let again = take(&mut self.again).into_iter();
         self.again = again.filter_map(|(way, at)| Some((renamed(way)?, at))).collect();
+        self.refused = take(&mut self.refused).into_iter().filter_map(renamed).collect();
         for ways in self.by_wd.values_mut() {
             *ways = take(ways).into_iter().filter_map(renamed).collect();
         }

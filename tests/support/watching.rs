@@ -7,7 +7,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -72,14 +72,33 @@ impl Watching {
         inside(self.pid(), script);
     }
 
+    /// Watches `root` with system calls that fail, as strace(1) is told by `faults`. None where it may not trace.
+    pub(crate) fn start_failing(root: &Path, faults: &[&str]) -> Option<Self> {
+        let traced = |program: &str| {
+            let mut command = Command::new("strace");
+            // Detached, so that the process started is the program.
+            command.args(["-D", "-f", "-o", "/dev/null"]).args(faults).arg(program);
+            command
+        };
+        let allowed = traced("true").output().is_ok_and(|output| output.status.success());
+        if !allowed {
+            eprintln!("skipped: no strace here, or it may not trace");
+        }
+        allowed.then(|| Self::start_by(traced(env!("CARGO_BIN_EXE_tripline")), root, &[]))
+    }
+
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
         let polls = options.iter().any(|option| option.starts_with("--poll"));
         command.arg("watch").arg("--json").args(options).arg(root);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
-        let ready = errors.by_ref().map(Result::unwrap).find(|line| line.contains("ready"));
-        assert!(ready.is_some(), "it ended before it was ready");
-        let warnings = Arc::new(Mutex::new(String::new()));
+        let (mut early, mut ready) = (String::new(), false);
+        while !ready {
+            let Some(Ok(line)) = errors.next() else { panic!("it ended before it was ready: {early}") };
+            ready = line.contains("ready");
+            early += &if ready { String::new() } else { line + "\n" };
+        }
+        let warnings = Arc::new(Mutex::new(early));
         let collected = Arc::clone(&warnings);
         thread::spawn(move || {
             for line in errors.map_while(Result::ok) {
@@ -106,13 +125,25 @@ impl Watching {
         }
     }
 
-    /// What it has written to standard error since it was ready.
+    /// What it has written to standard error, but that it is ready.
     pub(crate) fn warnings(&self) -> String {
         self.warnings.lock().unwrap().clone()
     }
 
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How it has ended by itself.
+    pub(crate) fn ended(&mut self) -> ExitStatus {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(start.elapsed() < LIMIT, "it goes on");
+            thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Everything up to the first line that `last` takes, itself included.

@@ -409,6 +409,9 @@ impl Driver<'_> {
             | Notice::Unreadable { .. }
             | Notice::WatchLimit { .. }
             | Notice::WatchLimitOver
+            | Notice::CannotLook { .. }
+            | Notice::LooksAgain
+            | Notice::Unread { .. }
             | Notice::Polled { .. } => {}
         }
         Ok(())

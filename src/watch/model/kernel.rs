@@ -11,22 +11,64 @@ use super::world::{Inode, Op, World};
 use crate::event::EventMask;
 use crate::sys::{Entry, Identity, Kind, Status, Wd};
 
-/// The root of the scope in every run.
-pub(super) const ROOT: &str = "/p/r";
-
 /// What others do, each so many calls of the watcher after the one before.
 pub(super) type Schedule = VecDeque<(usize, Op)>;
+
+/// The calls that can fail for a reason of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Open,
+    Watch,
+    List,
+    Status,
+    Lease,
+    Read,
+    /// Never fails.
+    Other,
+}
+
+/// Calls of a kind that fail after some have gone well.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fault {
+    pub(super) call: Call,
+    pub(super) after: usize,
+    pub(super) times: usize,
+    pub(super) code: i32,
+    /// How often it has struck.
+    pub(super) struck: usize,
+}
+
+impl Fault {
+    /// The error of the next call of a kind, if it is to fail.
+    fn strike(&mut self, call: Call) -> Option<io::Error> {
+        if call != self.call {
+            return None;
+        }
+        if self.after > 0 {
+            self.after -= 1;
+            return None;
+        }
+        self.times = self.times.checked_sub(1)?;
+        self.struck += 1;
+        Some(errno(self.code))
+    }
+}
 
 /// The world with what happens to it.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) world: World,
     pub(super) schedule: Schedule,
+    pub(super) fault: Option<Fault>,
+    /// Calls of the watcher.
+    pub(super) calls: usize,
     /// Operations done.
     pub(super) done: usize,
     /// Of each path below the root's that ever led somewhere: what was there last, its time unless it is a
     /// directory, and the operation that brought it there or changed it.
     pub(super) seen: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
+    /// The root of the scope.
+    root: &'static str,
     /// Whether the root's path has come to lead elsewhere.
     pub(super) root_changed: bool,
     /// Events that one read(2) answers.
@@ -34,19 +76,29 @@ pub(super) struct Machine {
 }
 
 impl Machine {
-    pub(super) fn new(limit: usize, batch: usize) -> Self {
+    pub(super) fn new(root: &'static str, limit: usize, batch: usize) -> Self {
         let world = World::new(Queue::new(limit));
         let seen = BTreeMap::new();
-        Self { world, schedule: Schedule::new(), done: 0, seen, root_changed: false, batch }
+        Self {
+            world,
+            schedule: Schedule::new(),
+            fault: None,
+            calls: 0,
+            done: 0,
+            seen,
+            root,
+            root_changed: false,
+            batch,
+        }
     }
 
     /// Does an operation now; answers whether the kernel let it be.
     pub(super) fn apply(&mut self, op: Op) -> bool {
-        let root = self.world.find(ROOT.as_bytes());
+        let root = self.world.find(self.root.as_bytes());
         let applied = self.world.apply(op);
         self.done += 1;
-        self.root_changed |= root != self.world.find(ROOT.as_bytes());
-        for (path, ino) in self.world.all(ROOT).into_iter().skip(1) {
+        self.root_changed |= root != self.world.find(self.root.as_bytes());
+        for (path, ino) in self.world.all(self.root).into_iter().skip(1) {
             let inode = &self.world.inodes[ino];
             let time = if inode.kind() == Kind::Dir { 0 } else { inode.ctime };
             let known = self.seen.get(&path).filter(|known| (known.0, known.1) == (ino, time));
@@ -68,8 +120,10 @@ impl Machine {
 pub(super) struct Model(pub(super) Rc<RefCell<Machine>>);
 
 impl Model {
-    fn call<T>(&self, answer: impl FnOnce(&mut World) -> T) -> T {
+    /// A call, before which others may have done something.
+    fn call<T>(&self, call: Call, answer: impl FnOnce(&mut World) -> io::Result<T>) -> io::Result<T> {
         let mut machine = self.0.borrow_mut();
+        machine.calls += 1;
         while let Some((0, op)) = machine.schedule.front().copied() {
             machine.schedule.pop_front();
             machine.apply(op);
@@ -77,11 +131,14 @@ impl Model {
         if let Some((wait, _)) = machine.schedule.front_mut() {
             *wait -= 1;
         }
-        answer(&mut machine.world)
+        match machine.fault.as_mut().and_then(|fault| fault.strike(call)) {
+            Some(error) => Err(error),
+            None => answer(&mut machine.world),
+        }
     }
 
     fn opened(&self, find: impl FnOnce(&World) -> Option<Ino>) -> io::Result<Handle> {
-        let ino = self.call(|world| {
+        let ino = self.call(Call::Open, |world| {
             let ino = find(world).ok_or_else(|| errno(libc::ENOENT))?;
             if world.inodes[ino].kind() != Kind::Dir {
                 return Err(errno(libc::ENOTDIR));
@@ -127,34 +184,40 @@ impl Kernel for Model {
     }
 
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
-        self.call(|world| Err(errno(if world.find(path).is_some() { libc::EINVAL } else { libc::ENOENT })))
+        self.call(Call::Status, |world| {
+            let ino = world.find_itself(path).ok_or_else(|| errno(libc::ENOENT))?;
+            world.inodes[ino].link.map(|target| target.as_bytes().to_vec()).ok_or_else(|| errno(libc::EINVAL))
+        })
     }
 
     fn watch_dir(&self, dir: &Handle, mask: EventMask) -> io::Result<Wd> {
-        self.call(|world| Ok(world.queue.watch(dir.ino, mask)))
+        self.call(Call::Watch, |world| Ok(world.queue.watch(dir.ino, mask)))
     }
 
     fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
-        self.call(|world| {
-            let ino = world.find(path).ok_or_else(|| errno(libc::ENOENT))?;
+        self.call(Call::Watch, |world| {
+            let ino = world.find_itself(path).ok_or_else(|| errno(libc::ENOENT))?;
             Ok(world.queue.watch(ino, mask))
         })
     }
 
     fn identity(&self, dir: &Handle) -> io::Result<Identity> {
-        self.call(|_| Ok(Identity(0, dir.ino as u64)))
+        self.call(Call::Status, |_| Ok(Identity(0, dir.ino as u64)))
     }
 
     fn notifies(&self, _: &Handle) -> bool {
-        self.call(|_| true)
+        self.call(Call::Other, |_| Ok(true)).is_ok()
     }
 
     fn unwatch(&self, wd: Wd) {
-        self.call(|world| world.queue.unwatch(wd));
+        let _ = self.call(Call::Other, |world| {
+            world.queue.unwatch(wd);
+            Ok(())
+        });
     }
 
     fn list(&self, dir: &Handle) -> io::Result<Vec<Entry>> {
-        self.call(|world| {
+        self.call(Call::List, |world| {
             let inode = &world.inodes[dir.ino];
             if !inode.linked {
                 return Err(errno(libc::ENOENT));
@@ -168,7 +231,7 @@ impl Kernel for Model {
     }
 
     fn status(&self, dir: &Handle, name: &[u8]) -> io::Result<Status> {
-        self.call(|world| {
+        self.call(Call::Status, |world| {
             let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
             let inode = &world.inodes[ino];
             let (kind, &Inode { mtime, ctime, .. }) = (inode.kind(), inode);
@@ -177,12 +240,14 @@ impl Kernel for Model {
     }
 
     fn is_being_written(&self, dir: &Handle, name: &[u8]) -> io::Result<bool> {
-        self.call(|world| world.find_below(dir.ino, name).map(|_| false).ok_or_else(|| errno(libc::ENOENT)))
+        self.call(Call::Lease, |world| {
+            world.find_below(dir.ino, name).map(|_| false).ok_or_else(|| errno(libc::ENOENT))
+        })
     }
 
     fn read<'b>(&self, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         let batch = self.0.borrow().batch;
-        let bytes = self.call(|world| world.queue.read(batch));
+        let bytes = self.call(Call::Read, |world| Ok(world.queue.read(batch)))?;
         buffer[..bytes.len()].copy_from_slice(&bytes);
         Ok(&buffer[..bytes.len()])
     }
@@ -192,6 +257,6 @@ impl Kernel for Model {
     }
 
     fn file_clock(&self) -> i128 {
-        self.call(|world| world.clock)
+        self.call(Call::Other, |world| Ok(world.clock)).unwrap_or_default()
     }
 }

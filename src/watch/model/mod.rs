@@ -2,14 +2,16 @@
 //! before any call that the watcher makes. Every interleaving of short sequences is tried, and longer
 //! ones at random; then the watcher must know exactly what is there.
 
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod interleave;
 mod kernel;
 mod queue;
 mod run;
 mod world;
 
-use proptest::prelude::*;
-
-use kernel::{ROOT, Schedule};
+use kernel::Schedule;
 use queue::Queue;
 use run::{Start, run};
 use world::{Op, World};
@@ -23,6 +25,8 @@ const AMPLE: usize = 10_000;
 /// A root with a directory and a file in it.
 const THERE: Start = Start {
     made: &[Op::Mkdir("/p"), Op::Mkdir("/p/r"), Op::Mkdir("/p/r/a"), Op::Write("/p/r/a/f")],
+    root: "/p/r",
+    more: &[],
     limit: AMPLE,
     batch: AMPLE,
     slow: false,
@@ -36,7 +40,7 @@ const CRAWLED: Start = Start { during_first_crawl: true, ..THERE };
 /// A kernel that tells one thing at a time.
 const PIECEMEAL: Start = Start { batch: 1, ..THERE };
 /// Another scope that wants the same takes the place of the first when what happens begins.
-const RESCOPED: Start = Start { before: Some(ROOT), ..THERE };
+const RESCOPED: Start = Start { before: Some("/p/r"), ..THERE };
 /// The same of a wider scope.
 const NARROWED: Start = Start { before: Some("/p"), ..THERE };
 /// The same of a narrower one.
@@ -46,9 +50,52 @@ const SLOW: Start = Start { slow: true, ..THERE };
 /// A kernel that drops most of what happens.
 const LOSSY: Start = Start { limit: 2, ..THERE };
 
-/// Every operation on the names.
-fn operations() -> Vec<Op> {
-    let mut all = Vec::new();
+/// Directories that change places, files too.
+const EXCHANGED: Start = Start {
+    more: &[
+        Op::Exchange("/p/r/a", "/p/r/b"),
+        Op::Exchange("/p/r/a", "/o"),
+        Op::Exchange("/p/r/a/b", "/p/r/b"),
+        Op::Exchange("/p", "/o"),
+        Op::Exchange("/p/r/f", "/p/r/a/f"),
+        Op::Exchange("/p/r/f", "/p/r/a/b"),
+    ],
+    ..THERE
+};
+/// A root whose path leads through a symbolic link, and links below it.
+const LINKED: Start = Start {
+    made: &[
+        Op::Mkdir("/p"),
+        Op::Mkdir("/p/r"),
+        Op::Mkdir("/p/r/a"),
+        Op::Write("/p/r/a/f"),
+        Op::Mkdir("/o"),
+        Op::Link("/p", "/l"),
+    ],
+    root: "/l/r",
+    more: &[
+        Op::Link("/o", "/l"),
+        Op::Link("/p", "/l"),
+        Op::Unlink("/l"),
+        Op::Mkdir("/o/r"),
+        Op::Write("/o/r/f"),
+        Op::Rename("/p/r", "/o/r"),
+        Op::Rename("/o/r", "/p/r"),
+        Op::Link("/p/r/a", "/p/r/b"),
+        Op::Link("/o", "/p/r/b"),
+        Op::Link("/p/r", "/p/r/a/b"),
+        Op::Unlink("/p/r/b"),
+        Op::Unlink("/p/r/a/b"),
+    ],
+    ..THERE
+};
+/// All of them.
+const STARTS: [Start; 11] =
+    [THERE, MISSING, CRAWLED, PIECEMEAL, RESCOPED, NARROWED, WIDENED, SLOW, LOSSY, EXCHANGED, LINKED];
+
+/// Every operation that can happen after a start.
+fn operations(start: Start) -> Vec<Op> {
+    let mut all = start.more.to_vec();
     for dir in DIRS {
         all.extend([Op::Mkdir(dir), Op::Rmdir(dir)]);
         all.extend(DIRS.into_iter().filter(|to| *to != dir).map(|to| Op::Rename(dir, to)));
@@ -60,55 +107,14 @@ fn operations() -> Vec<Op> {
     all
 }
 
-/// The sequences of operations of a length that the kernel lets be.
-fn sequences(start: Start, length: usize) -> Vec<Vec<Op>> {
-    let mut sequences: Vec<Vec<Op>> = vec![Vec::new()];
-    for _ in 0..length {
-        let longer = sequences
-            .iter()
-            .flat_map(|sequence| operations().into_iter().map(|op| [sequence.as_slice(), &[op]].concat()));
-        sequences = longer.filter(|sequence| is_possible(start, sequence)).collect();
-    }
-    sequences
-}
-
 fn is_possible(start: Start, sequence: &[Op]) -> bool {
     let mut world = World::new(Queue::new(AMPLE));
     start.made.iter().chain(sequence).all(|&op| world.apply(op))
 }
 
-/// Tries every way in which the operations can fall between the watcher's calls; answers how many.
-fn interleave(start: Start, sequence: &[Op]) -> usize {
-    interleave_after(start, sequence, &mut Vec::new())
-}
-
-fn interleave_after(start: Start, sequence: &[Op], before: &mut Vec<(usize, Op)>) -> usize {
-    let Some((&op, rest)) = sequence.split_first() else { return 0 };
-    let mut tried = 0;
-    for wait in 0.. {
-        before.push((wait, op));
-        let schedule = Schedule::from_iter(before.iter().copied());
-        let due = run(start, schedule).unwrap_or_else(|error| panic!("{error}: {before:?} from {start:?}"));
-        tried += 1 + interleave_after(start, rest, before);
-        before.pop();
-        if !due {
-            break;
-        }
-    }
-    tried
-}
-
-/// Tries all sequences of a length, `TRIPLINE_DEPTH` instead where it is set.
-fn exhaust(start: Start, default: usize) {
-    let asked = std::env::var("TRIPLINE_DEPTH").ok().and_then(|depth| depth.parse().ok());
-    let sequences = sequences(start, asked.unwrap_or(default));
-    let tried: usize = sequences.iter().map(|sequence| interleave(start, sequence)).sum();
-    eprintln!("{} sequences, {tried} interleavings", sequences.len());
-}
-
 /// Waits with the operations chosen, or the next after each in the list that the kernel lets be.
 fn schedule(start: Start, steps: &[(usize, usize)]) -> Schedule {
-    let (mut sequence, all) = (Vec::new(), operations());
+    let (mut sequence, all) = (Vec::new(), operations(start));
     for (_, choice) in steps {
         let mut candidates = all.iter().cycle().skip(*choice).take(all.len());
         let possible = |op: &&Op| is_possible(start, &[sequence.as_slice(), &[**op]].concat());
@@ -117,231 +123,21 @@ fn schedule(start: Start, steps: &[(usize, usize)]) -> Schedule {
     steps.iter().map(|&(wait, _)| wait).zip(sequence).collect()
 }
 
-proptest! {
-    #[test]
-    fn longer_sequences_hold_too(
-        start in prop::sample::select(vec![THERE, MISSING, CRAWLED, PIECEMEAL, SLOW, LOSSY]),
-        steps in prop::collection::vec((0..40_usize, 0..operations().len()), 3..9),
-    ) {
-        let schedule = schedule(start, &steps);
-        let outcome = run(start, schedule.clone());
-        prop_assert!(outcome.is_ok(), "{outcome:?}: {schedule:?} from {start:?}");
-    }
+/// What others do, as bytes tell: where it starts, and two for each operation, its wait and its choice.
+fn told(bytes: &[u8]) -> Option<(Start, Schedule)> {
+    let (&start, rest) = bytes.split_first()?;
+    let start = STARTS[usize::from(start) % STARTS.len()];
+    let steps: Vec<_> =
+        rest.chunks_exact(2).map(|step| (usize::from(step[0]), usize::from(step[1]))).collect();
+    Some((start, schedule(start, &steps)))
 }
 
-#[test]
-fn a_tree_is_followed_whatever_falls_between_two_calls() {
-    exhaust(THERE, 2);
-}
-
-#[test]
-fn a_first_crawl_is_complete_whatever_falls_between_two_calls() {
-    exhaust(CRAWLED, 1);
-}
-
-#[test]
-fn events_read_one_by_one_say_the_same() {
-    exhaust(PIECEMEAL, 2);
-}
-
-#[test]
-fn events_wait_for_room_and_the_watcher_sleeps_meanwhile() {
-    exhaust(SLOW, 2);
-}
-
-#[test]
-fn what_an_overflow_drops_is_found_whatever_falls_between_two_calls() {
-    exhaust(LOSSY, 2);
-}
-
-#[test]
-fn nothing_is_missed_while_another_scope_takes_over_whatever_falls_between_two_calls() {
-    exhaust(RESCOPED, 2);
-    exhaust(NARROWED, 1);
-    exhaust(WIDENED, 1);
-}
-
-#[test]
-fn a_missing_root_is_found_whatever_falls_between_two_calls() {
-    exhaust(MISSING, 3);
-}
-
-#[test]
-fn a_root_that_is_renamed_between_its_opening_and_its_watch_is_let_go() {
-    interleave(MISSING, &[Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Rename(ROOT, "/o")]);
-}
-
-#[test]
-fn a_directory_that_is_renamed_before_a_name_is_awaited_in_it_is_let_go() {
-    interleave(MISSING, &[Op::Mkdir("/p"), Op::Rmdir("/p"), Op::Mkdir("/p"), Op::Rename("/p", "/o")]);
-}
-
-#[test]
-fn what_lies_above_a_root_that_is_found_late_is_watched_too() {
-    interleave(THERE, &[Op::Rename("/p", "/o"), Op::Rename("/o", "/p"), Op::Rename("/p", "/o")]);
-}
-
-#[test]
-fn nothing_is_found_in_a_directory_that_had_left_when_its_watch_began() {
-    interleave(THERE, &[Op::Rename("/p/r/a", "/o"), Op::Rename("/o", "/p/r/a"), Op::Rename("/p/r/a", "/o")]);
-}
-
-#[test]
-fn a_file_is_not_taken_for_gone_because_its_directory_cannot_be_opened_now() {
-    interleave(THERE, &[Op::Rename("/p/r/a/f", "/p/r/f"), Op::Rename("/p", "/o"), Op::Rename("/o", "/p")]);
-}
-
-#[test]
-fn the_files_of_a_directory_that_was_replaced_amid_a_loss_are_told_gone() {
-    interleave(LOSSY, &[Op::Write("/p/r/a/f"), Op::Rename("/p/r/a", "/o"), Op::Mkdir("/p/r/a")]);
-}
-
-#[test]
-fn what_changed_below_a_directory_that_could_not_be_opened_after_a_loss_is_found() {
-    let mut writes = vec![(0, Op::Write("/p/r/f")), (0, Op::Write("/p/r/a/f"))];
-    let moves = [Op::Rename("/p", "/o"), Op::Rename("/o", "/p")];
-    interleave_after(LOSSY, &moves, &mut writes);
-}
-
-/// Histories that once left the watcher with a wrong idea of what is there.
-const ONCE_WRONG: [(Start, &[(usize, Op)]); 13] = [
-    // A directory that had left was reported to have ended, with its files, when another had its name.
-    (
-        LOSSY,
-        &[
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-            (0, Op::Mkdir("/p/r/a")),
-            (0, Op::Mkdir("/o")),
-            (7, Op::Write("/p/r/a/f")),
-            (2, Op::Rename("/p/r/b", "/o")),
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-        ],
-    ),
-    // A directory was found under its new name before its loss was known: nothing said that it had left.
-    (
-        LOSSY,
-        &[
-            (0, Op::Mkdir("/p/r/b")),
-            (1, Op::Write("/p/r/a/f")),
-            (10, Op::Rename("/p/r/b", "/p/r/a/b")),
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-        ],
-    ),
-    // What was found in a directory stood before the event that it had left.
-    (
-        PIECEMEAL,
-        &[
-            (0, Op::Rename("/p", "/o")),
-            (9, Op::Rename("/o", "/p")),
-            (14, Op::Rename("/p/r/a", "/p/r/b")),
-            (12, Op::Rename("/p/r/b", "/p/r/a")),
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-        ],
-    ),
-    (
-        LOSSY,
-        &[
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-            (13, Op::Rename("/p/r/b", "/p/r/a")),
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-        ],
-    ),
-    // The parent's event of a removal was lost when the watch had ended already.
-    (LOSSY, &[(0, Op::Mkdir("/p/r/a/b")), (0, Op::Mkdir("/o")), (9, Op::Rmdir("/p/r/a/b"))]),
-    // The arrival of a directory that looking had told of already was lost, but not the leaving before it.
-    (
-        LOSSY,
-        &[
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-            (18, Op::Rename("/p/r/b", "/p/r/a")),
-            (27, Op::Rename("/p/r/a", "/p/r/b")),
-            (0, Op::Mkdir("/p/r/a")),
-        ],
-    ),
-    // A directory in one that had left, in whose place there is another.
-    (
-        LOSSY,
-        &[
-            (0, Op::Mkdir("/p/r/a/b")),
-            (1, Op::Write("/p/r/f")),
-            (0, Op::Rename("/p/r/a", "/o")),
-            (0, Op::Mkdir("/p/r/a")),
-        ],
-    ),
-    (
-        LOSSY,
-        &[
-            (0, Op::Mkdir("/p/r/a/b")),
-            (0, Op::Write("/p/r/f")),
-            (9, Op::Write("/p/r/f")),
-            (7, Op::Rename("/p/r/a", "/o")),
-            (13, Op::Mkdir("/p/r/a")),
-        ],
-    ),
-    // One that had left was looked through, and what was found reported under its old path.
-    (
-        LOSSY,
-        &[
-            (2, Op::Mkdir("/p/r/a/b")),
-            (5, Op::Rename("/p/r/a", "/p/r/b")),
-            (8, Op::Rename("/p/r/b", "/o")),
-            (15, Op::Mkdir("/p/r/b")),
-        ],
-    ),
-    // Its watch ended while it waited to be reported.
-    (
-        LOSSY,
-        &[
-            (0, Op::Mkdir("/p/r/b")),
-            (0, Op::Mkdir("/o")),
-            (4, Op::Write("/p/r/f")),
-            (0, Op::Rename("/p/r/b", "/o")),
-            (8, Op::Rmdir("/o")),
-            (23, Op::Rename("/p/r/a", "/o")),
-        ],
-    ),
-    // It came back elsewhere, by an event, before it was reported.
-    (
-        LOSSY,
-        &[
-            (0, Op::Write("/p/r/f")),
-            (17, Op::Rename("/p/r/a", "/p/r/b")),
-            (34, Op::Write("/p/r/f")),
-            (3, Op::Rename("/p/r/b", "/o")),
-            (24, Op::Rename("/o", "/p/r/a")),
-        ],
-    ),
-    // That it had left was forgotten when another was made in its place.
-    (
-        LOSSY,
-        &[
-            (0, Op::Mkdir("/o")),
-            (0, Op::Rename("/o", "/p/r/a/b")),
-            (10, Op::Rename("/p/r/a/b", "/p/r/b")),
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-            (13, Op::Write("/p/r/f")),
-            (19, Op::Rename("/p/r/b", "/o")),
-            (5, Op::Mkdir("/p/r/a")),
-        ],
-    ),
-    // A directory above the root was not there while it was to be watched, and back when the root was.
-    (
-        THERE,
-        &[
-            (0, Op::Rename("/p/r/a", "/p/r/b")),
-            (9, Op::Rename("/p", "/o")),
-            (8, Op::Rename("/o", "/p")),
-            (24, Op::Rename("/p", "/o")),
-            (1, Op::Rename("/o", "/p")),
-            (5, Op::Rename("/p", "/o")),
-        ],
-    ),
-];
-
-#[test]
-fn what_was_wrong_once_is_right() {
-    for (start, steps) in ONCE_WRONG {
-        let outcome = run(start, steps.iter().copied().collect());
-        assert!(outcome.is_ok(), "{outcome:?}: {steps:?} from {start:?}");
+/// Has happen what these bytes say, and panics if the watcher is wrong about what is there in the end.
+#[allow(clippy::panic, reason = "it is a test")]
+pub(super) fn follow(bytes: &[u8]) {
+    if let Some((start, schedule)) = told(bytes)
+        && let Err(error) = run(start, schedule.clone())
+    {
+        panic!("{error}: {schedule:?} from {start:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::super::observer::{Next, Observer};
 use super::super::route::Route;
 use super::super::scan::subject;
-use super::kernel::{Machine, Model, ROOT, Schedule};
+use super::kernel::{Fault, Machine, Model, Schedule};
 use super::world::Op;
 use crate::event::{Event, EventMask, Scope, Subject, is_below};
 use crate::sys::Kind;
@@ -44,6 +44,10 @@ impl Scope for Everything {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Start {
     pub(super) made: &'static [Op],
+    /// The root of the scope.
+    pub(super) root: &'static str,
+    /// What can happen besides the usual.
+    pub(super) more: &'static [Op],
     /// Events that the kernel's queue holds.
     pub(super) limit: usize,
     /// Events that one read(2) answers.
@@ -65,9 +69,9 @@ struct Report {
 }
 
 pub(super) struct Run {
-    machine: Rc<RefCell<Machine>>,
-    observer: Observer<Model>,
-    now: MonoTime,
+    pub(super) machine: Rc<RefCell<Machine>>,
+    pub(super) observer: Observer<Model>,
+    pub(super) now: MonoTime,
     slow: bool,
     /// What was last reported of a path, and how many operations were done by then.
     reported: BTreeMap<Vec<u8>, Report>,
@@ -76,49 +80,60 @@ pub(super) struct Run {
 }
 
 impl Run {
-    /// The watcher at the start, with what is scheduled to happen.
-    fn new(start: Start, schedule: Schedule) -> Result<Self, String> {
-        let mut machine = Machine::new(start.limit, start.batch);
+    /// The watcher at the start, with what is scheduled to happen, and what fails from then on.
+    pub(super) fn new(start: Start, schedule: Schedule, fault: Option<Fault>) -> Result<Self, String> {
+        let mut machine = Machine::new(start.root, start.limit, start.batch);
         for &op in start.made {
             assert!(machine.apply(op), "{op:?}");
         }
         machine.root_changed = false;
         let machine = Rc::new(RefCell::new(machine));
         let below = |root: &str| Arc::new(Everything([PathBuf::from(root)]));
-        let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(ROOT)));
+        let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(start.root)));
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
         let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
-        if start.during_first_crawl {
-            run.machine.borrow_mut().schedule = schedule;
-            run.observer.start(run.now);
-        } else {
+        if !start.during_first_crawl {
             run.observer.start(run.now);
             run.rest()?;
             run.reported.clear();
-            run.machine.borrow_mut().schedule = schedule;
-            if start.before.is_some() {
-                run.observer.rescope(below(ROOT), run.now);
-            }
+        }
+        let mut machine = run.machine.borrow_mut();
+        (machine.schedule, machine.fault) = (schedule, fault);
+        drop(machine);
+        if start.during_first_crawl {
+            run.observer.start(run.now);
+        } else if start.before.is_some() {
+            run.observer.rescope(below(start.root), run.now);
         }
         Ok(run)
     }
 
     /// Turns until nothing is left to do but to wait for the kernel.
-    fn rest(&mut self) -> Result<(), String> {
+    pub(super) fn rest(&mut self) -> Result<(), String> {
         for turn in 0..TURNS {
-            let mut out = Vec::new();
-            let room = !self.slow || turn % 3 == 2;
-            let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
-            self.absorb(out);
-            let queued = !self.machine.borrow().world.queue.is_empty();
-            self.now = match next {
-                Next::Idle(None) if room && !queued => return Ok(()),
-                Next::Idle(Some(at)) if at <= self.now => return Err("waits for what has passed".to_owned()),
-                Next::Idle(Some(at)) if !queued => at,
-                _ => self.now + Duration::from_millis(1),
-            };
+            if self.turn(!self.slow || turn % 3 == 2)? {
+                return Ok(());
+            }
         }
         Err("never quiet".to_owned())
+    }
+
+    /// One turn; answers whether there is nothing left to do. Where there is, time passes until then.
+    pub(super) fn turn(&mut self, room: bool) -> Result<bool, String> {
+        let mut out = Vec::new();
+        let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
+        self.absorb(out);
+        let queued = !self.machine.borrow().world.queue.is_empty();
+        let before = self.now;
+        self.now = match next {
+            Next::Idle(None) if room && !queued => return Ok(true),
+            Next::Idle(Some(at)) if at <= self.now => return Err("waits for what has passed".to_owned()),
+            Next::Idle(Some(at)) if !queued => at,
+            Next::Rest(at) => at,
+            _ => self.now + Duration::from_millis(1),
+        };
+        self.machine.borrow_mut().world.clock += self.now.since(before).as_nanos() as i128;
+        Ok(false)
     }
 
     fn absorb(&mut self, events: Vec<Event>) {
@@ -137,21 +152,21 @@ impl Run {
     }
 
     /// Everything that must hold when all is quiet.
-    fn check(&self, start: Start) -> Result<(), String> {
-        self.check_tree()?;
+    pub(super) fn check(&self, start: Start) -> Result<(), String> {
+        self.check_tree(start.root)?;
         self.check_leaks()?;
-        if start.during_first_crawl { Ok(()) } else { self.check_reports(start) }
+        if start.during_first_crawl { Ok(()) } else { self.check_reports(start, start.made.len()) }
     }
 
-    fn check_tree(&self) -> Result<(), String> {
+    fn check_tree(&self, root: &str) -> Result<(), String> {
         let machine = self.machine.borrow();
         let (world, tree) = (&machine.world, &self.observer.state.tree);
-        let all = world.all(ROOT);
+        let all = world.all(root);
         let dirs = || all.iter().filter(|(_, ino)| world.inodes[**ino].kind() == Kind::Dir);
         for (path, &ino) in dirs() {
             let shown = path.escape_ascii();
             let Some(wd) = world.queue.wd(ino) else { return Err(format!("{shown} is not watched")) };
-            let relative = path[ROOT.len()..].strip_prefix(b"/").unwrap_or_default().to_vec();
+            let relative = path[root.len()..].strip_prefix(b"/").unwrap_or_default().to_vec();
             if !tree.is_attached(wd) || tree.route(wd) != Route::Path(0, relative) {
                 return Err(format!("{shown} is known as {:?}", tree.route(wd)));
             }
@@ -179,23 +194,26 @@ impl Run {
         Ok(())
     }
 
-    fn check_reports(&self, start: Start) -> Result<(), String> {
-        let (made, wanted) = (start.made.len(), start.before.unwrap_or(ROOT));
+    /// Everything that operations after the first so many have brought about must have been told.
+    pub(super) fn check_reports(&self, start: Start, made: usize) -> Result<(), String> {
+        let wanted = start.before.unwrap_or(start.root);
         let machine = self.machine.borrow();
         let world = &machine.world;
+        let all = world.all(start.root);
         for (path, &(_, _, changed)) in &machine.seen {
-            let Some(ino) = world.find(path) else { continue };
+            let Some(&ino) = all.get(path) else { continue };
             let is_told = |report: &Report| {
                 report.subject == subject(world.inodes[ino].kind()) && report.done >= changed && !report.left
             };
             let last = self.reported.get(path);
-            if changed > made && is_below(path, wanted.as_bytes()) && !last.is_some_and(is_told) {
+            let inside = path != wanted.as_bytes() && is_below(path, wanted.as_bytes());
+            if changed > made && inside && !last.is_some_and(is_told) {
                 return Err(format!("{} changed at {changed}, last: {last:?}", path.escape_ascii()));
             }
         }
         let phantom = self.reported.iter().find(|(path, report)| {
             let gone = report.left || report.subject == Subject::Gone;
-            !gone && world.find(path).is_none()
+            !gone && *path != start.root.as_bytes() && !all.contains_key(*path)
         });
         match phantom {
             Some((path, _)) if !machine.root_changed => Err(format!("{} is a phantom", path.escape_ascii())),
@@ -207,14 +225,14 @@ impl Run {
 /// Does all that is scheduled, and then makes the root anew and writes a file in it. Answers whether all
 /// came before the watcher was quiet.
 pub(super) fn run(start: Start, schedule: Schedule) -> Result<bool, String> {
-    let mut run = Run::new(start, schedule)?;
+    let mut run = Run::new(start, schedule, None)?;
     run.rest()?;
     while run.machine.borrow_mut().hurry() {
         run.all_due = false;
         run.rest()?;
     }
     run.check(start)?;
-    for op in [Op::Mkdir("/p"), Op::Mkdir(ROOT), Op::Write("/p/r/probe")] {
+    for op in [Op::Mkdir("/p"), Op::Mkdir("/p/r"), Op::Write("/p/r/probe")] {
         run.machine.borrow_mut().apply(op);
     }
     run.rest()?;

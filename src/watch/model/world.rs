@@ -17,12 +17,18 @@ pub(super) enum Op {
     Truncate(&'static str),
     Unlink(&'static str),
     Rename(&'static str, &'static str),
+    /// `RENAME_EXCHANGE`.
+    Exchange(&'static str, &'static str),
+    /// Makes a symbolic link with this target at a path, in place of the link that is there (`ln -sfn`).
+    Link(&'static str, &'static str),
 }
 
 #[derive(Debug)]
 pub(super) struct Inode {
     /// What it holds; none for a regular file.
     pub(super) entries: Option<BTreeMap<Vec<u8>, Ino>>,
+    /// Where a symbolic link leads.
+    pub(super) link: Option<&'static str>,
     /// When its content last changed, by [`World::clock`].
     pub(super) mtime: i128,
     /// When its content or its name last changed.
@@ -35,7 +41,11 @@ pub(super) struct Inode {
 
 impl Inode {
     pub(super) fn kind(&self) -> Kind {
-        if self.entries.is_some() { Kind::Dir } else { Kind::File }
+        match (&self.entries, self.link) {
+            (Some(_), _) => Kind::Dir,
+            (None, Some(_)) => Kind::Symlink,
+            (None, None) => Kind::File,
+        }
     }
 }
 
@@ -50,6 +60,8 @@ pub(super) struct World {
 }
 
 const ROOT: Ino = 0;
+/// Symbolic links followed in one path.
+const LINKS: usize = 8;
 const TICK: i128 = 1_000_000;
 
 impl World {
@@ -61,7 +73,15 @@ impl World {
 
     fn make(&mut self, dir: bool) -> Ino {
         let entries = dir.then(BTreeMap::new);
-        self.inodes.push(Inode { entries, mtime: self.clock, ctime: self.clock, linked: true, opened: 0 });
+        let link = None;
+        self.inodes.push(Inode {
+            entries,
+            link,
+            mtime: self.clock,
+            ctime: self.clock,
+            linked: true,
+            opened: 0,
+        });
         self.inodes.len() - 1
     }
 
@@ -71,8 +91,26 @@ impl World {
         names.into_iter().try_fold(dir, |at, name| self.inodes[at].entries.as_ref()?.get(name).copied())
     }
 
+    /// The inode that an absolute path leads to.
     pub(super) fn find(&self, path: &[u8]) -> Option<Ino> {
-        self.find_below(ROOT, path)
+        self.follow(path, true, LINKS)
+    }
+
+    /// As [`find`](Self::find), not following a link at the end.
+    pub(super) fn find_itself(&self, path: &[u8]) -> Option<Ino> {
+        self.follow(path, false, LINKS)
+    }
+
+    fn follow(&self, path: &[u8], last_too: bool, links: usize) -> Option<Ino> {
+        let mut names = path.split(|&b| b == b'/').filter(|name| !name.is_empty()).peekable();
+        let mut at = ROOT;
+        while let Some(name) = names.next() {
+            at = *self.inodes[at].entries.as_ref()?.get(name)?;
+            if let Some(target) = self.inodes[at].link.filter(|_| last_too || names.peek().is_some()) {
+                at = self.follow(target.as_bytes(), true, links.checked_sub(1)?)?;
+            }
+        }
+        Some(at)
     }
 
     /// The directory that a path's last name is in, and that name.
@@ -100,6 +138,8 @@ impl World {
             Op::Truncate(path) => self.truncate(path),
             Op::Unlink(path) => self.remove(path, Kind::File),
             Op::Rename(from, to) => self.rename(from, to),
+            Op::Exchange(one, other) => self.exchange(one, other),
+            Op::Link(target, path) => self.link(target, path),
         };
         done.is_some()
     }
@@ -125,7 +165,7 @@ impl World {
             self.queue.notify(dir, EventMask::CREATE, name, 0);
             made
         };
-        if self.inodes[ino].kind() == Kind::Dir {
+        if self.inodes[ino].kind() != Kind::File {
             return None;
         }
         (self.inodes[ino].mtime, self.inodes[ino].ctime) = (self.clock, self.clock);
@@ -147,7 +187,8 @@ impl World {
     fn remove(&mut self, path: &str, kind: Kind) -> Option<()> {
         let (dir, name) = self.parent(path)?;
         let ino = self.find_below(dir, name)?;
-        if self.inodes[ino].kind() != kind || !self.is_empty(ino) {
+        let is_dir = self.inodes[ino].kind() == Kind::Dir;
+        if is_dir != (kind == Kind::Dir) || !self.is_empty(ino) {
             return None;
         }
         self.leave(dir, name);
@@ -182,14 +223,23 @@ impl World {
         let (new_dir, new_name) = self.parent(to)?;
         let ino = self.find_below(old_dir, old_name)?;
         let replaced = self.find_below(new_dir, new_name);
-        let allowed =
-            |other: Ino| self.inodes[other].kind() == self.inodes[ino].kind() && self.is_empty(other);
+        let is_dir = |ino: Ino| self.inodes[ino].kind() == Kind::Dir;
+        let allowed = |other: Ino| is_dir(other) == is_dir(ino) && self.is_empty(other);
         let inside = to.strip_prefix(from).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         if inside || !replaced.is_none_or(allowed) {
             return None;
         }
         self.leave(old_dir, old_name);
         self.enter(new_dir, new_name, ino);
+        self.moved(ino, (old_dir, old_name), (new_dir, new_name));
+        if let Some(replaced) = replaced {
+            self.unlink(replaced);
+        }
+        Some(())
+    }
+
+    /// Tells of a rename.
+    fn moved(&mut self, ino: Ino, (old_dir, old_name): (Ino, &[u8]), (new_dir, new_name): (Ino, &[u8])) {
         self.inodes[ino].ctime = self.clock;
         self.cookie += 1;
         let cookie = self.cookie;
@@ -198,10 +248,54 @@ impl World {
         self.queue.notify(old_dir, EventMask::MOVED_FROM | isdir, old_name, cookie);
         self.queue.notify(new_dir, EventMask::MOVED_TO | isdir, new_name, cookie);
         self.queue.notify(ino, EventMask::MOVE_SELF, b"", 0);
-        if let Some(replaced) = replaced {
-            self.unlink(replaced);
+    }
+
+    /// renameat2(2): two renames at once.
+    fn exchange(&mut self, one: &str, other: &str) -> Option<()> {
+        let (one_at, other_at) = (self.parent(one)?, self.parent(other)?);
+        let (ino, with) = (self.find_below(one_at.0, one_at.1)?, self.find_below(other_at.0, other_at.1)?);
+        let below = |path: &str, of: &str| path.strip_prefix(of).is_some_and(|rest| rest.starts_with('/'));
+        if ino == with || below(one, other) || below(other, one) {
+            return None;
         }
+        self.enter(one_at.0, one_at.1, with);
+        self.enter(other_at.0, other_at.1, ino);
+        self.moved(ino, one_at, other_at);
+        self.moved(with, other_at, one_at);
         Some(())
+    }
+
+    fn link(&mut self, target: &'static str, path: &str) -> Option<()> {
+        let (dir, name) = self.parent(path)?;
+        let before = self.find_below(dir, name);
+        if before.is_some_and(|before| self.inodes[before].link.is_none_or(|known| known == target)) {
+            return None;
+        }
+        let ino = self.make(false);
+        self.inodes[ino].link = Some(target);
+        self.enter(dir, name, ino);
+        let Some(before) = before else {
+            self.queue.notify(dir, EventMask::CREATE, name, 0);
+            return Some(());
+        };
+        // It was made elsewhere, and renamed over the other.
+        self.cookie += 1;
+        self.queue.notify(dir, EventMask::MOVED_TO, name, self.cookie);
+        self.unlink(before);
+        Some(())
+    }
+
+    /// chmod(2) of every directory below a path.
+    pub(super) fn chmod_below(&mut self, path: &str) {
+        for (path, ino) in self.all(path).into_iter().skip(1) {
+            let at = path.iter().rposition(|&b| b == b'/').unwrap();
+            if self.inodes[ino].kind() == Kind::Dir {
+                let dir = self.find(&path[..at]).unwrap();
+                let mask = EventMask::ATTRIB | EventMask::ISDIR;
+                self.queue.notify(dir, mask, &path[at + 1..], 0);
+                self.queue.notify(ino, mask, b"", 0);
+            }
+        }
     }
 
     /// Everything at and below a path, with its inode.
