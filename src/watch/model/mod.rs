@@ -2,6 +2,12 @@
 //! before any call that the watcher makes. Every interleaving of short sequences is tried, and longer
 //! ones at random; then the watcher must know exactly what is there.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "clippy.toml allows them in tests; fuzzing needs this too"
+)]
+
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
@@ -133,7 +139,6 @@ fn told(bytes: &[u8]) -> Option<(Start, Schedule)> {
 }
 
 /// Has happen what these bytes say, and panics if the watcher is wrong about what is there in the end.
-#[allow(clippy::panic, reason = "it is a test")]
 pub(super) fn follow(bytes: &[u8]) {
     if let Some((start, schedule)) = told(bytes)
         && let Err(error) = run(start, schedule.clone())

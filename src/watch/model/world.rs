@@ -286,6 +286,7 @@ impl World {
     }
 
     /// chmod(2) of every directory below a path.
+    #[cfg(test)]
     pub(super) fn chmod_below(&mut self, path: &str) {
         for (path, ino) in self.all(path).into_iter().skip(1) {
             let at = path.iter().rposition(|&b| b == b'/').unwrap();
