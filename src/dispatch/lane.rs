@@ -187,7 +187,7 @@ impl Lane {
             Action::Keep if input == Input::Match && rule.stable_for.is_some() => {
                 self.collect(fresh, rule, cx.now);
             }
-            Action::Keep => self.keep(fresh, rule.per),
+            Action::Keep => self.keep(fresh, rule),
             Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
@@ -225,11 +225,22 @@ impl Lane {
         debounce.note(now);
     }
 
-    fn keep(&mut self, fresh: Queue, per: Per) {
+    /// Has what still collects run with what is due, behind which it came.
+    fn take_along(&mut self, rule: &Rule) {
+        if let Some((collecting, _)) = self.collecting.take_if(|_| rule.stable_for.is_none()) {
+            self.backing_off = false;
+            self.due.append(collecting, rule.per);
+        }
+    }
+
+    fn keep(&mut self, fresh: Queue, rule: &Rule) {
         if let Some(run) = &mut self.run {
             run.overtaken |= !fresh.is_empty();
         }
-        self.due.append(fresh, per);
+        if self.state == State::Ready {
+            self.take_along(rule);
+        }
+        self.due.append(fresh, rule.per);
     }
 
     fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
@@ -261,10 +272,7 @@ impl Lane {
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        if let Some((collecting, _)) = self.collecting.take_if(|_| rule.stable_for.is_none()) {
-            self.backing_off = false;
-            self.due.append(collecting, rule.per);
-        }
+        self.take_along(rule);
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;

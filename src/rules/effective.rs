@@ -27,7 +27,7 @@ impl Rules {
             let name = key_text(&rule.name.value);
             out += &format!("\n[rules.{name}]\n");
             for (key, place) in rule.places() {
-                let nested = rule.nested(key);
+                let nested = rule.keys_of(key);
                 for (inner, place) in &nested {
                     self.line(&format!("{key}.{inner}"), place, &mut out);
                 }

@@ -24,7 +24,6 @@ mod level;
 mod load;
 mod matcher;
 mod names;
-mod nested;
 mod over;
 mod parse;
 mod path;
@@ -38,6 +37,7 @@ mod size;
 mod sources;
 mod successor;
 mod suggest;
+mod tables;
 mod template;
 #[cfg(test)]
 mod tests;

@@ -334,7 +334,7 @@ fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::nested::NESTED;
+    use super::super::tables::TABLES;
     use super::*;
 
     #[test]
@@ -354,7 +354,7 @@ mod tests {
             keys.sort();
             keys
         };
-        let mut known: Vec<_> = NESTED.iter().map(|(name, keys)| (*name, sorted(keys))).collect();
+        let mut known: Vec<_> = TABLES.iter().map(|(name, keys)| (*name, sorted(keys))).collect();
         found.sort();
         known.sort();
         assert_eq!(found, known);

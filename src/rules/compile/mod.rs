@@ -20,6 +20,8 @@ use std::time::Duration;
 pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
+use indexmap::IndexMap;
+
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::files::FileSource;
 use super::gitignore::{Origin, Patterns};
@@ -75,7 +77,7 @@ pub(crate) fn compile(
         compiler.error(&include.place, "there is no file here that could include another", help);
     }
     let raw = Raw { rules: compiler.extended(raw), ..raw.clone() };
-    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).collect();
+    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).zip((0..).map(RuleId)).collect();
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
     compiler.circles(&raw.rules, &rules);
@@ -109,8 +111,8 @@ struct Compiler {
     max_wait: Duration,
     env: Vec<(String, String)>,
     vars: Vec<(String, String)>,
-    /// Of the rules.
-    names: Vec<String>,
+    /// The rules by their names.
+    names: IndexMap<String, RuleId>,
     globs: Vec<(Entry, Glob)>,
     outputs: Tree<Entry>,
     /// How many components they have in all.
@@ -144,7 +146,7 @@ impl Compiler {
             max_wait: MAX_WAIT,
             env: Vec::new(),
             vars: Vec::new(),
-            names: Vec::new(),
+            names: IndexMap::new(),
             globs: Vec::new(),
             outputs: Tree::default(),
             parts: 0,

@@ -3,8 +3,8 @@
 use super::value::in_order;
 use super::{Key, Reader, Value};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::nested::keys;
 use crate::rules::raw::{RawLimits, RawRule};
+use crate::rules::tables::keys;
 
 impl Reader<'_> {
     /// One of these keys; answers whether it was that.

@@ -4,10 +4,10 @@ use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
 use crate::rules::error::{Spanned, quote};
-use crate::rules::nested::keys;
 use crate::rules::raw::{
     RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawStartLimit,
 };
+use crate::rules::tables::keys;
 
 const DURATION_KEYS: [&str; 13] = [
     "stable_for",
