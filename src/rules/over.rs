@@ -116,11 +116,6 @@ impl RawRule {
     }
 }
 
-/// What a rule has of two keys overrules both.
-fn whichever<A, B>(own: (Option<A>, Option<B>), base: (Option<A>, Option<B>)) -> (Option<A>, Option<B>) {
-    if own.0.is_none() && own.1.is_none() { base } else { own }
-}
-
 fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {
     let mut own: IndexMap<_, _> = own.into_iter().map(|rule| (rule.name.value.clone(), rule)).collect();
     let mut all = Vec::new();
