@@ -59,7 +59,9 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
-        let (run, steps) = whichever((self.run, self.steps), (base.run, base.steps));
+        // Whichever of the two it has overrules both.
+        let has_either = self.run.is_some() || self.steps.is_some();
+        let (run, steps) = if has_either { (self.run, self.steps) } else { (base.run, base.steps) };
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
