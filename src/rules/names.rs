@@ -24,7 +24,8 @@ struct Patterns {
     prefix_lengths: BTreeSet<usize>,
     /// The other patterns, if their names must end in a dot and this.
     by_extension: HashMap<Vec<u8>, Vec<(Name, Id)>>,
-    others: Vec<(Name, Id)>,
+    /// What is left, each with the byte that its names must end with.
+    others: Vec<(Option<u8>, Name, Id)>,
 }
 
 impl Names {
@@ -76,7 +77,7 @@ impl Patterns {
         } else if let Some(extension) = name.extension() {
             self.by_extension.entry(extension).or_default().push((name, child));
         } else {
-            self.others.push((name, child));
+            self.others.push((name.last_byte(), name, child));
         }
     }
 
@@ -90,9 +91,12 @@ impl Patterns {
         let ending = extension.and_then(|extension| self.by_extension.get(extension));
         let beginnings = self.prefix_lengths.range(..=name.len());
         let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length]));
-        for (pattern, child) in beginning.chain(ending).flatten().chain(&self.others) {
+        let others = self.others.iter().filter(|(end, ..)| end.is_none_or(|end| name.last() == Some(&end)));
+        let others = others.map(|(_, pattern, child)| (pattern, child));
+        let tried = beginning.chain(ending).flatten().map(|(pattern, child)| (pattern, child)).chain(others);
+        for (pattern, &child) in tried {
             if pattern.matches(name) {
-                found(*child);
+                found(child);
             }
         }
     }

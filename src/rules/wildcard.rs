@@ -116,6 +116,13 @@ impl Name {
         None
     }
 
+    /// What a name that matches must end with, where the pattern says so.
+    pub(crate) fn last_byte(&self) -> Option<u8> {
+        let Self::Wild { tokens, case: Case::Exact } = self else { return None };
+        let last = tokens.last()?.char()?;
+        last.encode_utf8(&mut [0; 4]).bytes().last()
+    }
+
     /// A name that matches, with `filler` where anything may stand; for showing what a pattern means.
     pub(crate) fn example(&self, filler: &str) -> String {
         match self {
@@ -222,6 +229,7 @@ impl Token {
 /// How many bytes `c` takes at the start of `name`; none if something else is there.
 fn starts_with(name: &[u8], c: char, case: Case) -> Option<usize> {
     match case {
+        Case::Exact if c.is_ascii() => (name.first() == Some(&(c as u8))).then_some(1),
         Case::Exact => name.starts_with(c.encode_utf8(&mut [0; 4]).as_bytes()).then(|| c.len_utf8()),
         Case::Either => {
             let first = first_char(name)?;
@@ -364,6 +372,8 @@ mod tests {
         fn what_matches_begins_and_ends_as_the_pattern(pattern in "[ab*.?]{1,6}", name in "[ab.]{0,6}") {
             let pattern = exact(&pattern).unwrap();
             prop_assert!(!pattern.matches(name.as_bytes()) || name.as_bytes().starts_with(&pattern.prefix()));
+            let end = pattern.last_byte().filter(|_| pattern.matches(name.as_bytes()));
+            prop_assert!(end.is_none() || name.bytes().last() == end);
             if let Some(extension) = pattern.extension().filter(|_| pattern.matches(name.as_bytes())) {
                 let after = name.rsplit_once('.').map(|(_, after)| after.as_bytes().to_vec());
                 prop_assert_eq!(after, Some(extension));
