@@ -6,9 +6,11 @@
     reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
 )]
 
+mod any_rules;
 mod command_line;
 mod convergence;
 mod doctor;
+mod drop_folder;
 mod extent;
 mod extremes;
 mod golden;

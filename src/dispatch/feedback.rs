@@ -65,6 +65,8 @@ struct Record {
     last_start: MonoTime,
     /// From which generation on it is put to the test.
     trusted: usize,
+    /// The last generation for which it was: once is enough for each.
+    tested: usize,
     trial: Trial,
     /// The tests that it has stood without a change, and their time together.
     tests: usize,
@@ -197,9 +199,11 @@ impl Feedback {
             return None;
         }
         let record = &mut self.rules[rule.0];
-        if record.trial != Trial::None || lineage.count(rule) < record.trusted {
+        let generation = lineage.count(rule);
+        if record.trial != Trial::None || generation < record.trusted || generation <= record.tested {
             return None;
         }
+        record.tested = generation;
         record.cycle = record.cycle.max(now.since(record.last_start));
         if record.tests >= TESTS && record.evidence >= record.cycle * EVIDENCE {
             record.trial = Trial::Suspended;
@@ -265,6 +269,7 @@ impl Record {
             running: 0,
             last_start: MonoTime::from_origin(Duration::ZERO),
             trusted: GENERATIONS,
+            tested: 0,
             trial: Trial::None,
             tests: 0,
             evidence: Duration::ZERO,
@@ -275,7 +280,7 @@ impl Record {
 
     /// Forgets what spoke against it.
     fn acquit(&mut self) {
-        (self.trial, self.tests) = (Trial::None, 0);
+        (self.trial, self.tests, self.tested) = (Trial::None, 0, 0);
         (self.evidence, self.cycle) = (Duration::ZERO, Duration::ZERO);
     }
 

@@ -40,6 +40,7 @@ impl RawSettings {
             ignore: self.ignore.or(base.ignore),
             gitignore: self.gitignore.or(base.gitignore),
             default_ignore: self.default_ignore.or(base.default_ignore),
+            hold_while: self.hold_while.or(base.hold_while),
             case_insensitive: self.case_insensitive.or(base.case_insensitive),
             shell: self.shell.or(base.shell),
             debounce: self.debounce.or(base.debounce),
@@ -59,10 +60,8 @@ impl RawRule {
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
         // Whichever of the two it has overrules both.
-        let (run, steps) = match (self.run, self.steps) {
-            (None, None) => (base.run, base.steps),
-            own => own,
-        };
+        let has_either = self.run.is_some() || self.steps.is_some();
+        let (run, steps) = if has_either { (self.run, self.steps) } else { (base.run, base.steps) };
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -75,6 +74,9 @@ impl RawRule {
             pattern: self.pattern.or(base.pattern),
             size_min: self.size_min.or(base.size_min),
             size_max: self.size_max.or(base.size_max),
+            stable_for: self.stable_for.or(base.stable_for),
+            if_changed: self.if_changed.or(base.if_changed),
+            hold_while: self.hold_while.or(base.hold_while),
             after: self.after.or(base.after),
             run,
             steps,
