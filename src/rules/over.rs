@@ -59,9 +59,7 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
-        // Whichever of the two it has overrules both.
-        let has_either = self.run.is_some() || self.steps.is_some();
-        let (run, steps) = if has_either { (self.run, self.steps) } else { (base.run, base.steps) };
+        let (run, steps) = whichever((self.run, self.steps), (base.run, base.steps));
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -116,6 +114,11 @@ impl RawRule {
             misread: self.misread || base.misread,
         }
     }
+}
+
+/// What a rule has of two keys overrules both.
+fn whichever<A, B>(own: (Option<A>, Option<B>), base: (Option<A>, Option<B>)) -> (Option<A>, Option<B>) {
+    if own.0.is_none() && own.1.is_none() { base } else { own }
 }
 
 fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {

@@ -30,6 +30,9 @@ const BUFFER: usize = 256 * 1024;
 const READS: usize = 8;
 /// The longest that events wait for a crawl that would tell more about them.
 const HOLD: Duration = Duration::from_millis(50);
+/// The longest that a loss waits for an empty queue, and that events wait for the tree to be right after one: a writer
+/// that never rests would keep them for ever.
+const OVERLOAD: Duration = Duration::from_secs(1);
 /// Before the tree is crawled again after an overflow during a crawl; doubled up to a second.
 const RESYNC_BACKOFF: Duration = Duration::from_millis(20);
 
@@ -73,6 +76,8 @@ pub(super) struct Observer<K: Kernel> {
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    /// Since when the queue has never been seen empty.
+    busy_since: Option<MonoTime>,
     pace: Pace,
     /// Events taken in by this turn.
     taken: usize,
@@ -107,6 +112,7 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            busy_since: None,
             pace: Pace::new(queue),
             taken: 0,
         }
@@ -150,14 +156,21 @@ impl<K: Kernel> Observer<K> {
     /// The inotify descriptor cannot be read any more.
     pub(super) fn turn(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) -> io::Result<Next> {
         let drained = self.read(now)?;
-        if drained {
-            self.resync(now);
+        self.busy_since = if drained { None } else { self.busy_since.or(Some(now)) };
+        let overloaded = self.busy_since.is_some_and(|since| now.since(since) >= OVERLOAD);
+        if drained || overloaded {
+            self.resync(drained, now);
             self.retry(now);
             self.retry_ways(now);
             self.poll(now);
         }
+        let crawling = self.crawl(now);
+        if overloaded && !crawling && !self.state.lost {
+            self.state.resyncing = false;
+            self.announce_ready();
+        }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
-        if self.crawl(now) || !drained {
+        if crawling || !drained {
             self.flush_if_held(now, room, out);
             return Ok(Next::Busy);
         }
@@ -172,7 +185,7 @@ impl<K: Kernel> Observer<K> {
         if !self.crawl.is_empty() {
             return Ok(Next::Busy);
         }
-        self.flush_all(now, room, out);
+        self.flush_all(now, room, false, out);
         Ok(self.rest(now, self.deadline(room)))
     }
 
@@ -248,10 +261,12 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// After an overflow: every directory again, reporting what changed since nothing was lost.
-    fn resync(&mut self, now: MonoTime) {
+    fn resync(&mut self, drained: bool, now: MonoTime) {
         if !self.state.lost {
-            self.sound = self.kernel.file_clock();
-            self.state.untold.clear();
+            if drained {
+                self.sound = self.kernel.file_clock();
+                self.state.untold.clear();
+            }
             return;
         }
         if !self.crawl.is_empty() || now < self.resync_after {
@@ -350,26 +365,28 @@ impl<K: Kernel> Observer<K> {
         self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
-    /// Takes a directory from its place, to wait for what becomes of it.
+    /// Takes a directory from its place, to wait for what becomes of it. No event tells what went with it after a
+    /// loss, or where inotify does not watch.
     pub(super) fn orphan(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
-        let unreported = purpose.follows_loss();
+        let unreported = purpose.follows_loss() || self.polls.contains(wd);
         tracing::trace!(wd = wd.0, unreported, "a directory has lost its name");
         self.state.tree.orphan(wd, now + LIMBO, unreported);
     }
 
     fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         let since = *self.held_since.get_or_insert(now);
-        if now.since(since) >= HOLD && !self.state.is_doubtful() {
-            self.flush_all(now, room, out);
+        let doubtful = self.state.is_doubtful();
+        if now.since(since) >= if doubtful { OVERLOAD } else { HOLD } {
+            self.flush_all(now, room, doubtful, out);
         }
     }
 
-    fn flush_all(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
+    fn flush_all(&mut self, now: MonoTime, room: bool, doubtful: bool, out: &mut Vec<Event>) {
         if room {
             self.held_since = None;
             out.append(&mut self.ended);
             self.settle(now, out);
-            self.flush(now, out);
+            self.flush(now, doubtful, out);
         }
     }
 

@@ -169,7 +169,6 @@ impl<K: Kernel> Observer<K> {
             } else {
                 self.report_departure(root);
             }
-            self.drop_subtree(before);
         }
         if std::mem::take(&mut self.roots[root].missing) {
             self.notices.push(Notice::RootFound { path: self.roots[root].path.clone() });
@@ -178,6 +177,8 @@ impl<K: Kernel> Observer<K> {
         if self.state.tree.root_of(wd).is_none() && self.state.tree.attach(wd, &Place::Root(root)) {
             self.crawl.push(Frame::deep(wd, purpose, None));
         }
+        // The new root may have been in the old one, and is not to go with it.
+        before.into_iter().for_each(|before| self.drop_subtree(before));
     }
 
     fn lose_root(&mut self, root: RootId, error: &io::Error, purpose: Purpose, now: MonoTime) {

@@ -42,6 +42,8 @@ pub(crate) struct Watching {
     warnings: Arc<Mutex<String>>,
     root: PathBuf,
     sentinels: usize,
+    /// Whether it looks again and again, and so never rests.
+    polls: bool,
 }
 
 impl Watching {
@@ -71,6 +73,7 @@ impl Watching {
     }
 
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
+        let polls = options.iter().any(|option| option.starts_with("--poll"));
         command.arg("watch").arg("--json").args(options).arg(root);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -92,7 +95,7 @@ impl Watching {
                 }
             }
         });
-        Self { child, lines, warnings, root: root.to_owned(), sentinels: 0 }
+        Self { child, lines, warnings, root: root.to_owned(), sentinels: 0, polls }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
@@ -140,7 +143,9 @@ impl Watching {
             fs::write(&sentinel, "").unwrap();
             // By whatever event: in an overflow, looking finds it.
             all.extend(self.until(|seen| seen.path == sentinel));
-            settled_switches(self.pid());
+            if !self.polls {
+                settled_switches(self.pid());
+            }
         }
         all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
         all
