@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::linked::flood;
 use crate::support::proc::eventually;
 use crate::support::running::Running;
-use crate::support::watching::{Seen, Watching};
+use crate::support::watching::{Seen, Watching, watched_inodes};
 
 /// A directory with `root` and `lib` in it.
 fn place() -> (TempDir, PathBuf, PathBuf) {
@@ -227,6 +227,34 @@ fn a_change_of_a_file_is_one_of_each_link_to_it() {
     write(&lib.join("unrelated"));
     let all = watching.so_far();
     assert!(all.iter().all(|seen| seen.path == link), "{all:#?}");
+}
+
+#[test]
+fn following_begins_and_ends_with_the_rules_that_ask_for_it() {
+    let (_directory, root, lib) = place();
+    symlink("../../lib", root.join("src/link")).unwrap();
+    let inode = fs::metadata(lib.join("sub")).unwrap().ino();
+    let rules = |follow: bool| {
+        format!(
+            "[settings]\nfollow_symlinks = {follow}\n\
+             [rules.r]\npaths = [\"src/**\"]\nper = \"file\"\nrun = [\"echo\", \"got {{rel}}\"]\n"
+        )
+    };
+    let running = Running::with_rules(&root, &rules(false));
+    running.until_ready();
+    for file in ["a", "b"] {
+        fs::write(root.join("tripline.toml"), rules(true)).unwrap();
+        running.until_ready();
+        write(&lib.join("sub").join(file));
+        running.until(|line| line == format!("got src/link/sub/{file}"));
+        fs::write(root.join("tripline.toml"), rules(false)).unwrap();
+        let mut all = running.until_ready();
+        eventually(|| (!watched_inodes(running.pid()).contains(&inode)).then_some(()));
+        write(&lib.join("sub/silent"));
+        write(&root.join("src").join(file));
+        all.extend(running.until(|line| line == format!("got src/{file}")));
+        assert!(all.iter().all(|line| !line.starts_with("got src/link")), "{all:#?}");
+    }
 }
 
 #[test]
