@@ -16,6 +16,7 @@ mod layers;
 mod live;
 mod mistakes;
 mod output;
+mod privileges;
 mod processes;
 mod properties;
 mod readme;

@@ -153,6 +153,7 @@ fn log(report: &Report) {
             let milliseconds = elapsed.as_millis() as u64;
             tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
         }
+        Report::Service { rule, news } => tracing::info!(rule, %news, "{report}"),
         Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),
         _ => tracing::info!("{report}"),
     }

@@ -6,7 +6,7 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Mode, Origin, Span};
-use crate::rules::{Attempt, Loaded, Location, Rules, attempt};
+use crate::rules::{Attempt, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
     let location = location(args.config.as_ref());
@@ -15,6 +15,10 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
             let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
+            match refuse_untrusted(&loaded.files) {
+                Err(refusal) if mode == Mode::Live => return refuse(&refusal),
+                _ => {}
+            }
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
             let read = Box::new(move || again(&location, profile.as_deref(), poll));
@@ -35,6 +39,11 @@ fn found(location: Location, loaded: &Loaded) -> Location {
 
 fn again(location: &Location, profile: Option<&str>, poll: PollArgs) -> Attempt {
     let mut attempt = attempt(location, profile);
+    if let Some(refusal) =
+        attempt.loaded.as_ref().ok().and_then(|loaded| refuse_untrusted(&loaded.files).err())
+    {
+        attempt.loaded = Err(refusal);
+    }
     if let (Ok(loaded), Some(polling)) = (&mut attempt.loaded, poll.asked()) {
         loaded.rules.set_polling(polling);
     }

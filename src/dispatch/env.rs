@@ -18,6 +18,14 @@ pub fn is_inherited(name: &[u8]) -> bool {
     !OURS.iter().any(|prefix| name.starts_with(prefix))
 }
 
+/// Whether a command inherits it that runs as another user, or whose rule clears the environment.
+#[must_use]
+pub fn is_kept(name: &[u8]) -> bool {
+    const KEPT: [&[u8]; 9] =
+        [b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"TERM", b"TZ", b"LANG", b"TRIPLINE_PID"];
+    KEPT.contains(&name) || name.starts_with(b"LC_")
+}
+
 /// The variables of the rule, then `TRIPLINE_*`. What does not apply is left out, and so is what is too
 /// long for a variable.
 pub(crate) fn variables(
@@ -91,6 +99,16 @@ mod tests {
         }
         for name in ["PATH", "MY_TRIPLINE_PATH", "", "LISTEN"] {
             assert!(is_inherited(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn of_a_cleared_environment_the_place_and_the_language_are_left() {
+        for name in ["PATH", "HOME", "LC_ALL", "TRIPLINE_PID"] {
+            assert!(is_kept(name.as_bytes()), "{name}");
+        }
+        for name in ["AWS_SECRET_ACCESS_KEY", "LD_PRELOAD", "PATHS", ""] {
+            assert!(!is_kept(name.as_bytes()), "{name}");
         }
     }
 

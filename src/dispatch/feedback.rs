@@ -144,7 +144,7 @@ impl Feedback {
 
     /// Whether the rule runs, or has so recently that changes may be its own.
     pub(crate) fn may_have_written(&self, rule: RuleId, now: MonoTime) -> bool {
-        self.rules[rule.0].running > 0
+        self.running.iter().any(|trace| trace.rule == rule)
             || self
                 .settling
                 .iter()
@@ -239,6 +239,18 @@ impl Feedback {
         let record = &mut self.rules[rule.0];
         record.running -= 1;
         record.settled(now + SETTLE + self.delay)
+    }
+
+    /// Notes that a service starts, which runs for good: as of what is restarted, only what comes shortly after
+    /// counts as perhaps its own. It is no run that a test would have to wait for.
+    pub(crate) fn serve(&mut self, run: RunId, rule: RuleId, batch: &Lineage, now: MonoTime) {
+        let (lineage, until) = (batch.clone().with(rule), Some(now + RESTART_WINDOW));
+        self.running.push(Trace { run, rule, lineage, until });
+    }
+
+    /// Notes that nothing is left of a service.
+    pub(crate) fn leave(&mut self, run: RunId) {
+        self.running.retain(|trace| trace.run != run);
     }
 
     /// The path that the rule's last run may have written.

@@ -99,11 +99,11 @@ pub(crate) fn build(
         Part::OnFailure => rule.on_failure.as_ref(),
         Part::Service => rule.service.as_ref().map(|service| &service.command),
     }?;
-    let (argv, env) = invocation(rules, rule, run, command, batch, ended);
+    let (argv, env, cwd) = invocation(rules, rule, run, command, batch, ended);
     let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
     let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
-    let (rule, cwd) = (Arc::clone(rule), rule.cwd.clone());
+    let rule = Arc::clone(rule);
     Some(Job { run, rule, part, recorded, argv, env, cwd, stdin, paths })
 }
 
@@ -149,7 +149,7 @@ fn room(
     // rather than too little for every part of it.
     let hooks = rule.on_success.is_some() || rule.on_failure.is_some();
     let ended = hooks.then_some(Ended { exit: i32::MIN, duration: Duration::MAX });
-    let (argv, env) = invocation(rules, rule, run, command, batch, ended);
+    let (argv, env, _) = invocation(rules, rule, run, command, batch, ended);
     let all: usize = batch.iter().map(|(path, _)| size(path) * times).sum();
     let env: usize = env.iter().map(|(name, value)| size(name) + "=".len() + value.len()).sum();
     let fixed = argv.iter().map(|element| size(element)).sum::<usize>() + env - all;
@@ -166,7 +166,7 @@ fn fits(sizes: impl Iterator<Item = usize>, room: usize) -> usize {
     sums.take_while(|&sum| sum <= room).count()
 }
 
-/// The argv and the variables for the whole of `batch`.
+/// The argv, the variables and the directory for the whole of `batch`.
 fn invocation(
     rules: &Rules,
     rule: &Rule,
@@ -174,7 +174,7 @@ fn invocation(
     command: &Command,
     batch: &Batch,
     ended: Option<Ended>,
-) -> (Vec<Vec<u8>>, Vec<Variable>) {
+) -> (Vec<Vec<u8>>, Vec<Variable>, PathBuf) {
     let first = batch.first();
     let bytes = first.map_or(&b""[..], |(path, _)| path);
     let (path, rel) = (as_path(bytes), rules.relative(bytes));
@@ -193,7 +193,8 @@ fn invocation(
         event: event.as_bytes(),
         captures: &captures,
     };
-    (argv(rules, rule, command, batch, &fields), env::variables(rule, run, batch, &fields, ended))
+    let env = env::variables(rule, run, batch, &fields, ended);
+    (argv(rules, rule, command, batch, &fields), env, rule.cwd.of(&fields))
 }
 
 fn argv(rules: &Rules, rule: &Rule, command: &Command, batch: &Batch, fields: &Fields<'_>) -> Vec<Vec<u8>> {

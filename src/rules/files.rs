@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::gitignore::Patterns;
+use super::setup::Account;
 
 /// What a directory holds of ignore files; empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,14 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     fn has_program(&self, name: &str, path: Option<&str>) -> bool;
     /// How many bytes a regular file has; none of anything else, and where there is nothing.
     fn size(&self, path: &Path) -> Option<u64>;
+    /// The user of that name or number.
+    fn account(&self, _name: &str) -> Option<Account> {
+        None
+    }
+    /// The number of the group of that name or number.
+    fn group(&self, _name: &str) -> Option<u32> {
+        None
+    }
 }
 
 /// Files as a map from their directory: for tests, and where no ignore file is to count.
@@ -78,5 +87,16 @@ impl FileSource for HashMap<PathBuf, IgnoreFiles> {
 
     fn size(&self, _path: &Path) -> Option<u64> {
         None
+    }
+
+    /// Only the one that every system has.
+    fn account(&self, name: &str) -> Option<Account> {
+        let (uid, gid, groups) = (65534, 65534, vec![65534]);
+        let (home, shell) = ("/nonexistent".into(), "/usr/sbin/nologin".into());
+        (name == "nobody").then(|| Account { name: name.to_owned(), uid, gid, groups, home, shell })
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        (name == "nogroup").then_some(65534)
     }
 }

@@ -1,12 +1,14 @@
 //! Finding and reading rules files: the shell around the pure rest of this layer.
 
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
@@ -15,6 +17,7 @@ use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 use super::gitconfig;
 use super::include::Reading;
 use super::raw::Raw;
+use super::setup::Account;
 use super::sources::Sources;
 use super::suggest;
 use super::wildcard::{Case, Name};
@@ -281,6 +284,20 @@ impl FileSource for Disk {
 
     fn size(&self, path: &Path) -> Option<u64> {
         path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|found| found.len())
+    }
+
+    fn account(&self, name: &str) -> Option<Account> {
+        let by_number = || User::from_uid(Uid::from_raw(name.parse().ok()?)).ok()?;
+        let user = User::from_name(name).ok().flatten().or_else(by_number)?;
+        let groups = getgrouplist(&CString::new(user.name.as_bytes()).ok()?, user.gid).ok()?;
+        let groups = groups.into_iter().map(Gid::as_raw).collect();
+        let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+        Some(Account { name: user.name, uid, gid, groups, home: user.dir, shell: user.shell })
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        let by_number = || Group::from_gid(Gid::from_raw(name.parse().ok()?)).ok()?;
+        Group::from_name(name).ok().flatten().or_else(by_number).map(|group| group.gid.as_raw())
     }
 }
 

@@ -24,12 +24,14 @@ mod level;
 mod load;
 mod matcher;
 mod names;
+mod over;
 mod parse;
 mod path;
 mod plan;
 mod raw;
 mod rule;
 mod schema;
+mod setup;
 mod signal;
 mod size;
 mod sources;
@@ -39,6 +41,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod trust;
 mod wildcard;
 
 use std::path::PathBuf;
@@ -52,18 +55,21 @@ pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
     RawStartLimit,
 };
 pub use rule::{
-    Command, Contain, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule, RuleId, Service,
-    Stdin, TypedRegex, Types,
+    Command, Contain, Directory, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule,
+    RuleId, Service, Stdin, TypedRegex, Types,
 };
 pub use schema::schema;
+pub use setup::{Account, Resource, Setup};
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
+
+pub use trust::refuse_untrusted;
 
 use self::plan::Entry;
 use self::tree::Tree;

@@ -1,10 +1,8 @@
 //! What was typed, before anything is made of it. Every value knows its place.
 
-use indexmap::IndexMap;
-
 use super::error::{Place, Spanned};
 
-type Env = Vec<(Spanned<String>, Spanned<String>)>;
+pub(super) type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// All files of one load, put together.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +78,12 @@ pub struct RawRule {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub cwd: Option<Spanned<String>>,
+    pub user: Option<Spanned<String>>,
+    pub group: Option<Spanned<String>>,
+    pub env_clear: Option<Spanned<bool>>,
+    pub umask: Option<Spanned<String>>,
+    pub nice: Option<Spanned<i32>>,
+    pub limits: Option<Spanned<RawLimits>>,
     pub env: Vec<(Spanned<String>, Spanned<String>)>,
     pub max_parallel: Option<Spanned<usize>>,
     pub on_start: Option<Spanned<bool>>,
@@ -110,6 +114,21 @@ pub struct RawExitCodes {
     pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
     pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
     pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
+}
+
+/// `limits`.
+#[derive(Clone, Debug, Default)]
+#[allow(missing_docs, reason = "each field is the key of its name, `address_space` that of `as`")]
+pub struct RawLimits {
+    pub nofile: Option<Spanned<usize>>,
+    pub nproc: Option<Spanned<usize>>,
+    pub address_space: Option<Spanned<String>>,
+    pub core: Option<Spanned<String>>,
+    pub data: Option<Spanned<String>>,
+    pub fsize: Option<Spanned<String>>,
+    pub memlock: Option<Spanned<String>>,
+    pub stack: Option<Spanned<String>>,
+    pub cpu: Option<Spanned<String>>,
 }
 
 /// `retry`.
@@ -192,6 +211,12 @@ impl RawRule {
             debounce: None,
             max_wait: None,
             cwd: None,
+            user: None,
+            group: None,
+            env_clear: None,
+            umask: None,
+            nice: None,
+            limits: None,
             env: Vec::new(),
             max_parallel: None,
             on_start: None,
@@ -205,66 +230,11 @@ impl RawRule {
             misread: false,
         }
     }
-
-    /// This rule, with the values of `base` for the keys that it does not have. Variables come from both.
-    #[must_use]
-    pub fn over(self, base: &Self) -> Self {
-        let base = base.clone();
-        // Whichever of the two it has overrules both.
-        let (run, steps) = match (self.run, self.steps) {
-            (None, None) => (base.run, base.steps),
-            own => own,
-        };
-        Self {
-            name: self.name,
-            extends: self.extends.or(base.extends),
-            paths: self.paths.or(base.paths),
-            ignore: self.ignore.or(base.ignore),
-            outputs: self.outputs.or(base.outputs),
-            case_insensitive: self.case_insensitive.or(base.case_insensitive),
-            on: self.on.or(base.on),
-            types: self.types.or(base.types),
-            pattern: self.pattern.or(base.pattern),
-            size_min: self.size_min.or(base.size_min),
-            size_max: self.size_max.or(base.size_max),
-            after: self.after.or(base.after),
-            run,
-            steps,
-            on_success: self.on_success.or(base.on_success),
-            on_failure: self.on_failure.or(base.on_failure),
-            service: self.service.or(base.service),
-            ready: self.ready.or(base.ready),
-            backoff: self.backoff.or(base.backoff),
-            start_limit: self.start_limit.or(base.start_limit),
-            stop_signal: self.stop_signal.or(base.stop_signal),
-            per: self.per.or(base.per),
-            stdin: self.stdin.or(base.stdin),
-            output: self.output.or(base.output),
-            log: self.log.or(base.log),
-            tty: self.tty.or(base.tty),
-            on_busy: self.on_busy.or(base.on_busy),
-            signal: self.signal.or(base.signal),
-            debounce: self.debounce.or(base.debounce),
-            max_wait: self.max_wait.or(base.max_wait),
-            cwd: self.cwd.or(base.cwd),
-            env: env_over(self.env, base.env),
-            max_parallel: self.max_parallel.or(base.max_parallel),
-            on_start: self.on_start.or(base.on_start),
-            throttle: self.throttle.or(base.throttle),
-            exit_codes: self.exit_codes.or(base.exit_codes),
-            retry: self.retry.or(base.retry),
-            may_loop: self.may_loop.or(base.may_loop),
-            timeout: self.timeout.or(base.timeout),
-            stop_timeout: self.stop_timeout.or(base.stop_timeout),
-            contain: self.contain.or(base.contain),
-            misread: self.misread || base.misread,
-        }
-    }
 }
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 38] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -295,6 +265,12 @@ impl RawRule {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("cwd", place(self.cwd.as_ref())),
+            ("user", place(self.user.as_ref())),
+            ("group", place(self.group.as_ref())),
+            ("env_clear", place(self.env_clear.as_ref())),
+            ("umask", place(self.umask.as_ref())),
+            ("nice", place(self.nice.as_ref())),
+            ("limits", place(self.limits.as_ref())),
             ("max_parallel", place(self.max_parallel.as_ref())),
             ("on_start", place(self.on_start.as_ref())),
             ("throttle", place(self.throttle.as_ref())),
@@ -338,71 +314,6 @@ impl RawSettings {
             ("one_file_system", place(self.one_file_system.as_ref())),
         ]
     }
-
-    fn over(self, base: Self) -> Self {
-        Self {
-            root: self.root.or(base.root),
-            ignore: self.ignore.or(base.ignore),
-            gitignore: self.gitignore.or(base.gitignore),
-            default_ignore: self.default_ignore.or(base.default_ignore),
-            case_insensitive: self.case_insensitive.or(base.case_insensitive),
-            shell: self.shell.or(base.shell),
-            debounce: self.debounce.or(base.debounce),
-            max_wait: self.max_wait.or(base.max_wait),
-            jobs: self.jobs.or(base.jobs),
-            poll: self.poll.or(base.poll),
-            poll_interval: self.poll_interval.or(base.poll_interval),
-            one_file_system: self.one_file_system.or(base.one_file_system),
-        }
-    }
-}
-
-impl Raw {
-    /// The same with what the profile of that name overrules, if there is one.
-    #[must_use]
-    pub fn with_profile(mut self, name: &str) -> Self {
-        let Some(chosen) = self.profiles.iter().position(|(known, _)| known.value == name) else {
-            return self;
-        };
-        let (_, profile) = self.profiles.swap_remove(chosen);
-        profile.over(self)
-    }
-
-    /// All of it, with the values of `base` for what it does not have. The rules and templates of `base` keep
-    /// their order, and new ones come after them.
-    #[must_use]
-    pub fn over(self, base: Self) -> Self {
-        Self {
-            settings: self.settings.over(base.settings),
-            env: env_over(self.env, base.env),
-            vars: env_over(self.vars, base.vars),
-            rules: rules_over(self.rules, base.rules),
-            templates: rules_over(self.templates, base.templates),
-            profiles: base.profiles.into_iter().chain(self.profiles).collect(),
-            include: base.include.into_iter().chain(self.include).collect(),
-            broken: self.broken || base.broken,
-        }
-    }
-}
-
-fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {
-    let mut own: IndexMap<_, _> = own.into_iter().map(|rule| (rule.name.value.clone(), rule)).collect();
-    let mut all = Vec::new();
-    for rule in base {
-        match own.shift_remove(&rule.name.value) {
-            Some(above) => all.push(above.over(&rule)),
-            None => all.push(rule),
-        }
-    }
-    all.extend(own.into_values());
-    all
-}
-
-fn env_over(own: Env, base: Env) -> Env {
-    let overruled = |(name, _): &(Spanned<String>, _)| own.iter().any(|(known, _)| known.value == name.value);
-    let mut all: Env = base.into_iter().filter(|variable| !overruled(variable)).collect();
-    all.extend(own);
-    all
 }
 
 impl Spanned<Vec<Spanned<String>>> {

@@ -4,8 +4,9 @@ use std::ops::{Deref, RangeInclusive};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::template::Template;
-use crate::event::{EventMask, Subject};
+use super::setup::Setup;
+use super::template::{Fields, Template};
+use crate::event::{EventMask, Subject, as_path};
 
 /// The place of a rule in [`Rules::rules`](super::Rules::rules).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,8 +55,10 @@ pub struct Rule {
     pub debounce: Duration,
     /// The longest wait after the first event, however many follow.
     pub max_wait: Duration,
-    /// The directory the command runs in; absolute.
-    pub cwd: PathBuf,
+    /// The directory the command runs in.
+    pub cwd: Directory,
+    /// How its process is set up besides.
+    pub setup: Setup,
     /// Variables for the command: `[env]`, then the rule's own, which win.
     pub env: Vec<(String, String)>,
     /// How many runs of this rule may go on at once; at least 1.
@@ -283,6 +286,26 @@ pub enum Stdin {
     Json,
     /// tripline's own standard input.
     Inherit,
+}
+
+/// The directory that a command runs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Directory {
+    /// This one; absolute.
+    Fixed(PathBuf),
+    /// The one that its first change names; absolute, or relative to the root.
+    Of(Template),
+}
+
+impl Directory {
+    /// Where a command runs whose first change has these values.
+    #[must_use]
+    pub fn of(&self, fields: &Fields<'_>) -> PathBuf {
+        match self {
+            Self::Fixed(path) => path.clone(),
+            Self::Of(template) => as_path(fields.root).join(as_path(&template.render(fields))),
+        }
+    }
 }
 
 /// What holds together whatever a run starts, so that all of it ends with it.

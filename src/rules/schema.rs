@@ -20,6 +20,10 @@ enum Kind {
     Bytes,
     /// Exit codes.
     Codes,
+    /// Octal digits.
+    Mode,
+    /// What the kernel takes for a niceness.
+    Nice,
     /// An array, or a string for the shell.
     Command,
     /// An array of those.
@@ -36,7 +40,8 @@ enum Kind {
 }
 
 use Kind::{
-    Bytes, Codes, Command, Commands, Count, Duration, Flag, Named, Table, Text, Texts, Variables, Word, Words,
+    Bytes, Codes, Command, Commands, Count, Duration, Flag, Mode, Named, Nice, Table, Text, Texts, Variables,
+    Word, Words,
 };
 
 /// What a file and a profile both may have.
@@ -140,7 +145,29 @@ const RULE: &[Key] = &[
         Table(START_LIMIT),
         "after `max` crashes `within` that time, the service is not started again before the next match",
     ),
-    Key("cwd", Text, "where it runs, relative to `root`"),
+    Key("cwd", Text, "where it runs, relative to `root`; with placeholders, where its first path says"),
+    Key(
+        "user",
+        Text,
+        "the user it runs as, by name or number, in all of that user's groups; only root may. It inherits as with `env_clear`, with that user's `HOME`, `USER`, `LOGNAME` and `SHELL`",
+    ),
+    Key("group", Text, "the group it runs as, in place of the user's own"),
+    Key(
+        "env_clear",
+        Flag,
+        "it inherits only `PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `TERM`, `TZ`, `LANG` and what begins with `LC_`",
+    ),
+    Key("umask", Mode, "the permissions that files it makes do not get, in octal"),
+    Key(
+        "nice",
+        Nice,
+        "how far it steps back for others, from -20 to 19; below what tripline has only root may",
+    ),
+    Key(
+        "limits",
+        Table(LIMITS),
+        "what it may take of `nofile`, `nproc`; `as`, `core`, `data`, `fsize`, `memlock`, `stack` in bytes; `cpu` time, in whole seconds (setrlimit(2))",
+    ),
     Key("env", Variables, "variables for this command"),
     Key(
         "stdin",
@@ -228,6 +255,18 @@ const EXIT_CODES: &[Key] = &[
     Key("retry", Codes, "a failure that another attempt may mend"),
 ];
 
+const LIMITS: &[Key] = &[
+    Key("nofile", Count, "open descriptors: the largest one, and one"),
+    Key("nproc", Count, "processes of the user, all together"),
+    Key("as", Bytes, "address space"),
+    Key("core", Bytes, "the size of a core file"),
+    Key("cpu", Duration, "processor time"),
+    Key("data", Bytes, "data and heap"),
+    Key("fsize", Bytes, "the size of a file that it writes"),
+    Key("memlock", Bytes, "locked memory"),
+    Key("stack", Bytes, "the stack"),
+];
+
 const RETRY: &[Key] = &[
     Key("max", Count, "how many times more"),
     Key("initial", Duration, "the first wait"),
@@ -264,6 +303,8 @@ fn value(kind: &Kind) -> Value {
         Count => json!({ "type": "integer", "minimum": 1 }),
         Duration => json!({ "type": "string", "examples": ["50ms", "2s", "1m 30s"] }),
         Bytes => json!({ "type": "string", "pattern": "^[0-9]+[KMGT]?$" }),
+        Mode => json!({ "type": "string", "pattern": "^[0-7]+$" }),
+        Nice => json!({ "type": "integer", "minimum": -20, "maximum": 19 }),
         Codes => array(json!({ "type": "integer", "minimum": 0, "maximum": 255 })),
         Command => json!({ "anyOf": [array(text.clone()), text] }),
         Commands => array(json!({ "anyOf": [array(text.clone()), text] })),

@@ -153,6 +153,16 @@ impl Template {
         Ok(Self::Text(segments))
     }
 
+    /// What it is, whatever the change; none if that makes a difference.
+    pub(crate) fn literal(&self) -> Option<String> {
+        let Self::Text(segments) = self else { return None };
+        let text = |segment: &Segment| match segment {
+            Segment::Literal(text) => Some(text.clone()),
+            Segment::Field(_) | Segment::Capture(_) => None,
+        };
+        segments.iter().map(text).collect()
+    }
+
     /// Whether it holds something that whoever names a file decides.
     pub(crate) fn holds_a_name(&self) -> bool {
         match self {

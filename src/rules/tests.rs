@@ -67,7 +67,7 @@ fn the_smallest_rule_has_these_defaults() {
     assert_eq!((rule.per, rule.stdin, rule.on_busy), (Per::Batch, Stdin::Null, OnBusy::Queue));
     assert_eq!((rule.debounce, rule.max_wait), (Duration::from_millis(50), Duration::from_secs(2)));
     assert_eq!(rule.stop_timeout, Duration::from_secs(10));
-    assert_eq!(rule.cwd, Path::new("/w"));
+    assert_eq!(rule.cwd, Directory::Fixed("/w".into()));
     assert_eq!((rule.max_parallel, rule.on_start), (1, false));
     assert!(rule.pattern.is_none() && rule.env.is_empty());
     assert_eq!(rules.plan().roots(), [Path::new("/w")]);
@@ -105,8 +105,8 @@ fn each_key_of_a_rule_is_used() {
     assert_eq!(rule("on_busy = \"signal\"\nsignal = \"USR1\"").on_busy, OnBusy::Signal(libc::SIGUSR1));
     assert_eq!(rule("debounce = \"1s\"").debounce, Duration::from_secs(1));
     assert_eq!(rule("max_wait = \"9s\"").max_wait, Duration::from_secs(9));
-    assert_eq!(rule("cwd = \"sub\"").cwd, Path::new("/w/sub"));
-    assert_eq!(rule("cwd = \"~/x\"").cwd, Path::new("/home/u/x"));
+    assert_eq!(rule("cwd = \"sub\"").cwd, Directory::Fixed("/w/sub".into()));
+    assert_eq!(rule("cwd = \"~/x\"").cwd, Directory::Fixed("/home/u/x".into()));
     assert!(rule("on_start = true").on_start);
     assert_eq!(rule("stop_timeout = \"1s\"").stop_timeout, Duration::from_secs(1));
 }

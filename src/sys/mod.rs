@@ -29,7 +29,7 @@ pub use process::{
 };
 pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
 pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
-pub use spawn::{SpawnError, SpawnFds, SpawnOptions, spawn};
+pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;
 

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::process::{Pid, reap};
 use super::signal::{empty_set, full_set, set_mask};
@@ -29,11 +29,39 @@ pub struct SpawnOptions<'a> {
     pub cwd: &'a Path,
     /// Its first three descriptors.
     pub fds: SpawnFds<'a>,
+    /// Its descriptors from 3 on.
+    pub more: &'a [BorrowedFd<'a>],
+    /// What else it is given and denied.
+    pub setup: SpawnSetup,
     /// The `cgroup.procs` of the control group that it is to be in, open for writing.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
 
-/// A child's descriptors 0, 1 and 2; it gets no others but those that were not close-on-exec.
+/// What a child is given and denied beside its descriptors.
+#[derive(Debug, Default)]
+pub struct SpawnSetup {
+    /// Whom it runs as, if not as this process. Where that is the same, nothing is asked of the kernel.
+    pub identity: Option<Credentials>,
+    /// Its file mode creation mask (umask(2)).
+    pub umask: Option<u32>,
+    /// Its niceness, from -20 to 19 (setpriority(2)).
+    pub nice: Option<i32>,
+    /// Limits by the kernel's numbers, for both the soft and the hard one (setrlimit(2)).
+    pub limits: Vec<(u32, u64)>,
+}
+
+/// Whom a process runs as (credentials(7)).
+#[derive(Debug)]
+pub struct Credentials {
+    /// The user, if it is another one.
+    pub uid: Option<u32>,
+    /// The group.
+    pub gid: u32,
+    /// All supplementary groups.
+    pub groups: Vec<u32>,
+}
+
+/// A child's descriptors 0, 1 and 2.
 #[derive(Debug)]
 pub struct SpawnFds<'a> {
     /// Standard input; `/dev/null` without one.
@@ -51,6 +79,13 @@ pub enum SpawnError {
     Nul,
     /// clone(2), execve(2) or a step between them failed.
     System(io::Error),
+    /// What [`SpawnSetup`] or the control group asks for was refused.
+    Setup {
+        /// What.
+        what: &'static str,
+        /// Why.
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for SpawnError {
@@ -58,6 +93,7 @@ impl fmt::Display for SpawnError {
         match self {
             Self::Nul => f.write_str("a NUL byte in an argument or variable"),
             Self::System(error) => error.fmt(f),
+            Self::Setup { what, error } => write!(f, "{what}: {error}"),
         }
     }
 }
@@ -85,8 +121,11 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
         cwd: &cwd,
         stdin: options.fds.stdin.map(|fd| fd.as_raw_fd()),
         output: [options.fds.stdout.as_raw_fd(), options.fds.stderr.as_raw_fd()],
+        more: options.more.iter().map(AsRawFd::as_raw_fd).collect(),
+        setup: &options.setup,
         cgroup: options.cgroup.map(|fd| fd.as_raw_fd()),
         parent: std::process::id(),
+        step: AtomicUsize::new(0),
         error: AtomicI32::new(0),
     };
     // A handler that ran in the child would run in our memory.
@@ -98,7 +137,11 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
         0 => Ok(pid),
         error => {
             reap(pid);
-            Err(io::Error::from_raw_os_error(error).into())
+            let error = io::Error::from_raw_os_error(error);
+            Err(match STEPS.get(child.step.load(Ordering::Relaxed)).copied().unwrap_or_default() {
+                "" => SpawnError::System(error),
+                what => SpawnError::Setup { what, error },
+            })
         }
     }
 }
@@ -115,6 +158,16 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
     strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
 }
 
+/// What the child is doing, in the order in which it does it; nothing where the error says enough.
+const STEPS: [&str; 6] = [
+    "",
+    "its control group cannot be entered",
+    "its limits cannot be set",
+    "its niceness cannot be set",
+    "it cannot run as that user or group",
+    "",
+];
+
 /// Everything that the child needs, made before it is there: it must not allocate.
 struct Child<'a> {
     program: &'a CString,
@@ -124,8 +177,12 @@ struct Child<'a> {
     cwd: &'a CString,
     stdin: Option<RawFd>,
     output: [RawFd; 2],
+    more: Vec<RawFd>,
+    setup: &'a SpawnSetup,
     cgroup: Option<RawFd>,
     parent: u32,
+    /// Where in [`STEPS`] it is.
+    step: AtomicUsize,
     /// What the step that failed left in `errno`.
     error: AtomicI32,
 }
@@ -162,11 +219,19 @@ impl Child<'_> {
         default_signals();
         // SAFETY: takes no pointer.
         cvt(unsafe { libc::setpgid(0, 0) })?;
+        self.descriptors()?;
+        self.step(1);
         if let Some(procs) = self.cgroup {
             // SAFETY: the buffer is one byte long; "0" is the writer itself (cgroups(7)).
             cvt_len(unsafe { libc::write(procs, c"0".as_ptr().cast(), 1) })?;
         }
-        self.descriptors()?;
+        self.step(2);
+        self.limits()?;
+        self.step(3);
+        self.manners()?;
+        self.step(4);
+        self.identity()?;
+        self.step(5);
         // SAFETY: the path is NUL-terminated.
         cvt(unsafe { libc::chdir(self.cwd.as_ptr()) })?;
         self.die_with_parent()?;
@@ -176,7 +241,64 @@ impl Child<'_> {
         Err(io::Error::from_raw_os_error(libc::EINVAL))
     }
 
+    fn step(&self, number: usize) {
+        self.step.store(number, Ordering::Relaxed);
+    }
+
+    fn limits(&self) -> io::Result<()> {
+        for &(resource, limit) in &self.setup.limits {
+            let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
+            // SAFETY: `limit` is initialised.
+            cvt(unsafe { libc::setrlimit(resource, &raw const limit) })?;
+        }
+        Ok(())
+    }
+
+    fn manners(&self) -> io::Result<()> {
+        if let Some(mask) = self.setup.umask {
+            // SAFETY: takes no pointer.
+            unsafe { libc::umask(mask) };
+        }
+        if let Some(nice) = self.setup.nice {
+            // SAFETY: takes no pointer.
+            cvt(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, nice) })?;
+        }
+        Ok(())
+    }
+
+    /// By bare system calls: the functions of the C library would do the same to every thread of the parent, whose
+    /// list of threads this is (nptl(7)).
+    fn identity(&self) -> io::Result<()> {
+        let Some(identity) = &self.setup.identity else { return Ok(()) };
+        // SAFETY: takes no pointer.
+        let (uid, gid) = (unsafe { libc::geteuid() }, identity.gid);
+        // SAFETY: takes no pointer.
+        let group = unsafe { libc::getegid() };
+        if uid != 0 && identity.uid.is_none_or(|wanted| wanted == uid) && gid == group {
+            return Ok(());
+        }
+        let (count, groups) = (identity.groups.len(), identity.groups.as_ptr());
+        // SAFETY: `groups` holds `count` numbers of groups.
+        cvt_len(unsafe { libc::syscall(libc::SYS_setgroups, count, groups) } as libc::ssize_t)?;
+        // SAFETY: takes no pointer.
+        cvt_len(unsafe { libc::syscall(libc::SYS_setresgid, gid, gid, gid) } as libc::ssize_t)?;
+        if let Some(uid) = identity.uid {
+            // SAFETY: takes no pointer.
+            cvt_len(unsafe { libc::syscall(libc::SYS_setresuid, uid, uid, uid) } as libc::ssize_t)?;
+        }
+        Ok(())
+    }
+
     fn descriptors(&self) -> io::Result<()> {
+        self.first_three()?;
+        // None of them is a number below 3 plus their count: those are the parent's own, from its start.
+        for (number, &fd) in self.more.iter().enumerate() {
+            duplicate(fd, number as RawFd + 3)?;
+        }
+        Ok(())
+    }
+
+    fn first_three(&self) -> io::Result<()> {
         match self.stdin {
             Some(fd) => duplicate(fd, libc::STDIN_FILENO)?,
             None => {

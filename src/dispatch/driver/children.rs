@@ -12,12 +12,12 @@ use super::output::Sink;
 use super::proc;
 use super::ready::Waking;
 use super::tree::{Orphans, Tree};
-use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
-use crate::rules::{Contain, Rule};
+use crate::dispatch::{Job, Part, RunId, StdinSource};
+use crate::rules::{Account, Contain, Resource, Rule, Setup};
 use crate::sys::{
-    Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, WindowSize, foreground_group, is_executable, memory_file,
-    pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size, signal_group, spawn, stderr,
-    stdout, window_size,
+    Credentials, Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize, foreground_group,
+    is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size,
+    signal_group, spawn, stderr, stdout, window_size,
 };
 
 /// What a pipe holds by default (pipe(7)).
@@ -107,7 +107,7 @@ impl Children {
         let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
-            SpawnError::Nul => NotStarted::Never(error.to_string()),
+            SpawnError::Nul | SpawnError::Setup { .. } => NotStarted::Never(error.to_string()),
         })?;
         self.by_pid.insert(child.pid, job.run);
         self.by_run.insert(job.run, child);
@@ -115,11 +115,10 @@ impl Children {
         Ok(())
     }
 
-    /// The files that a command is told of, by the variables that name them.
-    fn variables(&self, job: &Job, paths: Option<&OwnedFd>) -> Vec<Variable> {
-        let of = |name: &str, fd: BorrowedFd<'_>| (name.as_bytes().to_vec(), path_of(fd));
-        let output = self.flows.kept(job).map(|fd| of("TRIPLINE_OUTPUT_FILE", fd));
-        paths.map(|fd| of("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
+    /// The files that a command is told of, and the variables that name them.
+    fn files<'a>(&'a self, job: &Job, paths: Option<&'a OwnedFd>) -> Vec<(&'static str, BorrowedFd<'a>)> {
+        let output = self.flows.kept(job).map(|fd| ("TRIPLINE_OUTPUT_FILE", fd));
+        paths.map(|fd| ("TRIPLINE_PATHS_FILE", fd.as_fd())).into_iter().chain(output).collect()
     }
 
     /// Whether a service is ready, as far as is known here.
@@ -189,11 +188,20 @@ impl Children {
             stdout: out.unwrap_or(sinks[0].fd()),
             stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
-        let env = self.environment.of(job, &self.variables(job, paths.as_ref()));
+        let files = self.files(job, paths.as_ref());
+        // Another user may not look at tripline's descriptors, and so gets them.
+        let given = rule.setup.account.is_some();
+        let named = files.iter().enumerate().map(|(number, (name, fd))| {
+            let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
+            (name.as_bytes().to_vec(), path)
+        });
+        let env = self.environment.of(job, &rule.setup, &named.collect::<Vec<_>>());
+        let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
-        let procs = cgroup.as_ref().map(Cgroup::procs);
+        let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));
+        let (argv, cwd) = (&job.argv, &job.cwd);
         let pid =
-            spawn(&SpawnOptions { program, argv: &job.argv, env: &env, cwd: &job.cwd, fds, cgroup: procs })?;
+            spawn(&SpawnOptions { program, argv, env: &env, cwd, fds, more: &more, cgroup: procs, setup })?;
         let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
@@ -342,6 +350,14 @@ fn path_of(file: BorrowedFd<'_>) -> Vec<u8> {
     format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd()).into_bytes()
 }
 
+/// The first descriptor after standard input, output and error.
+const FIRST_FILE: usize = 3;
+
+/// A path by which a child that has the descriptor can open the file.
+fn own_path(descriptor: usize) -> Vec<u8> {
+    format!("/proc/self/fd/{descriptor}").into_bytes()
+}
+
 /// Makes a run's group the terminal's foreground, if tripline is that now: one in the background is
 /// stopped when it reads. It may have tried already.
 fn give_terminal(terminal: BorrowedFd<'_>, group: Pid) -> Option<Pid> {
@@ -364,4 +380,37 @@ fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
         );
     }
     made.ok()
+}
+
+/// What the rule says of the process, in the kernel's words.
+fn setup(setup: &Setup) -> SpawnSetup {
+    let account = setup.account.as_ref();
+    let gid = setup.group.or(account.map(|account| account.gid));
+    let identity = gid.map(|gid| Credentials {
+        uid: account.map(|account| account.uid),
+        gid,
+        groups: account.map_or_else(|| vec![gid], |account| groups(account, gid)),
+    });
+    let limits = setup.limits.iter().map(|&(resource, limit)| (number(resource), limit)).collect();
+    SpawnSetup { identity, umask: setup.umask, nice: setup.nice, limits }
+}
+
+/// As initgroups(3) has them: those that the user is in, and the one that it runs as.
+fn groups(account: &Account, gid: u32) -> Vec<u32> {
+    let others = account.groups.iter().copied().filter(|&group| group != gid);
+    std::iter::once(gid).chain(others).collect()
+}
+
+fn number(resource: Resource) -> u32 {
+    match resource {
+        Resource::As => libc::RLIMIT_AS,
+        Resource::Core => libc::RLIMIT_CORE,
+        Resource::Cpu => libc::RLIMIT_CPU,
+        Resource::Data => libc::RLIMIT_DATA,
+        Resource::Fsize => libc::RLIMIT_FSIZE,
+        Resource::Memlock => libc::RLIMIT_MEMLOCK,
+        Resource::Nofile => libc::RLIMIT_NOFILE,
+        Resource::Nproc => libc::RLIMIT_NPROC,
+        Resource::Stack => libc::RLIMIT_STACK,
+    }
 }

@@ -3,11 +3,12 @@
 
 use std::collections::HashSet;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
-use crate::dispatch::{Job, Variable, is_inherited};
+use crate::dispatch::{Job, Variable, is_inherited, is_kept};
 use crate::event::as_path;
+use crate::rules::{Account, Setup};
 
 /// Where programs are looked for without a `PATH`, as execvp(3) does.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
@@ -31,11 +32,17 @@ impl Environment {
         self.inherited.iter().map(|(name, value)| joined(name, value)).collect()
     }
 
-    /// A job's whole environment: `more` and its own variables win over inherited ones.
-    pub(super) fn of(&self, job: &Job, more: &[Variable]) -> Vec<Vec<u8>> {
-        let own: Vec<_> = job.env.iter().chain(more).collect();
+    /// A job's whole environment: `more` and its own variables win over inherited ones, and those over the ones
+    /// that say which user it runs as.
+    pub(super) fn of(&self, job: &Job, setup: &Setup, more: &[Variable]) -> Vec<Vec<u8>> {
+        let set = |name: &[u8]| job.env.iter().any(|(own, _)| own == name);
+        let mut user = setup.account.as_ref().map(of_account).unwrap_or_default();
+        user.retain(|(name, _)| !set(name));
+        let own: Vec<_> = user.iter().chain(&job.env).chain(more).collect();
         let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
-        let inherited = self.inherited.iter().filter(|(name, _)| !names.contains(name.as_slice()));
+        let passed = |name: &[u8]| !setup.clears_env() || is_kept(name);
+        let inherited =
+            self.inherited.iter().filter(|(name, _)| passed(name) && !names.contains(name.as_slice()));
         inherited.chain(own).map(|(name, value)| joined(name, value)).collect()
     }
 
@@ -52,6 +59,13 @@ impl Environment {
         let candidates = path.split(|&b| b == b':').map(|dir| job.cwd.join(as_path(dir)).join(as_path(name)));
         candidates.into_iter().find(|candidate| is_executable(candidate))
     }
+}
+
+fn of_account(account: &Account) -> Vec<Variable> {
+    let (home, shell) = (account.home.as_os_str().as_bytes(), account.shell.as_os_str().as_bytes());
+    let name = account.name.as_bytes();
+    let variable = |(name, value): (&str, &[u8])| (name.as_bytes().to_vec(), value.to_vec());
+    [("HOME", home), ("USER", name), ("LOGNAME", name), ("SHELL", shell)].map(variable).to_vec()
 }
 
 fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
@@ -107,8 +121,21 @@ mod tests {
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
-        let all = inherited.of(&job("x", &[("B", "3")]), &[(b"C".to_vec(), b"4".to_vec())]);
+        let all =
+            inherited.of(&job("x", &[("B", "3")]), &Setup::default(), &[(b"C".to_vec(), b"4".to_vec())]);
         assert_eq!(all, [&b"A=1"[..], b"TRIPLINE_PID=7", b"B=3", b"C=4"]);
+    }
+
+    #[test]
+    fn another_user_gets_a_home_of_its_own_and_no_secrets() {
+        let inherited = environment(&[("PATH", "/bin"), ("SECRET", "x"), ("HOME", "/root"), ("LANG", "C")]);
+        let (name, home, shell) = ("www".to_owned(), "/srv".into(), "/bin/sh".into());
+        let account = Some(Account { name, uid: 33, gid: 33, groups: vec![33], home, shell });
+        let all = inherited.of(&job("x", &[("HOME", "/x")]), &Setup { account, ..Setup::default() }, &[]);
+        let all: Vec<_> = all.iter().map(|variable| std::str::from_utf8(variable).unwrap()).collect();
+        let known =
+            ["PATH=/bin", "LANG=C", "TRIPLINE_PID=7", "USER=www", "LOGNAME=www", "SHELL=/bin/sh", "HOME=/x"];
+        assert_eq!(all, known);
     }
 
     #[test]

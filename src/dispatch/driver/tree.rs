@@ -45,6 +45,18 @@ impl Orphans {
     }
 }
 
+/// What a run was last told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    /// To end.
+    Stop,
+    /// To end, once more after its leader had.
+    StopAgain,
+    /// SIGKILL.
+    Kill,
+}
+
 /// The processes of one run.
 #[derive(Debug)]
 pub(super) struct Tree {
@@ -52,8 +64,7 @@ pub(super) struct Tree {
     leader: Pid,
     /// Its leader has been waited for; others may live.
     reaped: bool,
-    /// All of it was sent SIGKILL.
-    killed: bool,
+    told: Told,
     cgroup: Option<Cgroup>,
     /// What it is to end by.
     stop_signal: i32,
@@ -64,7 +75,7 @@ pub(super) struct Tree {
 impl Tree {
     /// What `leader`, which leads a process group, starts from now on.
     pub(super) fn new(run: RunId, leader: Pid, cgroup: Option<Cgroup>, stop_signal: i32) -> Self {
-        Self { run, leader, reaped: false, killed: false, cgroup, stop_signal, foreign: HashSet::new() }
+        Self { run, leader, reaped: false, told: Told::Nothing, cgroup, stop_signal, foreign: HashSet::new() }
     }
 
     /// Waits for the leader, which has ended.
@@ -75,7 +86,11 @@ impl Tree {
 
     /// Sends a signal to every process of the run.
     pub(super) fn signal(&mut self, signal: i32, orphans: &Orphans) {
-        self.killed |= signal == libc::SIGKILL;
+        if signal == libc::SIGKILL {
+            self.told = Told::Kill;
+        } else if signal == self.stop_signal {
+            self.told = Told::Stop;
+        }
         self.send(signal, orphans);
         if signal == self.stop_signal {
             // A process that is stopped would not see it.
@@ -83,14 +98,20 @@ impl Tree {
         }
     }
 
-    /// Whether nothing of the run is left. What was started while the rest was killed is killed, too.
+    /// Whether nothing of the run is left. What is told once more: a process that was being started when the
+    /// signal came may have taken it for its parent, and what a dying one had started may not have got it.
     pub(super) fn is_gone(&mut self, orphans: &Orphans) -> bool {
         let gone = self.reaped
             && group_is_empty(self.leader)
             && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
             && self.members(orphans).iter().all(|pid| self.foreign.contains(pid));
-        if !gone && self.killed && self.reaped {
-            self.send(libc::SIGKILL, orphans);
+        match self.told {
+            Told::Stop if !gone && self.reaped => {
+                self.told = Told::StopAgain;
+                self.send(self.stop_signal, orphans);
+            }
+            Told::Kill if !gone && self.reaped => self.send(libc::SIGKILL, orphans),
+            _ => {}
         }
         gone
     }

@@ -91,26 +91,32 @@ impl Compiler {
     }
 
     fn argv(&mut self, words: &[Spanned<String>], per: Per, pattern: Option<&Regex>) -> Command {
-        let captures: Vec<_> = pattern.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
         let mut argv = Vec::new();
         for (index, word) in words.iter().enumerate() {
-            self.word(word);
-            match Template::parse(&word.value, &captures, &self.vars) {
-                Ok(template) => {
-                    self.check_paths(word, &template, &argv, per);
-                    if is_shell_text(&words[..index]) && template.holds_a_name() {
-                        let help = "give it as an argument: [\"sh\", \"-c\", \"... \\\"$1\\\" ...\", \"sh\", \"{path}\"]";
-                        self.error(&word.place, "a file name in this text would run as shell commands", help);
-                    }
-                    argv.push(template);
-                }
-                Err(mistake) => {
-                    let place = self.place_inside(word, &mistake.span);
-                    self.error(&place, mistake.message, mistake.help);
-                }
+            let Some(template) = self.template(word, pattern) else { continue };
+            self.check_paths(word, &template, &argv, per);
+            if is_shell_text(&words[..index]) && template.holds_a_name() {
+                let help =
+                    "give it as an argument: [\"sh\", \"-c\", \"... \\\"$1\\\" ...\", \"sh\", \"{path}\"]";
+                self.error(&word.place, "a file name in this text would run as shell commands", help);
             }
+            argv.push(template);
         }
         Command::Argv(argv)
+    }
+
+    /// A word with placeholders; none if something is wrong with them.
+    pub(super) fn template(&mut self, word: &Spanned<String>, pattern: Option<&Regex>) -> Option<Template> {
+        let captures: Vec<_> = pattern.iter().flat_map(|regex| regex.capture_names()).flatten().collect();
+        self.word(word);
+        match Template::parse(&word.value, &captures, &self.vars) {
+            Ok(template) => Some(template),
+            Err(mistake) => {
+                let place = self.place_inside(word, &mistake.span);
+                self.error(&place, mistake.message, mistake.help);
+                None
+            }
+        }
     }
 
     fn check_paths(&mut self, word: &Spanned<String>, template: &Template, before: &[Template], per: Per) {

@@ -7,6 +7,7 @@ mod outcome;
 mod output;
 mod rule;
 mod service;
+mod setup;
 mod value;
 mod warn;
 

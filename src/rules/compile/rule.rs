@@ -1,13 +1,12 @@
 //! One `[rules.NAME]`.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use regex::Error;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Compiler, Words, case};
-use crate::event::{EventMask, Subject, as_path};
+use crate::event::{EventMask, Subject};
 use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
 use crate::rules::plan::Entry;
@@ -61,6 +60,7 @@ impl Compiler {
         self.outputs(id, raw);
         self.own_patterns(raw.ignore.as_ref());
         let pattern = self.pattern(raw.pattern.as_ref());
+        let cwd = self.cwd(raw, pattern.as_ref());
         let per = self.choice("per", raw.per.as_ref(), &PER, Per::Batch);
         let on_busy = self.on_busy(raw, per);
         let (debounce, max_wait) = self.waits(raw, per);
@@ -84,7 +84,8 @@ impl Compiler {
             on_busy,
             debounce,
             max_wait,
-            cwd: self.cwd(raw),
+            cwd,
+            setup: self.setup(raw),
             env: self.rule_env(raw),
             max_parallel: self.max_parallel(raw, per, on_busy),
             on_start: raw.on_start.as_ref().is_some_and(|typed| typed.value),
@@ -125,9 +126,10 @@ impl Compiler {
     }
 
     fn outputs(&mut self, id: RuleId, raw: &RawRule) {
-        let Some(outputs) = &raw.outputs else { return };
-        let globs = self.globs(id, raw, outputs);
-        globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        for outputs in raw.outputs.iter().chain(&written_to(raw)) {
+            let globs = self.globs(id, raw, outputs);
+            globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        }
     }
 
     /// The globs of a list in which `!` takes something out again.
@@ -309,11 +311,6 @@ impl Compiler {
         (debounce, max_wait)
     }
 
-    fn cwd(&mut self, raw: &RawRule) -> PathBuf {
-        let directory = raw.cwd.as_ref().map(|typed| self.directory(typed));
-        as_path(directory.as_deref().unwrap_or(&self.lists.root)).to_path_buf()
-    }
-
     fn rule_env(&mut self, raw: &RawRule) -> Vec<(String, String)> {
         let own = self.variables(&raw.env);
         let overruled = |(name, _): &&(String, String)| !own.iter().any(|(known, _)| known == name);
@@ -339,4 +336,16 @@ impl Compiler {
         }
         number
     }
+}
+
+/// The file of `log`, and those that it is renamed to, as globs.
+fn written_to(raw: &RawRule) -> Option<Words> {
+    let file =
+        raw.log.as_ref().and_then(|log| log.value.file.as_ref()).filter(|file| !file.value.is_empty())?;
+    let mut literal = String::new();
+    for c in file.value.chars() {
+        literal.extend("*?[]{}!\\".contains(c).then_some('\\').into_iter().chain([c]));
+    }
+    let globs = ["", ".*"].map(|end| Spanned::new(format!("{literal}{end}"), file.place.clone()));
+    Some(Spanned::new(globs.into(), file.place.clone()))
 }

@@ -1,5 +1,6 @@
 //! From the text of a rules file to what was typed, with every mistake of form.
 
+mod setup;
 mod value;
 
 use std::collections::HashMap;
@@ -32,7 +33,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 39] = [
+const RULE_KEYS: [&str; 45] = [
     "extends",
     "paths",
     "ignore",
@@ -62,6 +63,12 @@ const RULE_KEYS: [&str; 39] = [
     "debounce",
     "max_wait",
     "cwd",
+    "user",
+    "group",
+    "env_clear",
+    "umask",
+    "nice",
+    "limits",
     "env",
     "max_parallel",
     "on_start",
@@ -280,6 +287,7 @@ impl Reader<'_> {
                 "timeout" => rule.timeout = self.string(key, value),
                 "stop_timeout" => rule.stop_timeout = self.string(key, value),
                 "contain" => rule.contain = self.string(key, value),
+                _ if self.setup(key, value, &mut rule) => {}
                 _ => self.unknown(key, "in a rule", &RULE_KEYS),
             }
         }

@@ -22,7 +22,7 @@ const START_LIMIT_KEYS: [&str; 2] = ["max", "within"];
 
 const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
 
-const DURATION_KEYS: [&str; 11] = [
+const DURATION_KEYS: [&str; 12] = [
     "debounce",
     "max_wait",
     "throttle",
@@ -34,6 +34,7 @@ const DURATION_KEYS: [&str; 11] = [
     "within",
     "poll",
     "poll_interval",
+    "cpu",
 ];
 
 impl Reader<'_> {
