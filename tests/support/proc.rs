@@ -74,6 +74,12 @@ pub(crate) fn settled_switches(pid: u32) -> BTreeMap<PathBuf, u64> {
     }
 }
 
+/// Waits until SIGSTOP has reached every thread: until then they go on.
+pub(crate) fn until_stopped(pid: u32) {
+    let is_stopped = |task: &PathBuf| line_of(task, "State").starts_with('T');
+    eventually(|| switches(pid).keys().all(is_stopped).then_some(()));
+}
+
 /// Voluntary context switches of every thread.
 pub(crate) fn switches(pid: u32) -> BTreeMap<PathBuf, u64> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());

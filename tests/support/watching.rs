@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::proc::settled_switches;
+use super::proc::{settled_switches, until_stopped};
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -101,6 +101,9 @@ impl Watching {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+        if signal == Signal::STOP {
+            until_stopped(self.pid());
+        }
     }
 
     /// What it has written to standard error since it was ready.
