@@ -184,7 +184,7 @@ fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String>
 
 fn watcher(conditions: Conditions, root: &Path) -> Watching {
     match conditions {
-        Conditions { denied: true, .. } => Watching::start_as_nobody(root),
+        Conditions { denied: true, .. } => Watching::start_as_nobody(root, &[]),
         Conditions { limited: true, .. } => Watching::start_unshared(root, &[], &limit(12)).unwrap(),
         Conditions { polled: true, .. } => Watching::start(root, &["--poll=20ms"]),
         _ => Watching::start(root, &[]),

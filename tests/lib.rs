@@ -6,16 +6,22 @@
     reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
 )]
 
+mod any_rules;
 mod command_line;
 mod convergence;
+mod doctor;
+mod drop_folder;
 mod extent;
 mod extremes;
 mod golden;
 mod ignored;
 mod layers;
+mod linked;
+mod links;
 mod live;
 mod mistakes;
 mod output;
+mod pages;
 mod privileges;
 mod processes;
 mod properties;

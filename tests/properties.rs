@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Part, Report, RunId, Status};
+use tripline::dispatch::{Core, Effect, Input, Job, Limits, Outcome, Part, Report, RunId, Status};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -16,6 +16,8 @@ use tripline::time::MonoTime;
 enum Act {
     /// A path of its own changes below `b`.
     Batch,
+    /// A path of its own changes that runs of `b` are declared to write.
+    Output,
     /// One of three paths changes below `f`.
     File(u8),
     /// A path of its own changes below `e`.
@@ -38,8 +40,11 @@ enum Act {
     Kill,
 }
 
-/// The throttle of the rule `f`.
+/// The throttle of a rule that has one.
 const THROTTLE: Duration = Duration::from_secs(2);
+
+/// How long after a run what it is declared to write does not count.
+const SETTLE: Duration = Duration::from_secs(1);
 
 #[derive(Clone, Debug)]
 struct Settings {
@@ -48,28 +53,41 @@ struct Settings {
     batch: &'static str,
     event: &'static str,
     exec_bytes: usize,
+    seed: Option<u64>,
+    throttle: bool,
+    timeout: bool,
+    retry: &'static str,
 }
 
 impl Settings {
     /// The rules as they are at first, or in one of the ways in which they change.
     fn rules(&self, way: usize) -> Rules {
         let debounce = ["50ms", "10ms", "50ms", "1s"][way % 4];
-        let Self { jobs, max_parallel, batch, event, .. } = self;
+        let Self { jobs, max_parallel, batch, event, retry, .. } = self;
+        let throttle = if self.throttle { "throttle = \"2s\"" } else { "" };
+        let timeout = if self.timeout { "timeout = \"4s\"" } else { "" };
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
         let head = format!("[settings]\njobs = {jobs}\ndebounce = \"{debounce}\"\n");
-        let text = format!(
-            "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\nretry = {{ max = 3 }}\n{}\n\n\
-             [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nthrottle = \"2s\"\nretry = {{ max = 2 }}\n\n\
-             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
-             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\nretry = {{}}\n{}\n",
-            parallel(batch),
-            parallel(event)
-        );
-        let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
+        let mut parts = [
+            format!(
+                "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n\
+                 outputs = [\"b/out*\"]\n{retry}\n{timeout}\n{}\n",
+                parallel(batch)
+            ),
+            format!(
+                "[rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
+                 on_busy = \"restart\"\ntimeout = \"4s\"\n{throttle}\nretry = {{ max = 2 }}\n"
+            ),
+            "[rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = { port = 1 }\n"
+                .to_owned(),
+            format!(
+                "[rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
+                parallel(event)
+            ),
+        ];
         parts.rotate_left(way % 4);
         let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
@@ -105,10 +123,19 @@ struct World {
     /// stopped to start again.
     changed: BTreeSet<Vec<u8>>,
     told: BTreeSet<Vec<u8>>,
+    /// How many paths of their own there have been: each has its number in its name.
+    made: usize,
+    /// Those that `b` itself is taken to have written.
+    outputs: BTreeSet<Vec<u8>>,
+    /// Those that some run was told, and those of them that another may be told: theirs was stopped or failed.
+    numbered: BTreeMap<&'static str, BTreeSet<usize>>,
+    again: BTreeSet<Vec<u8>>,
+    jobs: BTreeMap<RunId, Vec<Vec<u8>>>,
+    b_ended: Option<MonoTime>,
     /// Changes that the reports account for without a run.
     refused: usize,
     spawned: usize,
-    last_of_f: Option<MonoTime>,
+    last: BTreeMap<String, MonoTime>,
     ended: BTreeSet<RunId>,
     over: BTreeSet<RunId>,
     halted: bool,
@@ -118,16 +145,23 @@ struct World {
 impl World {
     fn new(settings: &Settings) -> Self {
         let rules = Arc::new(settings.rules(0));
+        let core = Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes });
         Self {
-            core: Core::new(Arc::clone(&rules), Limits { exec_bytes: settings.exec_bytes }),
+            core: settings.seed.into_iter().fold(core, Core::seeded),
             settings: settings.clone(),
             now: MonoTime::default(),
             runs: BTreeMap::new(),
             changed: BTreeSet::new(),
             told: BTreeSet::new(),
+            made: 0,
+            outputs: BTreeSet::new(),
+            numbered: BTreeMap::new(),
+            again: BTreeSet::new(),
+            jobs: BTreeMap::new(),
+            b_ended: None,
             refused: 0,
             spawned: 0,
-            last_of_f: None,
+            last: BTreeMap::new(),
             ended: BTreeSet::new(),
             over: BTreeSet::new(),
             halted: false,
@@ -137,9 +171,10 @@ impl World {
 
     fn act(&mut self, act: &Act) {
         match *act {
-            Act::Batch => self.change(format!("/w/b/{}", self.changed.len())),
-            Act::Event => self.change(format!("/w/e/{}", self.changed.len())),
-            Act::Service => self.change(format!("/w/s/{}", self.changed.len())),
+            Act::Batch => self.change_new("b/"),
+            Act::Output => self.change_new("b/out"),
+            Act::Event => self.change_new("e/"),
+            Act::Service => self.change_new("s/"),
             Act::Serve => self.serve(),
             Act::File(n) => self.change(format!("/w/f/{n}")),
             Act::Ready => self.step(Input::Ready),
@@ -152,9 +187,23 @@ impl World {
         }
     }
 
+    fn change_new(&mut self, start: &str) {
+        self.made += 1;
+        self.change(format!("/w/{start}{}", self.made));
+    }
+
+    fn of_rule(&self, run: RunId) -> &str {
+        &self.runs[&run].1.rule.name
+    }
+
     fn change(&mut self, path: String) {
+        let runs = self.runs.keys().any(|&run| self.of_rule(run) == "b");
+        let settles = self.b_ended.is_some_and(|at| self.now.since(at) < SETTLE);
+        let own = path.starts_with("/w/b/out") && (runs || settles);
         let path = path.into_bytes();
-        if !self.halted {
+        if own {
+            self.outputs.insert(path.clone());
+        } else if !self.halted {
             self.changed.insert(path.clone());
         }
         let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
@@ -175,6 +224,7 @@ impl World {
     fn answer(&mut self, which: usize, fails: bool) {
         let Some(run) = self.pick(which, Stage::Asked) else { return };
         if fails {
+            self.note_end(run);
             self.runs.remove(&run);
             self.step(Input::SpawnFailed { run, error: "no".to_owned() });
         } else {
@@ -191,8 +241,15 @@ impl World {
 
     fn gone(&mut self, which: usize) {
         let Some(run) = self.pick(which, Stage::Exited) else { return };
+        self.note_end(run);
         self.runs.remove(&run);
         self.step(Input::Gone { run });
+    }
+
+    fn note_end(&mut self, run: RunId) {
+        if self.of_rule(run) == "b" {
+            self.b_ended = Some(self.now);
+        }
     }
 
     fn serve(&mut self) {
@@ -242,12 +299,17 @@ impl World {
             return;
         }
         let paths: Vec<Vec<u8>> = job.paths.split(|&byte| byte == 0).map(<[u8]>::to_vec).collect();
-        self.told.extend(paths.into_iter().filter(|path| !path.is_empty()));
+        let paths: Vec<_> = paths.into_iter().filter(|path| !path.is_empty()).collect();
+        paths.iter().for_each(|path| self.tell(path));
+        self.told.extend(paths.iter().cloned());
+        self.jobs.insert(job.run, paths);
         self.spawned += 1;
         let rule = job.rule.name.clone();
         if rule == "f" {
             assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
-            let last = self.last_of_f.replace(self.now);
+        }
+        if self.settings.throttle && (rule == "e" || rule == "f") {
+            let last = self.last.insert(rule.clone(), self.now);
             assert!(last.is_none_or(|last| self.now.since(last) >= THROTTLE), "too soon");
         }
         let of_rule = |other: &Job| other.rule.name == job.rule.name && !is_service(other);
@@ -258,17 +320,39 @@ impl World {
         assert!(running <= self.settings.jobs, "too many runs");
     }
 
+    /// A path of its own is told to one run, in the order in which such paths changed; to another only after that was
+    /// stopped to start again or has failed.
+    fn tell(&mut self, path: &[u8]) {
+        assert!(!self.outputs.contains(path), "{} was written by a run", path.escape_ascii());
+        let text = std::str::from_utf8(path).unwrap();
+        let rule = ["b", "s", "e"].into_iter().find(|rule| text.starts_with(&format!("/w/{rule}/")));
+        let Ok(number) = text.trim_start_matches(|c: char| !c.is_ascii_digit()).parse() else { return };
+        let Some(rule) = rule else { return };
+        let told = self.numbered.entry(rule).or_default();
+        if told.contains(&number) {
+            assert!(self.again.remove(path), "{text} is told twice");
+        } else {
+            assert!(told.last().is_none_or(|&last| last < number), "{text} after {told:?}");
+            told.insert(number);
+        }
+    }
+
     fn hear(&mut self, report: &Report) {
         match report {
-            Report::Ended { run, .. } => assert!(self.ended.insert(*run), "a run ends once"),
+            Report::Ended { run, outcome, .. } => {
+                assert!(self.ended.insert(*run), "a run ends once");
+                if matches!(outcome, Outcome::Failed(_)) {
+                    self.again.extend(self.jobs[run].iter().cloned());
+                }
+            }
             Report::Skipped { changes, .. } | Report::Dropped { changes, .. } => self.refused += changes,
             Report::Signalled { cause, .. } => {
                 self.refused += usize::from(cause.first.is_some()) + cause.more;
             }
             Report::Stopping { run, cause: Some(_), .. } => {
-                let paths = &self.runs[run].1.paths;
-                for path in paths.split(|&byte| byte == 0) {
+                for path in &self.jobs[run] {
                     self.told.remove(path);
+                    self.again.insert(path.clone());
                 }
             }
             Report::Started { .. }
@@ -276,6 +360,8 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::Reloaded { .. }
+            | Report::Held { .. }
+            | Report::Unchanged { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }
@@ -308,13 +394,19 @@ fn is_service(job: &Job) -> bool {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
-    (1..4_usize, 2..4_usize, policy(), policy(), prop::sample::select(vec![0, 700, 100_000])).prop_map(
-        |(jobs, max_parallel, batch, event, exec_bytes)| Settings {
+    let retry = prop::sample::select(vec!["# none", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
+    let numbers = (1..4_usize, 2..4_usize, prop::sample::select(vec![0, 700, 100_000]), any::<Option<u64>>());
+    (numbers, policy(), policy(), retry, any::<bool>(), any::<bool>()).prop_map(
+        |((jobs, max_parallel, exec_bytes, seed), batch, event, retry, throttle, timeout)| Settings {
             jobs,
             max_parallel,
             batch,
             event,
             exec_bytes,
+            seed,
+            throttle,
+            timeout,
+            retry,
         },
     )
 }
@@ -323,6 +415,7 @@ fn settings() -> impl Strategy<Value = Settings> {
 fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
     let act = prop_oneof![
         4 => Just(Act::Batch),
+        2 => Just(Act::Output),
         4 => (0..3_u8).prop_map(Act::File),
         3 => Just(Act::Event),
         2 => Just(Act::Service),

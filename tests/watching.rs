@@ -385,7 +385,7 @@ fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
     let [there, late] = ["there", "late"].map(|name| root.join(name));
     fs::create_dir_all(there.join("sub")).unwrap();
     permit(&there, 0o000);
-    let watching = Watching::start_as_nobody(&root);
+    let watching = Watching::start_as_nobody(&root, &[]);
     fs::write(there.join("sub/file"), "content").unwrap();
     permit(&there, 0o755);
     watching.until(|seen| seen.path == there.join("sub/file"));
@@ -403,11 +403,35 @@ fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
 }
 
 #[test]
+fn a_root_that_becomes_readable_is_watched_at_once() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let (target, link) = (root.with_file_name("target"), root.join("link"));
+    fs::create_dir(&target).unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for (dir, watched) in [(&root, &root), (&target, &link)] {
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            permit(dir, 0o000);
+            fs::write(dir.join("file"), "content").unwrap();
+            let start = if watched == &root { &root } else { root.parent().unwrap() };
+            let watching = Watching::start_as_nobody(start, &["--follow-symlinks"]);
+            let began = std::time::Instant::now();
+            permit(dir, 0o755);
+            watching.until(|seen| seen.path == watched.join("file"));
+            waits.push(began.elapsed());
+            fs::remove_file(dir.join("file")).unwrap();
+        }
+        // By trying again from time to time each would take five seconds.
+        assert!(waits.iter().any(|wait| *wait < std::time::Duration::from_secs(3)), "{waits:?}");
+    }
+}
+
+#[test]
 fn what_is_in_an_unreadable_directory_below_a_renamed_one_is_reported_once_it_may_be_read() {
     let Some((_directory, root)) = place_for_nobody() else { return };
     fs::create_dir_all(root.join("a/closed")).unwrap();
     fs::write(root.join("a/closed/file"), "content").unwrap();
-    let mut watching = Watching::start_as_nobody(&root);
+    let mut watching = Watching::start_as_nobody(&root, &[]);
     permit(&root.join("a/closed"), 0o000);
     fs::rename(root.join("a"), root.join("b")).unwrap();
     watching.so_far();
@@ -422,7 +446,7 @@ fn what_an_unreadable_directory_has_taken_the_place_of_is_silent() {
     fs::create_dir(root.join("dir")).unwrap();
     fs::create_dir(&new).unwrap();
     permit(&new, 0o000);
-    let mut watching = Watching::start_as_nobody(&root);
+    let mut watching = Watching::start_as_nobody(&root, &[]);
     // Stopped, it sees both at once.
     watching.signal(Signal::STOP);
     fs::rename(root.join("dir"), &old).unwrap();

@@ -76,6 +76,7 @@ impl View for Lines {
             return log(report);
         }
         match report {
+            Report::Unchanged { .. } => tracing::debug!("{report}"),
             Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
                 self.line(Style::Bad, report, out);
             }
@@ -155,6 +156,7 @@ fn log(report: &Report) {
         }
         Report::Service { rule, news } => tracing::info!(rule, %news, "{report}"),
         Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),
+        Report::Unchanged { .. } => tracing::debug!("{report}"),
         _ => tracing::info!("{report}"),
     }
 }
@@ -189,7 +191,7 @@ pub(super) fn words(notice: &Notice) -> String {
     }
 }
 
-fn count(number: usize, one: &str, many: &str) -> String {
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
 

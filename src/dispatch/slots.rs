@@ -62,6 +62,12 @@ impl Slots {
         self.jobs = jobs;
     }
 
+    /// Takes back a slot of `rule` of which no use was made.
+    pub(crate) fn take_back(&mut self, rule: RuleId, now: MonoTime) {
+        self.release(rule);
+        self.rules[rule.0].opens = now;
+    }
+
     /// Takes a lane of `rule` out of the line.
     pub(crate) fn leave(&mut self, rule: RuleId, lane: LaneId) {
         self.rules[rule.0].waiting.retain(|&(_, waiting)| waiting != lane);

@@ -40,6 +40,7 @@ impl RawSettings {
             ignore: self.ignore.or(base.ignore),
             gitignore: self.gitignore.or(base.gitignore),
             default_ignore: self.default_ignore.or(base.default_ignore),
+            hold_while: self.hold_while.or(base.hold_while),
             case_insensitive: self.case_insensitive.or(base.case_insensitive),
             shell: self.shell.or(base.shell),
             debounce: self.debounce.or(base.debounce),
@@ -48,6 +49,7 @@ impl RawSettings {
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),
+            follow_symlinks: self.follow_symlinks.or(base.follow_symlinks),
         }
     }
 }
@@ -57,11 +59,7 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
-        // Whichever of the two it has overrules both.
-        let (run, steps) = match (self.run, self.steps) {
-            (None, None) => (base.run, base.steps),
-            own => own,
-        };
+        let (run, steps) = whichever((self.run, self.steps), (base.run, base.steps));
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -74,6 +72,9 @@ impl RawRule {
             pattern: self.pattern.or(base.pattern),
             size_min: self.size_min.or(base.size_min),
             size_max: self.size_max.or(base.size_max),
+            stable_for: self.stable_for.or(base.stable_for),
+            if_changed: self.if_changed.or(base.if_changed),
+            hold_while: self.hold_while.or(base.hold_while),
             after: self.after.or(base.after),
             run,
             steps,
@@ -113,6 +114,11 @@ impl RawRule {
             misread: self.misread || base.misread,
         }
     }
+}
+
+/// What a rule has of two keys overrules both.
+fn whichever<A, B>(own: (Option<A>, Option<B>), base: (Option<A>, Option<B>)) -> (Option<A>, Option<B>) {
+    if own.0.is_none() && own.1.is_none() { base } else { own }
 }
 
 fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {

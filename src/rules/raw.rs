@@ -1,6 +1,7 @@
 //! What was typed, before anything is made of it. Every value knows its place.
 
 use super::error::{Place, Spanned};
+pub use super::tables::{RawBackoff, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawStartLimit};
 
 pub(super) type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
@@ -33,6 +34,7 @@ pub struct RawSettings {
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub gitignore: Option<Spanned<bool>>,
     pub default_ignore: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
     pub shell: Option<Spanned<Vec<Spanned<String>>>>,
     pub debounce: Option<Spanned<String>>,
@@ -41,6 +43,7 @@ pub struct RawSettings {
     pub poll: Option<Spanned<String>>,
     pub poll_interval: Option<Spanned<String>>,
     pub one_file_system: Option<Spanned<bool>>,
+    pub follow_symlinks: Option<Spanned<bool>>,
 }
 
 /// `[rules.NAME]`.
@@ -58,6 +61,9 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub stable_for: Option<Spanned<String>>,
+    pub if_changed: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
     pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
@@ -107,74 +113,6 @@ pub enum RawCommand {
     Shell(String),
 }
 
-/// `exit_codes`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawExitCodes {
-    pub ok: Option<Spanned<Vec<Spanned<u8>>>>,
-    pub skip: Option<Spanned<Vec<Spanned<u8>>>>,
-    pub retry: Option<Spanned<Vec<Spanned<u8>>>>,
-}
-
-/// `limits`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name, `address_space` that of `as`")]
-pub struct RawLimits {
-    pub nofile: Option<Spanned<usize>>,
-    pub nproc: Option<Spanned<usize>>,
-    pub address_space: Option<Spanned<String>>,
-    pub core: Option<Spanned<String>>,
-    pub data: Option<Spanned<String>>,
-    pub fsize: Option<Spanned<String>>,
-    pub memlock: Option<Spanned<String>>,
-    pub stack: Option<Spanned<String>>,
-    pub cpu: Option<Spanned<String>>,
-}
-
-/// `retry`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawRetry {
-    pub max: Option<Spanned<usize>>,
-    pub initial: Option<Spanned<String>>,
-    pub max_delay: Option<Spanned<String>>,
-}
-
-/// `ready`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawReady {
-    pub file: Option<Spanned<String>>,
-    pub port: Option<Spanned<usize>>,
-    pub line: Option<Spanned<String>>,
-}
-
-/// `log`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawLog {
-    pub file: Option<Spanned<String>>,
-    pub max_size: Option<Spanned<String>>,
-    pub keep: Option<Spanned<usize>>,
-}
-
-/// `backoff`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawBackoff {
-    pub initial: Option<Spanned<String>>,
-    pub max_delay: Option<Spanned<String>>,
-    pub reset: Option<Spanned<String>>,
-}
-
-/// `start_limit`.
-#[derive(Clone, Debug, Default)]
-#[allow(missing_docs, reason = "each field is the key of its name")]
-pub struct RawStartLimit {
-    pub max: Option<Spanned<usize>>,
-    pub within: Option<Spanned<String>>,
-}
-
 impl RawRule {
     /// A rule of which only the name is known.
     #[must_use]
@@ -191,6 +129,9 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            stable_for: None,
+            if_changed: None,
+            hold_while: None,
             after: None,
             run: None,
             steps: None,
@@ -234,7 +175,7 @@ impl RawRule {
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 47] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -245,6 +186,9 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("stable_for", place(self.stable_for.as_ref())),
+            ("if_changed", place(self.if_changed.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
             ("steps", place(self.steps.as_ref())),
@@ -298,12 +242,13 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 12] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 14] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
             ("gitignore", place(self.gitignore.as_ref())),
             ("default_ignore", place(self.default_ignore.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("case_insensitive", place(self.case_insensitive.as_ref())),
             ("shell", place(self.shell.as_ref())),
             ("debounce", place(self.debounce.as_ref())),
@@ -312,6 +257,7 @@ impl RawSettings {
             ("poll", place(self.poll.as_ref())),
             ("poll_interval", place(self.poll_interval.as_ref())),
             ("one_file_system", place(self.one_file_system.as_ref())),
+            ("follow_symlinks", place(self.follow_symlinks.as_ref())),
         ]
     }
 }

@@ -45,7 +45,7 @@ impl<K: Kernel> Observer<K> {
                     let directory = self.absolute(root, &relative);
                     if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
                         self.remember(&incident, &event);
-                        out.push(event);
+                        self.hand_over(incident.wd, event, out);
                     } else {
                         held.insert(incident.wd);
                         self.hold(incident, now);
@@ -59,6 +59,7 @@ impl<K: Kernel> Observer<K> {
         if !doubtful {
             for dead in self.state.tree.purge() {
                 self.state.kept.release_all(dead);
+                self.relink(dead);
             }
         }
     }
@@ -76,7 +77,7 @@ impl<K: Kernel> Observer<K> {
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.kept.release(incident.wd, &incident.name);
-        } else if event.subject != Subject::Gone && self.scope.keeps(&event.path) {
+        } else if event.subject != Subject::Gone && self.keeps(&self.aliases(incident.wd), &event.path) {
             self.state.kept.keep(incident.wd, &incident.name);
         }
     }
@@ -152,7 +153,7 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
+    pub(super) fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
         if self.state.settles {
             self.state.settle.note(wd, name, now);
         }
@@ -186,20 +187,18 @@ impl<K: Kernel> Observer<K> {
                 self.state.settle.note(wd, &name, now);
                 continue;
             };
-            let Ok(status) = self.kernel.status(&dir, &name) else { continue };
-            match self.is_being_written(&dir, &name) {
+            let (dir, asked) = self.target_of(dir, wd, &name);
+            let Ok(status) = self.kernel.status(&dir, &asked) else { continue };
+            match self.is_being_written(&dir, &asked) {
                 Some(true) => {}
                 None if self.kernel.file_clock() - status.ctime < UNCHANGED => {
                     self.state.settle.note(wd, &name, now);
                 }
-                _ => out.push(Event {
-                    mask: EventMask::CHANGE,
-                    path: join(&path, &name),
-                    subject: subject(status.kind),
-                    from: None,
-                    cookie: 0,
-                    trigger: Trigger::Event,
-                }),
+                _ => {
+                    let (mask, path, subject) = (EventMask::CHANGE, join(&path, &name), subject(status.kind));
+                    let (from, cookie, trigger) = (None, 0, Trigger::Event);
+                    self.hand_over(wd, Event { mask, path, subject, from, cookie, trigger }, out);
+                }
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The watcher without its thread: what it knows, and the kernel it asks. One turn reads what is queued,
 //! looks where something changed, and answers events under today's paths.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
 use super::tree::{Name, Place, RootId};
+use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -55,8 +56,8 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) polls_all: bool,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
-    /// Watches on what is above the roots.
-    pub(super) spine: HashMap<Wd, Vec<RootId>>,
+    /// What is watched on the ways to the roots.
+    pub(super) ways: Ways,
     /// Directories to look through, the last first.
     pub(super) crawl: Vec<Frame<K::Dir>>,
     /// Directories to look through again, because looking failed.
@@ -86,7 +87,8 @@ impl<K: Kernel> Observer<K> {
     /// Knows nothing yet; [`start`](Self::start) comes first.
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
-        let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let (mut state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        state.follows = scope.extent().follow_symlinks;
         let queue = kernel.queue_limit();
         let polls_all = scope.polling().always;
         Self {
@@ -96,7 +98,7 @@ impl<K: Kernel> Observer<K> {
             polls_all,
             state,
             roots,
-            spine: HashMap::new(),
+            ways: Ways::default(),
             crawl: Vec::new(),
             retries: BTreeMap::new(),
             notices: Vec::new(),
@@ -159,7 +161,7 @@ impl<K: Kernel> Observer<K> {
         if drained || overloaded {
             self.resync(drained, now);
             self.retry(now);
-            self.retry_roots(now);
+            self.retry_ways(now);
             self.poll(now);
         }
         let crawling = self.crawl(now);
@@ -232,8 +234,9 @@ impl<K: Kernel> Observer<K> {
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
         self.taken += 1;
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
-        for root in self.roots_above(raw) {
-            self.resolve(root, Purpose::arrived(), now);
+        self.note_through_links(raw, now);
+        for way in self.ways.changed_by(raw) {
+            self.follow_way(way, now);
         }
         let ended = raw.mask.intersects(EventMask::IGNORED);
         let left = if ended { self.left_with(raw.wd) } else { Vec::new() };
@@ -297,7 +300,7 @@ impl<K: Kernel> Observer<K> {
         std::mem::take(&mut self.state.untold).iter().for_each(|sight| self.tell(sight));
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
-                && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
+                && self.keeps(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
             {
                 self.state.kept.keep(wd, &name);
             }
@@ -332,10 +335,11 @@ impl<K: Kernel> Observer<K> {
             let path = self.absolute(root, &relative);
             let names = self.state.kept.of(wd).filter(|name| now == Some(wd) || !there.contains(name));
             let files = names.map(|name| removed(join(&path, name), Subject::Gone));
-            self.ended.extend(files);
-            if wd == top && now.is_none_or(|now| now == wd) {
-                self.ended.push(removed(path, Subject::Dir));
-            }
+            let own =
+                (wd == top && now.is_none_or(|now| now == wd)).then(|| removed(path.clone(), Subject::Dir));
+            let mut told = Vec::new();
+            files.chain(own).for_each(|event| self.hand_over(wd, event, &mut told));
+            self.ended.append(&mut told);
         }
         if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top))
             && self.state.tree.at(&place).is_some()
@@ -347,14 +351,16 @@ impl<K: Kernel> Observer<K> {
     /// Forgets a directory and all below it, their watches included.
     pub(super) fn drop_subtree(&mut self, wd: Wd) {
         tracing::trace!(wd = wd.0, "a directory has left the tree");
-        for gone in self.state.tree.remove_subtree(wd) {
+        let all = self.state.tree.remove_subtree(wd);
+        for &gone in &all {
             self.retries.remove(&gone);
             self.state.kept.release_all(gone);
             self.polls.forget(gone);
-            if !self.spine.contains_key(&gone) {
+            if !self.ways.contain(gone) {
                 self.kernel.unwatch(gone);
             }
         }
+        all.into_iter().for_each(|gone| self.relink(gone));
         let tree = &self.state.tree;
         self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
@@ -390,10 +396,10 @@ impl<K: Kernel> Observer<K> {
         let lost = self.state.lost;
         let resync = lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
-        let roots = self.roots.iter().filter_map(|root| root.retry).min();
+        let ways = self.ways.deadline();
         let limbo = self.state.tree.deadline().filter(|_| !lost);
         let settle = self.state.settle.deadline().filter(|_| !lost && room);
-        [resync, retry, roots, self.polls.due, limbo, settle].into_iter().flatten().min()
+        [resync, retry, ways, self.polls.due, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.

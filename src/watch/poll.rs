@@ -74,6 +74,7 @@ impl<K: Kernel> Observer<K> {
         self.state.tree.replace(wd, new);
         self.state.kept.replace(wd, new);
         self.polls.replace(wd, new);
+        self.relink(wd);
         self.retries.remove(&wd);
         Ok(new)
     }
@@ -84,7 +85,7 @@ impl<K: Kernel> Observer<K> {
         match (polled, self.limit_reported) {
             (0, true) => self.notices.push(Notice::WatchLimitOver),
             (1.., false) => {
-                let above = self.spine.keys().filter(|wd| !self.state.tree.contains(**wd)).count();
+                let above = self.ways.watches().filter(|wd| !self.state.tree.contains(*wd)).count();
                 let needed = self.state.tree.len() + above;
                 let used = needed.saturating_sub(polled + self.polls.count(Why::Silent));
                 let every = self.scope.polling().interval;

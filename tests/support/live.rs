@@ -14,7 +14,7 @@ use rustix::process::Signal;
 
 use super::diff::diff;
 use super::place::Place;
-use super::proc::until_stopped;
+use super::proc::{eventually, is_stopped};
 use super::running::{READY, Running, tripline};
 use super::trip::{Script, Step};
 use super::verb::Verb;
@@ -104,7 +104,7 @@ impl Show<'_> {
             }
             Verb::Stop => {
                 self.running.signal(Signal::STOP);
-                until_stopped(self.running.pid());
+                eventually(|| is_stopped(self.running.pid()).then_some(()));
                 Ok(())
             }
             Verb::Cont => {

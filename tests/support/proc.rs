@@ -44,6 +44,16 @@ fn process(pid: u32) -> Option<Process> {
     Some(Process { pid, name, state, parent, group })
 }
 
+/// Waits until every thread of a process has stopped: SIGSTOP is taken by one, and the others go on until it has been.
+pub(crate) fn until_stopped(pid: u32) {
+    let stopped = |task: &Path| {
+        let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, tail)| tail.starts_with('T'))
+    };
+    let tasks = || fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
+    eventually(|| tasks().all(|task| stopped(&task)).then_some(()));
+}
+
 /// The child that has become this program.
 pub(crate) fn child(parent: u32, name: &str) -> Process {
     eventually(|| children(parent).into_iter().find(|child| child.name == name))
@@ -54,6 +64,12 @@ pub(crate) fn descriptors(pid: u32) -> BTreeMap<u32, PathBuf> {
     let entries = fs::read_dir(format!("/proc/{pid}/fd")).unwrap().map(|entry| entry.unwrap());
     let number = |name: &Path| name.file_name().and_then(|name| name.to_str()).unwrap().parse().unwrap();
     entries.map(|entry| (number(&entry.path()), fs::read_link(entry.path()).unwrap_or_default())).collect()
+}
+
+/// Whether all threads of a process are stopped.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
+    tasks.map(|task| line_of(&task, "State")).all(|state| state.starts_with('T'))
 }
 
 /// A line of `/proc/PID/status`.
@@ -72,12 +88,6 @@ pub(crate) fn settled_switches(pid: u32) -> BTreeMap<PathBuf, u64> {
             return before;
         }
     }
-}
-
-/// Waits until SIGSTOP has reached every thread: until then they go on.
-pub(crate) fn until_stopped(pid: u32) {
-    let is_stopped = |task: &PathBuf| line_of(task, "State").starts_with('T');
-    eventually(|| switches(pid).keys().all(is_stopped).then_some(()));
 }
 
 /// Voluntary context switches of every thread.

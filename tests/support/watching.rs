@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::proc::{settled_switches, until_stopped};
+use super::proc::{eventually, is_stopped, settled_switches};
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -53,8 +53,8 @@ impl Watching {
     }
 
     /// Watches `root` as another user than root.
-    pub(crate) fn start_as_nobody(root: &Path) -> Self {
-        Self::start_by(as_nobody(), root, &[])
+    pub(crate) fn start_as_nobody(root: &Path, options: &[&str]) -> Self {
+        Self::start_by(as_nobody(), root, options)
     }
 
     /// Whether this user may start it as another, and that one the program.
@@ -102,7 +102,7 @@ impl Watching {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         if signal == Signal::STOP {
-            until_stopped(self.pid());
+            eventually(|| is_stopped(self.pid()).then_some(()));
         }
     }
 
@@ -157,7 +157,7 @@ impl Watching {
     }
 }
 
-fn as_nobody() -> Command {
+pub(crate) fn as_nobody() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.uid(NOBODY).gid(NOBODY);
     command

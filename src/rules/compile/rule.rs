@@ -1,5 +1,6 @@
 //! One `[rules.NAME]`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use regex::Error;
@@ -76,6 +77,9 @@ impl Compiler {
             service: self.service(raw, per, pattern.as_ref()),
             pattern: pattern.map(TypedRegex::from),
             size: self.size(raw),
+            stable_for: self.limit("stable_for", raw.stable_for.as_ref()),
+            if_changed: raw.if_changed.as_ref().is_some_and(|typed| typed.value),
+            hold_while: self.held_by(raw.hold_while.as_ref()),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
             output: self.output(raw),
@@ -123,6 +127,14 @@ impl Compiler {
         }
         let globs = self.globs(id, raw, paths);
         self.globs.extend(globs);
+    }
+
+    /// The paths of `hold_while`; without the key, those of `[settings]`.
+    fn held_by(&mut self, typed: Option<&Words>) -> Vec<PathBuf> {
+        match typed {
+            Some(words) => words.value.iter().map(|word| self.path(word)).collect(),
+            None => self.hold_while.clone(),
+        }
     }
 
     fn outputs(&mut self, id: RuleId, raw: &RawRule) {
