@@ -88,6 +88,14 @@ fn the_tree_equals_a_fresh_scan_without_inotify() {
     converge(Conditions { polled: true, ..Conditions::default() }, 2);
 }
 
+#[test]
+fn the_tree_equals_a_fresh_scan_when_the_root_has_come_and_gone_where_inotify_does_not_watch() {
+    converge(Conditions { landlord: true, polled: true, ..Conditions::default() }, 1);
+    if unshared("").is_some() {
+        converge(Conditions { landlord: true, limited: true, ..Conditions::default() }, 1);
+    }
+}
+
 /// What it says then.
 const OVERFLOWED: &str = "queue overflowed";
 

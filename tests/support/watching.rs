@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::proc::{settled_switches, until_stopped};
+use super::proc::{eventually, is_stopped, settled_switches};
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -121,7 +121,7 @@ impl Watching {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
         if signal == Signal::STOP {
-            until_stopped(self.pid());
+            eventually(|| is_stopped(self.pid()).then_some(()));
         }
     }
 
