@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::proc::{child, children, eventually, lives};
+use crate::support::proc::{child, children, descriptors, eventually, is_named, lives, processes};
 use crate::support::running::{Running, tripline};
 
 /// Rules in a fresh directory, and tripline ready there.
@@ -192,6 +192,31 @@ fn a_command_dies_with_a_tripline_that_is_killed() {
 }
 
 #[test]
+fn what_a_command_has_started_dies_with_a_tripline_that_is_killed() {
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nrun = \"sleep 1000 & echo $! > pid; wait\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a.x");
+    let sleep = pid_in(&directory, "pid");
+    running.signal(Signal::KILL);
+    eventually(|| (!lives(sleep)).then_some(()));
+}
+
+#[test]
+fn nothing_of_tripline_is_left_when_it_has_ended() {
+    let (directory, running) = start("[rules.r]\npaths = [\"*.x\"]\nrun = [\"true\"]\n");
+    save(&directory, "a.x");
+    running.until(|line| line == "r: ok");
+    let ours = descriptors(running.pid());
+    let keeps = |pid: &u32| {
+        let pipe = fs::read_link(format!("/proc/{pid}/fd/0")).unwrap_or_default();
+        is_named(*pid, "tripline-keeper") && ours.values().any(|ours| *ours == pipe)
+    };
+    let keeper = processes().into_iter().find(keeps).unwrap();
+    running.stop();
+    eventually(|| (!lives(keeper)).then_some(()));
+}
+
+#[test]
 fn a_command_that_writes_without_end_or_to_nobody_is_stopped_all_the_same() {
     for run in ["[\"yes\"]", "\"exec >&- 2>&-; sleep 1000\"", "\"exec yes >&2\""] {
         let rule = format!("[rules.r]\npaths = [\"*.x\"]\nstop_timeout = \"1h\"\nrun = {run}\n");
@@ -262,11 +287,11 @@ fn a_command_that_the_limit_of_processes_forbids_is_run_later() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
     fs::write(directory.path().join("tripline.toml"), rule).unwrap();
-    // Root has no such limit. Of the five, tripline takes two.
+    // Root has no such limit. Of the seven, tripline takes five.
     let program = directory.path().join("tripline");
     fs::copy(env!("CARGO_BIN_EXE_tripline"), &program).unwrap();
     let mut command = Command::new("prlimit");
-    command.args(["--nproc=5", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    command.args(["--nproc=7", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
     command.arg(program).arg("run").env("HOME", "/nonexistent");
     let running = Running::start(command.current_dir(directory.path()));
     running.until_ready();

@@ -15,9 +15,9 @@ use super::tree::{Orphans, Tree};
 use crate::dispatch::{Job, Part, RunId, StdinSource};
 use crate::rules::{Account, Contain, Resource, Rule, Setup};
 use crate::sys::{
-    Credentials, Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize, foreground_group,
-    is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size,
-    signal_group, spawn, stderr, stdout, window_size,
+    Credentials, Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize,
+    foreground_group, is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group,
+    set_window_size, signal_group, spawn, stderr, stdout, window_size,
 };
 use crate::time::MonoTime;
 
@@ -74,6 +74,7 @@ pub(super) struct Children {
     by_pid: HashMap<Pid, RunId>,
     /// Children from before tripline was tripline, as a shell leaves them with `exec`.
     strangers: HashSet<i32>,
+    keeper: Option<Keeper>,
     flows: Flows,
     environment: Environment,
     buffer: Vec<u8>,
@@ -81,10 +82,10 @@ pub(super) struct Children {
 
 impl Children {
     /// `several` is whether there are rules to be told apart.
-    pub(super) fn new(environment: Environment, several: bool) -> Self {
+    pub(super) fn new(environment: Environment, keeper: Option<Keeper>, several: bool) -> Self {
         let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several));
         let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
-        Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
+        Self { by_run, by_pid, strangers, keeper, flows, environment, buffer: vec![0; BUFFER] }
     }
 
     /// Whether there are rules to be told apart, from the next process on.
@@ -200,9 +201,18 @@ impl Children {
         let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
         let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));
-        let (argv, cwd) = (&job.argv, &job.cwd);
-        let pid =
-            spawn(&SpawnOptions { program, argv, env: &env, cwd, fds, more: &more, cgroup: procs, setup })?;
+        let (argv, cwd, keeper) = (&job.argv, &job.cwd, self.keeper.as_ref());
+        let pid = spawn(&SpawnOptions {
+            program,
+            argv,
+            env: &env,
+            cwd,
+            fds,
+            more: &more,
+            keeper,
+            cgroup: procs,
+            setup,
+        })?;
         let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
@@ -286,6 +296,9 @@ impl Children {
             while self.pass_on(run, stream, sinks, epoll) {}
         }
         let Some(child) = self.by_run.remove(&run) else { return };
+        if let Some(keeper) = &self.keeper {
+            keeper.release(child.pid);
+        }
         if let Some(mut flow) = child.flow {
             for (at, _) in child.streams.iter().enumerate().filter(|(_, stream)| stream.is_some()) {
                 Flows::end(&mut flow, at, &mut sinks[at], epoll);
