@@ -6,6 +6,7 @@
     reason = "clippy.toml allows them in test functions; what tests are made of is test code, too"
 )]
 
+mod any_rules;
 mod command_line;
 mod convergence;
 mod drop_folder;

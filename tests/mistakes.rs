@@ -7,7 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use tripline::rules::{IgnoreFiles, RepositoryFiles, Rules, SourceFile, Surroundings};
+use tripline::rules::{
+    FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Rules, SourceFile, Stamp, Surroundings,
+};
 
 use crate::support::diff::diff;
 
@@ -51,12 +53,50 @@ fn said(file: &Path) -> String {
     let around = Surroundings {
         directory: PathBuf::from("/w"),
         home: Some(PathBuf::from("/home/u")),
-        files: Arc::new(HashMap::from([(PathBuf::from("/w"), ignoring)])),
+        files: Arc::new(Place(HashMap::from([(PathBuf::from("/w"), ignoring)]))),
     };
     let name = file.file_name().unwrap().to_str().unwrap().to_owned();
     let text = fs::read_to_string(file).unwrap();
     match Rules::parse(SourceFile { name, text }, &around) {
         Ok(rules) => rules.warnings.render(false),
         Err(found) => found.render(false),
+    }
+}
+
+/// Ignore files, and every program but one.
+#[derive(Debug)]
+struct Place(HashMap<PathBuf, IgnoreFiles>);
+
+impl FileSource for Place {
+    fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
+        self.0.ignore_files(dir)
+    }
+
+    fn global_excludes(&self) -> IgnoreFile {
+        self.0.global_excludes()
+    }
+
+    fn canonical(&self, path: &Path) -> Option<PathBuf> {
+        self.0.canonical(path)
+    }
+
+    fn has_program(&self, name: &str, _: Option<&str>) -> bool {
+        name != "no-such-program"
+    }
+
+    fn size(&self, path: &Path) -> Option<u64> {
+        self.0.size(path)
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        self.0.exists(path)
+    }
+
+    fn stamp(&self, path: &Path) -> Option<Stamp> {
+        self.0.stamp(path)
+    }
+
+    fn hash(&self, path: &Path, most: u64) -> Option<u128> {
+        self.0.hash(path, most)
     }
 }

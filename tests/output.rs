@@ -1,11 +1,13 @@
 //! Output that goes through tripline: all of it arrives, in little memory, whoever reads it or does not.
 
 use std::fs::{self, File};
-use std::io::{PipeReader, Read, pipe};
+use std::io::{BufRead, BufReader, PipeReader, Read, pipe};
 use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::io::ioctl_fionread;
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::{TempDir, tempdir};
 
 use crate::support::proc::{eventually, settled_switches, status};
@@ -174,4 +176,36 @@ fn what_is_run_once_is_written_to_its_end_however_slowly_it_is_read() {
     output.read_to_end(&mut all).unwrap();
     assert_eq!(all.len(), 1_000_000);
     assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_terminal_of_a_command_is_as_large_as_ours_and_stays_so() {
+    let directory = tempdir().unwrap();
+    // Told of a new size, it says what that is.
+    let script =
+        "trap 'stty size < /dev/stdout' WINCH; stty size < /dev/stdout; while :; do sleep 0.05; done";
+    let rules = format!("[rules.r]\npaths = [\"a\"]\non_start = true\nrun = \"{script}\"\ntty = true\n");
+    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    unlockpt(&ours).unwrap();
+    let theirs =
+        File::options().read(true).write(true).open(ptsname(&ours, Vec::new()).unwrap().to_str().unwrap());
+    let resize = |rows, columns| {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&ours, size).unwrap();
+    };
+    resize(33, 111);
+    let mut command = tripline();
+    command.arg("run").current_dir(directory.path()).stdout(theirs.unwrap()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    command.stdout(Stdio::null());
+    let mut lines = BufReader::new(File::from(ours.try_clone().unwrap())).lines();
+    let mut next = || lines.next().unwrap().unwrap();
+    assert_eq!(next(), "33 111");
+    resize(44, 222);
+    let pid = Pid::from_raw(child.id().cast_signed()).unwrap();
+    kill_process(pid, Signal::WINCH).unwrap();
+    assert_eq!(next(), "44 222");
+    kill_process(pid, Signal::TERM).unwrap();
+    assert!(child.wait().unwrap().success());
 }

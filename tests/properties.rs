@@ -64,24 +64,30 @@ impl Settings {
     fn rules(&self, way: usize) -> Rules {
         let debounce = ["50ms", "10ms", "50ms", "1s"][way % 4];
         let Self { jobs, max_parallel, batch, event, retry, .. } = self;
-        let throttle = if self.throttle { "throttle = \"2s\"" } else { "# none" };
-        let timeout = if self.timeout { "timeout = \"4s\"" } else { "# none" };
+        let throttle = if self.throttle { "throttle = \"2s\"" } else { "" };
+        let timeout = if self.timeout { "timeout = \"4s\"" } else { "" };
         let parallel = |policy: &str| match policy {
             "parallel" => format!("on_busy = \"parallel\"\nmax_parallel = {max_parallel}"),
             _ => format!("on_busy = \"{policy}\""),
         };
         let head = format!("[settings]\njobs = {jobs}\ndebounce = \"{debounce}\"\n");
-        let text = format!(
-            "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\noutputs = [\"b/out*\"]\n\
-             {retry}\n{timeout}\n{}\n\n\
-             [rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
-             on_busy = \"restart\"\ntimeout = \"4s\"\nretry = {{ max = 2 }}\n{throttle}\n\n\
-             [rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = {{ port = 1 }}\n\n\
-             [rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
-            parallel(batch),
-            parallel(event)
-        );
-        let mut parts: Vec<_> = text.split_inclusive("\n\n").collect();
+        let mut parts = [
+            format!(
+                "[rules.b]\npaths = [\"b/*\"]\nrun = [\"b\", \"{{paths}}\"]\non_start = true\n\
+                 outputs = [\"b/out*\"]\n{retry}\n{timeout}\n{}\n",
+                parallel(batch)
+            ),
+            format!(
+                "[rules.f]\npaths = [\"f/*\"]\nrun = [\"f\"]\nper = \"file\"\nmax_parallel = {max_parallel}\n\
+                 on_busy = \"restart\"\ntimeout = \"4s\"\n{throttle}\nretry = {{ max = 2 }}\n"
+            ),
+            "[rules.s]\npaths = [\"s/*\"]\nrun = [\"s\"]\nservice = [\"serve\"]\nready = { port = 1 }\n"
+                .to_owned(),
+            format!(
+                "[rules.e]\npaths = [\"e/*\"]\nrun = [\"e\"]\nper = \"event\"\n{retry}\n{throttle}\n{}\n",
+                parallel(event)
+            ),
+        ];
         parts.rotate_left(way % 4);
         let text = head + &parts.concat();
         let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
@@ -354,6 +360,8 @@ impl World {
             | Report::TimedOut { .. }
             | Report::Retry { .. }
             | Report::Reloaded { .. }
+            | Report::Held { .. }
+            | Report::Unchanged { .. }
             | Report::NothingThere { .. }
             | Report::HookFailed { .. }
             | Report::NotOnce { .. }

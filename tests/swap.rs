@@ -84,10 +84,12 @@ impl Project {
         let toml = "[package]\nname = \"server\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
         fs::write(project.path("Cargo.toml"), toml).unwrap();
         if !cargo {
-            let version = "fn version() -> String { fs::read_to_string(\"target/version\").unwrap() }";
+            let version = "fn version() -> String {\n\
+                let program = std::env::current_exe().unwrap();\n\
+                program.file_name().unwrap().to_str().unwrap()[\"server-\".len()..].to_owned()\n}";
             fs::write(project.path("server.rs"), project.source(version)).unwrap();
             let mut rustc = Command::new("rustc");
-            rustc.args(["--edition=2024", "-o", "target/debug/server", "server.rs"]);
+            rustc.args(["--edition=2024", "-o", "server", "server.rs"]);
             assert!(rustc.current_dir(project.path(".")).status().unwrap().success());
         }
         project
@@ -105,9 +107,11 @@ impl Project {
         let steps = if self.cargo {
             "[[\"cargo\", \"build\", \"-q\", \"--offline\"], [\"cargo\", \"test\", \"-q\", \"--offline\"]]"
         } else {
-            // Like cargo, it puts the program in its place before the tests run.
-            "['! grep -q broken src/main.rs && sed -n \"s/^version //p\" src/main.rs | tr -d \"\\n\" > built && \
-               mv built target/version', '! grep -q wrong src/main.rs']"
+            // Like cargo, it puts the program in its place before the tests run. It tests what it has built.
+            "['cp src/main.rs built.rs && ! grep -q broken built.rs && \
+               version=$(sed -n \"s/^version //p\" built.rs) && \
+               ln -f server target/debug/server-$version && ln -sfn server-$version built && \
+               mv -T built target/debug/server', '! grep -q wrong built.rs']"
         };
         format!(
             "[rules.server]\npaths = [\"src/**/*.rs\"]\nsteps = {steps}\non_busy = \"restart\"\non_start = true\n\

@@ -10,7 +10,7 @@ use super::quote::quoted;
 use super::{Exit, fail, location, refuse, watching};
 use crate::dispatch::{Escaped, Part, StdinSource, preview};
 use crate::event::{Event, EventMask, Subject, Trigger};
-use crate::rules::{Pattern, Reason, RuleId, Rules, load_profile};
+use crate::rules::{Pattern, Reason, Rule, RuleId, Rules, load_profile};
 
 pub(super) fn explain(args: &ExplainArgs) -> Exit {
     let loaded = match load_profile(&location(args.config.as_ref()), args.profile.as_deref()) {
@@ -81,6 +81,7 @@ fn explanation(rules: &Rules, event: &Event) -> String {
         out +=
             &format!("\n{}: {runs}\n  {}\n", rules.rules[number].name, words(reason, rules, number, event));
         if reason.runs() {
+            out += &conditions(&rules.rules[number]);
             out += &run(rules, RuleId(number), event);
         }
         for rule in &rules.rules[number].after {
@@ -116,17 +117,40 @@ fn words(reason: &Reason<'_>, rules: &Rules, rule: usize, event: &Event) -> Stri
 fn asked(on: EventMask) -> String {
     let change = on.intersects(EventMask::CHANGE) && on.intersects(EventMask::ALL);
     let rename = on.intersects(EventMask::RENAME);
-    let names = on.names().chain(change.then_some("change")).chain(rename.then_some("rename"));
+    let all = EventMask::ALL.without(on).is_empty();
+    let names = on
+        .names()
+        .filter(|_| !all)
+        .chain(all.then_some("all"))
+        .chain(change.then_some("change"))
+        .chain(rename.then_some("rename"));
     names.collect::<Vec<_>>().join(",")
 }
 
 fn typed(path: &Pattern) -> String {
-    format!("`{}` ({}:{})", path.text.escape_debug(), path.file, path.line)
+    // Backslashes stay as they are in a glob.
+    let text: Vec<_> = path.text.split('\\').map(|part| Escaped(part.as_bytes()).to_string()).collect();
+    format!("`{}` ({}:{})", text.join("\\"), path.file, path.line)
 }
 
 /// Relative to the root, if it lies below.
 pub(super) fn shown(rules: &Rules, path: &[u8]) -> Vec<u8> {
     rules.relative(path).filter(|rel| !rel.is_empty()).unwrap_or(path).to_vec()
+}
+
+/// What else must hold before it runs, which is not known here.
+fn conditions(rule: &Rule) -> String {
+    let mut out = String::new();
+    for path in &rule.hold_while {
+        out += &format!("  once {} is not there\n", Escaped(path.as_os_str().as_bytes()));
+    }
+    if let Some(time) = rule.stable_for {
+        out += &format!("  once it has been the same for {time:?}\n");
+    }
+    if rule.if_changed {
+        out += "  unless its content is that of the last run\n";
+    }
+    out
 }
 
 fn run(rules: &Rules, rule: RuleId, event: &Event) -> String {

@@ -76,6 +76,7 @@ impl View for Lines {
             return log(report);
         }
         match report {
+            Report::Unchanged { .. } => tracing::debug!("{report}"),
             Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
                 self.line(Style::Bad, report, out);
             }
@@ -153,7 +154,9 @@ fn log(report: &Report) {
             let milliseconds = elapsed.as_millis() as u64;
             tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
         }
+        Report::Service { rule, news } => tracing::info!(rule, %news, "{report}"),
         Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),
+        Report::Unchanged { .. } => tracing::debug!("{report}"),
         _ => tracing::info!("{report}"),
     }
 }

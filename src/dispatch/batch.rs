@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
+use super::contents::Content;
 use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::rules::{Per, RuleId};
@@ -20,10 +21,13 @@ pub(crate) struct Change {
     pub(crate) from: Option<Vec<u8>>,
     /// The label of that rename; 0 if there was none.
     pub(crate) cookie: u32,
+    /// What it holds, where that was asked.
+    pub(crate) content: Option<Content>,
 }
 
 impl Change {
     fn absorb(&mut self, later: Self) {
+        self.content = later.content;
         self.mask |= later.mask;
         self.subject = later.subject;
         if later.from.is_some() {
@@ -145,9 +149,32 @@ impl Batch {
     pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
         let trigger = self.trigger;
         self.changes.into_iter().map(move |(path, change)| {
-            let Change { mask, subject, from, cookie } = change;
+            let Change { mask, subject, from, cookie, .. } = change;
             Event { mask, path, subject, from, cookie, trigger }
         })
+    }
+
+    /// The paths, to change what is known of them.
+    pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut Change)> {
+        self.changes.iter_mut().map(|(path, change)| (path.as_slice(), change))
+    }
+
+    /// The changes of which something holds, and the others. Without a path it is among the others, whole.
+    pub(crate) fn divide(
+        self,
+        mut holds: impl FnMut(&[u8], &Change) -> bool,
+    ) -> (Option<Self>, Option<Self>) {
+        if self.changes.is_empty() {
+            return (None, Some(self));
+        }
+        let (trigger, after, attempt, lineage) = (self.trigger, self.after, self.attempt, self.lineage);
+        let (yes, no): (IndexMap<_, _>, IndexMap<_, _>) =
+            self.changes.into_iter().partition(|(path, change)| holds(path, change));
+        let part = |changes: IndexMap<_, _>| {
+            let lineage = lineage.clone();
+            (!changes.is_empty()).then_some(Self { trigger, after, attempt, lineage, changes })
+        };
+        (part(yes), part(no))
     }
 
     /// Takes off everything after the first `keep` paths; none if there is no more.
@@ -165,7 +192,7 @@ impl Batch {
 impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let Event { mask, path, subject, from, cookie, trigger } = event;
-        let change = Change { mask, subject, from, cookie };
+        let change = Change { mask, subject, from, cookie, content: None };
         let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
         Self { trigger, after: None, attempt: 1, lineage, changes }
     }
@@ -214,6 +241,11 @@ impl Queue {
         self.0.pop_front()
     }
 
+    /// Each batch.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Batch> {
+        self.0.iter()
+    }
+
     /// Each batch, to change it.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Batch> {
         self.0.iter_mut()
@@ -248,6 +280,12 @@ impl IntoIterator for Queue {
     type IntoIter = std::collections::vec_deque::IntoIter<Batch>;
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl FromIterator<Batch> for Queue {
+    fn from_iter<T: IntoIterator<Item = Batch>>(batches: T) -> Self {
+        Self(batches.into_iter().collect())
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::contents::Contents;
 use super::feedback::Feedback;
+use super::hold::Holds;
 use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
@@ -143,6 +145,8 @@ pub struct Core {
     pub(super) slots: Slots,
     pub(super) services: Services,
     pub(super) feedback: Feedback,
+    pub(super) holds: Holds,
+    pub(super) contents: Contents,
     pub(super) jitter: Jitter,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
@@ -174,6 +178,8 @@ impl Core {
             slots,
             services,
             feedback,
+            holds: Holds::default(),
+            contents: Contents::default(),
             jitter,
             runs,
             last_run,

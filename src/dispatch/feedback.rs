@@ -257,9 +257,12 @@ impl Feedback {
         let Trace { rule, lineage, serves, .. } = self.running.swap_remove(at);
         self.settling.retain(|&(_, other, _)| other != rule);
         self.settling.push((now, rule, lineage));
+        if serves {
+            return None;
+        }
         let settled = self.settled(rule, now);
         let record = &mut self.rules[rule.0];
-        record.running -= usize::from(!serves);
+        record.running -= 1;
         record.settled(settled)
     }
 

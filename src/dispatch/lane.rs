@@ -1,6 +1,8 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
-use std::collections::{BTreeMap, HashMap};
+mod waiting;
+
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::batch::{Batch, Queue};
@@ -13,7 +15,7 @@ use super::report::{self, Cause, Outcome, Report, Status};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
-use crate::rules::{OnBusy, Per, Retry, Rule, RuleId, Rules};
+use crate::rules::{OnBusy, Per, Retry, Rule, RuleId, Rules, Stamp};
 use crate::time::MonoTime;
 
 /// A lane, as the line for slots and the deadlines name it.
@@ -82,6 +84,8 @@ pub(crate) struct Lane {
     run: Option<Run>,
     /// Whether what collects has failed and waits to be tried again.
     backing_off: bool,
+    /// Since when files that are to keep their size and time have had these.
+    stamps: HashMap<Vec<u8>, (Stamp, MonoTime)>,
 }
 
 impl Lane {
@@ -98,13 +102,15 @@ impl Lane {
             due: Queue::default(),
             run: None,
             backing_off: false,
+            stamps: HashMap::new(),
         }
     }
 
     /// A lane that collects nothing and ends with `run`.
     pub(crate) fn beside(id: LaneId, rule: RuleId, run: Run) -> Self {
         let (due, run) = (Queue::default(), Some(run));
-        Self { id, rule, key: None, state: State::Running, collecting: None, due, run, backing_off: false }
+        let (state, stamps) = (State::Running, HashMap::new());
+        Self { id, rule, key: None, state, collecting: None, due, run, backing_off: false, stamps }
     }
 
     pub(crate) fn id(&self) -> LaneId {
@@ -118,33 +124,6 @@ impl Lane {
     /// What it collects for, unless it is a run beside others.
     pub(crate) fn key(&self) -> Option<&Key> {
         self.key.as_ref()
-    }
-
-    /// Its rule has another number now.
-    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
-        self.rule = ids.get(&self.rule).copied().unwrap_or(self.rule);
-        if let Some(key) = &mut self.key {
-            key.rule = self.rule;
-        }
-        let collecting = self.collecting.iter_mut().flat_map(|(queue, _)| queue.iter_mut());
-        let batches =
-            collecting.chain(self.due.iter_mut()).chain(self.run.as_mut().map(|run| &mut run.batch));
-        batches.for_each(|batch| batch.renumber(ids));
-    }
-
-    /// Collects nothing any more, and ends with its run.
-    pub(crate) fn part(&mut self) -> Option<Key> {
-        self.key.take()
-    }
-
-    /// Takes out what collects and what is due, oldest first. It no longer stands in line.
-    pub(crate) fn pull(&mut self) -> impl Iterator<Item = Batch> + use<> {
-        if self.state == State::Ready {
-            self.state = State::Settling;
-        }
-        self.backing_off = false;
-        let collecting = self.collecting.take().map(|(queue, _)| queue).unwrap_or_default();
-        std::mem::take(&mut self.due).into_iter().chain(collecting)
     }
 
     /// Notes how its run ended.
@@ -204,7 +183,11 @@ impl Lane {
         match action {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
-            Action::Keep => self.keep(fresh, rule.per),
+            // What is to rest first does not join what has.
+            Action::Keep if input == Input::Match && rule.stable_for.is_some() => {
+                self.collect(fresh, rule, cx.now);
+            }
+            Action::Keep => self.keep(fresh, rule),
             Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
@@ -243,21 +226,21 @@ impl Lane {
     }
 
     /// Has what still collects run with what is due, behind which it came.
-    fn take_along(&mut self, per: Per) {
-        if let Some((collecting, _)) = self.collecting.take() {
+    fn take_along(&mut self, rule: &Rule) {
+        if let Some((collecting, _)) = self.collecting.take_if(|_| rule.stable_for.is_none()) {
             self.backing_off = false;
-            self.due.append(collecting, per);
+            self.due.append(collecting, rule.per);
         }
     }
 
-    fn keep(&mut self, fresh: Queue, per: Per) {
+    fn keep(&mut self, fresh: Queue, rule: &Rule) {
         if let Some(run) = &mut self.run {
             run.overtaken |= !fresh.is_empty();
         }
         if self.state == State::Ready {
-            self.take_along(per);
+            self.take_along(rule);
         }
-        self.due.append(fresh, per);
+        self.due.append(fresh, rule.per);
     }
 
     fn line_up(&mut self, fresh: Queue, rule: &Rule, cx: &mut Context<'_>) {
@@ -289,7 +272,7 @@ impl Lane {
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        self.take_along(rule.per);
+        self.take_along(rule);
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;

@@ -10,7 +10,7 @@ pub(crate) enum State {
     Starting,
     /// The same, and there is something newer to start.
     Stale,
-    /// The same, and tripline ends.
+    /// The same, and it is to end.
     Doomed,
     /// It runs and is not ready yet.
     Waking,
@@ -93,10 +93,9 @@ pub(crate) fn next(state: State, input: Input) -> (State, Action) {
     match (state, input) {
         // What is new is started at once, or as soon as nothing of the old is left.
         (Down | Waiting | Suspended, Replace) => (Starting, Start),
-        (Starting | Stale, Replace) => (Stale, Nothing),
+        (Starting | Stale | Doomed, Replace) => (Stale, Nothing),
         (Waking | Up, Replace) => (Replacing, Action::Replace),
         (Replacing | Falling | Ending, Replace) => (Replacing, Nothing),
-        (Doomed, Replace) => (Doomed, Nothing),
 
         (Starting, Spawned) => (Waking, Begin),
         (Stale, Spawned) => (Replacing, Action::Replace),
@@ -209,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_new_is_always_started() {
         every_cell(|state, input, after, action| {
-            if input == Input::Replace && state != State::Doomed {
+            if input == Input::Replace {
                 let starts = action == Action::Start;
                 assert!(starts || matches!(after, State::Stale | State::Replacing), "{state:?}");
             }
@@ -237,8 +236,8 @@ mod tests {
             if matches!(input, Input::Halt | Input::Kill) {
                 assert!(matches!(after, State::Down | State::Doomed | State::Ending), "{state:?}");
             }
-            let over = state == State::Doomed
-                || (matches!(state, State::Down | State::Ending) && input != Input::Replace);
+            let over =
+                matches!(state, State::Down | State::Doomed | State::Ending) && input != Input::Replace;
             if over {
                 assert!(matches!(after, State::Down | State::Doomed | State::Ending), "{input:?}");
             }

@@ -11,6 +11,7 @@
 //! kept running beside them, by another, `lifecycle`.
 
 mod batch;
+mod contents;
 mod core;
 mod debounce;
 mod driver;
@@ -18,6 +19,7 @@ mod edits;
 mod env;
 mod escape;
 mod feedback;
+mod hold;
 mod jitter;
 mod job;
 mod lane;
@@ -30,6 +32,7 @@ mod run;
 mod schedule;
 mod service;
 mod services;
+mod sift;
 mod slots;
 mod stdin;
 mod swap;

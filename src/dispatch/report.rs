@@ -1,6 +1,8 @@
 //! What the dispatcher says: one value a line, its text without time or colour.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::batch::Batch;
@@ -233,6 +235,22 @@ pub enum Report {
         /// The rules whose runs lead to each other.
         circle: Vec<String>,
     },
+    /// A path holds a rule up.
+    Held {
+        /// The rule.
+        rule: String,
+        /// The path.
+        path: PathBuf,
+        /// For how long it has, once that is suspicious.
+        long: Option<Duration>,
+    },
+    /// Changes left the content as the rule has run for it before.
+    Unchanged {
+        /// The rule.
+        rule: String,
+        /// The changes.
+        cause: Cause,
+    },
     /// A rule was to run once, for what is there, and nothing there concerns it.
     NothingThere {
         /// The rule.
@@ -296,6 +314,17 @@ impl fmt::Display for Report {
                 )
             }
             Self::NotOnce { rule } => write!(f, "{rule}: a service, not started"),
+            Self::Held { rule, path, long: None } => {
+                write!(f, "{rule}: waiting while {} is there", Escaped(path.as_os_str().as_bytes()))
+            }
+            Self::Held { rule, path, long: Some(long) } => {
+                let path = Escaped(path.as_os_str().as_bytes());
+                write!(
+                    f,
+                    "{rule}: still waiting: {path} has been there for {long:.0?}; remove it if nobody needs it"
+                )
+            }
+            Self::Unchanged { rule, cause } => write!(f, "{rule}: {cause}, with the same content"),
             Self::NothingThere { rule } => write!(f, "{rule}: nothing matches, not run"),
             Self::Dropped { rule, changes } => write!(f, "{rule}: {} not run", Changes(*changes)),
         }

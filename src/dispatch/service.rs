@@ -22,8 +22,8 @@ const LAST_LOOK: Duration = Duration::from_secs(1);
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) now: MonoTime,
-    pub(crate) last_run: &'a mut RunId,
     pub(crate) feedback: &'a mut Feedback,
+    pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
     /// What it was started for, now that it is ready.
     pub(crate) passed_on: Option<Batch>,
@@ -83,6 +83,11 @@ impl Service {
         self.batch.renumber(ids);
     }
 
+    /// Whether what was built is about to be started.
+    pub(crate) fn is_between(&self) -> bool {
+        matches!(self.state, State::Starting | State::Stale | State::Replacing)
+    }
+
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
         self.limit
     }
@@ -115,7 +120,7 @@ impl Service {
             self.say(News::Ended(outcome), cx);
         }
         if failed {
-            self.note_end(cx);
+            self.leave(cx);
         }
         self.apply(input, cx);
     }
@@ -126,7 +131,7 @@ impl Service {
         let Some(kept) = &rule.service else { return };
         let (state, action) = lifecycle::next(self.state, input);
         if input == Input::Gone && state != self.state {
-            self.note_end(cx);
+            self.leave(cx);
         }
         if state != self.state {
             self.limit = None;
@@ -147,6 +152,13 @@ impl Service {
         }
     }
 
+    /// Nothing is left of its process, or it had none.
+    fn leave(&mut self, cx: &mut Context<'_>) {
+        if let Some(run) = self.run.take() {
+            cx.feedback.end(run, cx.now);
+        }
+    }
+
     fn say(&self, news: News, cx: &mut Context<'_>) {
         let rule = cx.rules.rules[self.rule.0].name.clone();
         cx.effects.push(Effect::Report(Report::Service { rule, news }));
@@ -161,12 +173,6 @@ impl Service {
             self.run = Some(run);
             cx.feedback.serve(run, self.rule, self.batch.lineage(), cx.now);
             cx.effects.push(Effect::Spawn(job));
-        }
-    }
-
-    fn note_end(&mut self, cx: &mut Context<'_>) {
-        if let Some(run) = self.run.take() {
-            cx.feedback.end(run, cx.now);
         }
     }
 

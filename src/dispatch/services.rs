@@ -108,12 +108,15 @@ impl Turn<'_> {
     }
 
     fn with_service(&mut self, rule: RuleId, act: impl FnOnce(&mut Service, &mut Context<'_>)) -> bool {
-        let Core { rules, services, feedback, last_run, .. } = &mut *self.core;
+        let Core { rules, services, slots, feedback, last_run, .. } = &mut *self.core;
         let Some(service) = services.0.get_mut(&rule) else { return false };
         let (now, effects) = (self.now, &mut *self.effects);
-        let mut cx = Context { rules, now, last_run, feedback, effects, passed_on: None };
+        let mut cx = Context { rules, now, feedback, last_run, effects, passed_on: None };
         act(service, &mut cx);
-        if let Some(batch) = cx.passed_on {
+        let passed_on = cx.passed_on;
+        // The next build would put another program in place of the one that is about to be started.
+        slots.hold(rule, service.is_between() && !rules.rules[rule.0].steps.is_empty());
+        if let Some(batch) = passed_on {
             self.pass_on(rule, &batch);
         }
         true

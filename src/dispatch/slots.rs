@@ -32,6 +32,7 @@ struct Line {
     throttle: Duration,
     opens: MonoTime,
     gate: Gate,
+    held: bool,
     waiting: VecDeque<(u64, LaneId)>,
 }
 
@@ -59,6 +60,12 @@ impl Slots {
         };
         self.rules = limits.enumerate().map(line).collect();
         self.jobs = jobs;
+    }
+
+    /// Takes back a slot of `rule` of which no use was made.
+    pub(crate) fn take_back(&mut self, rule: RuleId, now: MonoTime) {
+        self.release(rule);
+        self.rules[rule.0].opens = now;
     }
 
     /// Takes a lane of `rule` out of the line.
@@ -107,6 +114,11 @@ impl Slots {
         self.rules[rule.0].gate = until.map_or(Gate::Shut, Gate::OpensAt);
     }
 
+    /// Whether the rule gets no slot, for another reason than that it is shut.
+    pub(crate) fn hold(&mut self, rule: RuleId, held: bool) {
+        self.rules[rule.0].held = held;
+    }
+
     /// Sends everyone in line away.
     pub(crate) fn clear_lines(&mut self) {
         self.rules.iter_mut().for_each(|line| line.waiting.clear());
@@ -116,11 +128,19 @@ impl Slots {
 impl Line {
     fn new(limit: usize, throttle: Duration) -> Self {
         let opens = MonoTime::default();
-        Self { limit, taken: 0, throttle, opens, gate: Gate::OpensAt(opens), waiting: VecDeque::new() }
+        Self {
+            limit,
+            taken: 0,
+            throttle,
+            opens,
+            gate: Gate::OpensAt(opens),
+            held: false,
+            waiting: VecDeque::new(),
+        }
     }
 
     fn has_room(&self) -> bool {
-        self.taken < self.limit && !self.waiting.is_empty()
+        self.taken < self.limit && !self.held && !self.waiting.is_empty()
     }
 
     /// From when on it may be given a slot, if that is known.

@@ -57,7 +57,7 @@ impl Turn<'_> {
                 ids.insert(old, id);
             } else if core.lanes.any_of(old) || core.services.has_process(old) {
                 ids.insert(old, RuleId(live + retired.len()));
-                retired.push(rule.clone());
+                retired.push(Arc::clone(rule));
             }
         }
         let waiting = core.starting.iter().filter_map(|id| ids.get(id)).copied();
@@ -69,6 +69,9 @@ impl Turn<'_> {
         core.lanes.renumber(&ids);
         core.services.renumber(&new, &ids);
         core.feedback.renumber(&new, &ids);
+        core.holds.clear();
+        let same = |(old, _): &(&RuleId, &RuleId)| matches!(successors.get(old.0), Some(Successor::Same(_)));
+        core.contents.renumber(&ids.iter().filter(same).map(|(&old, &id)| (old, id)).collect());
         (core.live, core.rules) = (live, new);
         ids
     }
@@ -92,7 +95,17 @@ impl Turn<'_> {
     /// Has a service that goes on begin anew, if it is to be run in another way.
     fn serve_anew(&mut self, id: RuleId, old: &Rule) {
         let new = &self.core.rules.rules[id.0];
-        let same = (&old.service, &old.cwd, &old.env) == (&new.service, &new.cwd, &new.env);
+        let way = |rule: &'_ Rule| {
+            (
+                rule.service.clone(),
+                rule.cwd.clone(),
+                rule.env.clone(),
+                rule.setup.clone(),
+                rule.contain,
+                rule.tty,
+            )
+        };
+        let same = way(old) == way(new);
         if !same && self.core.services.has_begun(id) {
             self.serve(id, Batch::at_start());
         }

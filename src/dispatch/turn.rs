@@ -46,6 +46,16 @@ impl Turn<'_> {
         while let Some(id) = self.core.lanes.expired(self.now) {
             let Some(mut lane) = self.core.lanes.take(id) else { return };
             let Some((input, fresh)) = lane.expire(self.now) else { return self.core.lanes.put(lane) };
+            let fresh = if input == schedule::Input::Quiet {
+                let due = self.sift(&mut lane, fresh);
+                if due.is_empty() {
+                    self.core.lanes.put(lane);
+                    continue;
+                }
+                due
+            } else {
+                fresh
+            };
             self.apply(lane, input, fresh);
         }
         self.expire_services();
@@ -54,7 +64,13 @@ impl Turn<'_> {
     /// Gives every free slot to a lane that stands in line.
     pub(super) fn fill_slots(&mut self) {
         while let Some(id) = self.core.slots.take(self.now) {
-            if let Some(lane) = self.core.lanes.take(id) {
+            let Some(mut lane) = self.core.lanes.take(id) else { continue };
+            if self.is_held(lane.rule()) {
+                self.core.slots.take_back(lane.rule(), self.now);
+                let (due, id, rules) = (lane.take_due(), lane.rule(), Arc::clone(&self.core.rules));
+                self.hold(&mut lane, due, &rules.rules[id.0]);
+                self.core.lanes.put(lane);
+            } else {
                 self.apply(lane, schedule::Input::Slot, Queue::default());
             }
         }
@@ -297,6 +313,11 @@ impl Turn<'_> {
         if self.core.until == Until::FirstRun && self.core.phase == Phase::Live && !over.unfinished {
             self.core.phase = Phase::Draining;
             self.refuse(schedule::Input::Drain);
+        }
+        let done = matches!(over.outcome, Outcome::Ok(_) | Outcome::Skipped(_));
+        if let Some(batch) = over.batch.as_ref().filter(|_| done && self.core.rules.rules[rule.0].if_changed)
+        {
+            self.core.contents.keep(rule, batch);
         }
         if let (Outcome::Ok(_), Some(batch), true) = (over.outcome, over.batch, going_on) {
             // What comes after a rule with a service comes after that is ready.

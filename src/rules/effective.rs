@@ -27,7 +27,11 @@ impl Rules {
             let name = key_text(&rule.name.value);
             out += &format!("\n[rules.{name}]\n");
             for (key, place) in rule.places() {
-                if let Some(place) = place {
+                let nested = rule.keys_of(key);
+                for (inner, place) in &nested {
+                    self.line(&format!("{key}.{inner}"), place, &mut out);
+                }
+                if let Some(place) = place.filter(|_| nested.is_empty()) {
                     self.line(key, place, &mut out);
                 }
             }
@@ -54,7 +58,7 @@ impl Rules {
     fn default_of(&self, key: &str) -> String {
         match key {
             "root" => format!("{:?}", self.settings.root),
-            "ignore" => "[]".to_owned(),
+            "ignore" | "hold_while" => "[]".to_owned(),
             "gitignore" | "default_ignore" => "true".to_owned(),
             "case_insensitive" | "one_file_system" => "false".to_owned(),
             "shell" => format!("{:?}", self.settings.shell),

@@ -57,6 +57,12 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     fn has_program(&self, name: &str, path: Option<&str>) -> bool;
     /// How many bytes a regular file has; none of anything else, and where there is nothing.
     fn size(&self, path: &Path) -> Option<u64>;
+    /// Whether there is something at a path; a symbolic link that leads nowhere, too.
+    fn exists(&self, path: &Path) -> bool;
+    /// The size and the modification time of a regular file; none of anything else, and where there is nothing.
+    fn stamp(&self, path: &Path) -> Option<Stamp>;
+    /// A hash of the content of a regular file of `most` bytes at the most; none of anything else.
+    fn hash(&self, path: &Path, most: u64) -> Option<u128>;
     /// The user of that name or number.
     fn account(&self, _name: &str) -> Option<Account> {
         None
@@ -65,6 +71,15 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     fn group(&self, _name: &str) -> Option<u32> {
         None
     }
+}
+
+/// What tells, mostly, that a file has another content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Its bytes.
+    pub size: u64,
+    /// Its modification time in nanoseconds since the epoch.
+    pub mtime: i128,
 }
 
 /// Files as a map from their directory: for tests, and where no ignore file is to count.
@@ -86,6 +101,18 @@ impl FileSource for HashMap<PathBuf, IgnoreFiles> {
     }
 
     fn size(&self, _path: &Path) -> Option<u64> {
+        None
+    }
+
+    fn exists(&self, _path: &Path) -> bool {
+        false
+    }
+
+    fn stamp(&self, _path: &Path) -> Option<Stamp> {
+        None
+    }
+
+    fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
         None
     }
 

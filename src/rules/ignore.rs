@@ -227,7 +227,7 @@ impl Judge<'_> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles};
+    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
     use super::*;
 
     fn lists() -> Lists {
@@ -384,6 +384,18 @@ mod tests {
         }
 
         fn size(&self, _path: &Path) -> Option<u64> {
+            None
+        }
+
+        fn exists(&self, _path: &Path) -> bool {
+            false
+        }
+
+        fn stamp(&self, _path: &Path) -> Option<Stamp> {
+            None
+        }
+
+        fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
             None
         }
     }

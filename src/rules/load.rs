@@ -4,16 +4,17 @@ use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
+use xxhash_rust::xxh3::Xxh3;
 
 use super::Rules;
 use super::compile::{Surroundings, compile};
 use super::error::{Diagnostic, Diagnostics, SourceFile, quote};
-use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+use super::files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 use super::gitconfig;
 use super::include::Reading;
 use super::raw::Raw;
@@ -284,6 +285,25 @@ impl FileSource for Disk {
 
     fn size(&self, path: &Path) -> Option<u64> {
         path.symlink_metadata().ok().filter(fs::Metadata::is_file).map(|found| found.len())
+    }
+
+    fn exists(&self, path: &Path) -> bool {
+        path.symlink_metadata().is_ok()
+    }
+
+    fn stamp(&self, path: &Path) -> Option<Stamp> {
+        let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
+        let mtime = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+        Some(Stamp { size: found.len(), mtime })
+    }
+
+    fn hash(&self, path: &Path, most: u64) -> Option<u128> {
+        self.size(path).filter(|&size| size <= most)?;
+        let mut hasher = Xxh3::new();
+        // It may have grown since.
+        let mut file = fs::File::open(path).ok()?.take(most + 1);
+        let read = io::copy(&mut file, &mut hasher).ok()?;
+        (read <= most).then(|| hasher.digest128())
     }
 
     fn account(&self, name: &str) -> Option<Account> {

@@ -105,7 +105,7 @@ mod tests {
     use std::path::{Path, PathBuf};
     use std::sync::Arc;
 
-    use super::super::files::{FileSource, IgnoreFile, IgnoreFiles};
+    use super::super::files::{FileSource, IgnoreFile, IgnoreFiles, Stamp};
     use super::super::tests::rules;
     use super::*;
     use crate::event::Trigger;
@@ -214,6 +214,18 @@ mod tests {
 
         fn size(&self, path: &Path) -> Option<u64> {
             path.file_name()?.to_str()?.parse().ok()
+        }
+
+        fn exists(&self, _path: &Path) -> bool {
+            false
+        }
+
+        fn stamp(&self, _path: &Path) -> Option<Stamp> {
+            None
+        }
+
+        fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
+            None
         }
     }
 

@@ -24,6 +24,7 @@ mod level;
 mod load;
 mod matcher;
 mod names;
+mod over;
 mod parse;
 mod path;
 mod plan;
@@ -51,7 +52,7 @@ pub use compile::Surroundings;
 pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
-pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles};
+pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
 pub use plan::Plan;
 pub use raw::{
@@ -152,6 +153,12 @@ impl Rules {
     #[must_use]
     pub fn typed(&self) -> &[RawRule] {
         &self.raw.rules
+    }
+
+    /// The file system that they ask.
+    #[must_use]
+    pub fn files(&self) -> &dyn FileSource {
+        &*self.files
     }
 
     /// Which directories the rules can need: what the watcher asks.

@@ -1,11 +1,9 @@
 //! What was typed, before anything is made of it. Every value knows its place.
 
-use indexmap::IndexMap;
-
 use super::error::{Place, Spanned};
 pub use super::tables::{RawBackoff, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawStartLimit};
 
-type Env = Vec<(Spanned<String>, Spanned<String>)>;
+pub(super) type Env = Vec<(Spanned<String>, Spanned<String>)>;
 
 /// All files of one load, put together.
 #[derive(Clone, Debug, Default)]
@@ -36,6 +34,7 @@ pub struct RawSettings {
     pub ignore: Option<Spanned<Vec<Spanned<String>>>>,
     pub gitignore: Option<Spanned<bool>>,
     pub default_ignore: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub case_insensitive: Option<Spanned<bool>>,
     pub shell: Option<Spanned<Vec<Spanned<String>>>>,
     pub debounce: Option<Spanned<String>>,
@@ -61,6 +60,9 @@ pub struct RawRule {
     pub pattern: Option<Spanned<String>>,
     pub size_min: Option<Spanned<String>>,
     pub size_max: Option<Spanned<String>>,
+    pub stable_for: Option<Spanned<String>>,
+    pub if_changed: Option<Spanned<bool>>,
+    pub hold_while: Option<Spanned<Vec<Spanned<String>>>>,
     pub after: Option<Spanned<Vec<Spanned<String>>>>,
     pub run: Option<Spanned<RawCommand>>,
     pub steps: Option<Spanned<Vec<Spanned<RawCommand>>>>,
@@ -126,6 +128,9 @@ impl RawRule {
             pattern: None,
             size_min: None,
             size_max: None,
+            stable_for: None,
+            if_changed: None,
+            hold_while: None,
             after: None,
             run: None,
             steps: None,
@@ -165,72 +170,11 @@ impl RawRule {
             misread: false,
         }
     }
-
-    /// This rule, with the values of `base` for the keys that it does not have. Variables come from both.
-    #[must_use]
-    pub fn over(self, base: &Self) -> Self {
-        let base = base.clone();
-        // Whichever of the two it has overrules both.
-        let (run, steps) = match (self.run, self.steps) {
-            (None, None) => (base.run, base.steps),
-            own => own,
-        };
-        Self {
-            name: self.name,
-            extends: self.extends.or(base.extends),
-            paths: self.paths.or(base.paths),
-            ignore: self.ignore.or(base.ignore),
-            outputs: self.outputs.or(base.outputs),
-            case_insensitive: self.case_insensitive.or(base.case_insensitive),
-            on: self.on.or(base.on),
-            types: self.types.or(base.types),
-            pattern: self.pattern.or(base.pattern),
-            size_min: self.size_min.or(base.size_min),
-            size_max: self.size_max.or(base.size_max),
-            after: self.after.or(base.after),
-            run,
-            steps,
-            on_success: self.on_success.or(base.on_success),
-            on_failure: self.on_failure.or(base.on_failure),
-            service: self.service.or(base.service),
-            ready: self.ready.or(base.ready),
-            backoff: self.backoff.or(base.backoff),
-            start_limit: self.start_limit.or(base.start_limit),
-            stop_signal: self.stop_signal.or(base.stop_signal),
-            per: self.per.or(base.per),
-            stdin: self.stdin.or(base.stdin),
-            output: self.output.or(base.output),
-            log: self.log.or(base.log),
-            tty: self.tty.or(base.tty),
-            on_busy: self.on_busy.or(base.on_busy),
-            signal: self.signal.or(base.signal),
-            debounce: self.debounce.or(base.debounce),
-            max_wait: self.max_wait.or(base.max_wait),
-            cwd: self.cwd.or(base.cwd),
-            user: self.user.or(base.user),
-            group: self.group.or(base.group),
-            env_clear: self.env_clear.or(base.env_clear),
-            umask: self.umask.or(base.umask),
-            nice: self.nice.or(base.nice),
-            limits: self.limits.or(base.limits),
-            env: env_over(self.env, base.env),
-            max_parallel: self.max_parallel.or(base.max_parallel),
-            on_start: self.on_start.or(base.on_start),
-            throttle: self.throttle.or(base.throttle),
-            exit_codes: self.exit_codes.or(base.exit_codes),
-            retry: self.retry.or(base.retry),
-            may_loop: self.may_loop.or(base.may_loop),
-            timeout: self.timeout.or(base.timeout),
-            stop_timeout: self.stop_timeout.or(base.stop_timeout),
-            contain: self.contain.or(base.contain),
-            misread: self.misread || base.misread,
-        }
-    }
 }
 
 impl RawRule {
     /// Its keys but `env`, in the order in which one reads them, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 44] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 47] {
         [
             ("paths", place(self.paths.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -241,6 +185,9 @@ impl RawRule {
             ("match", place(self.pattern.as_ref())),
             ("size.min", place(self.size_min.as_ref())),
             ("size.max", place(self.size_max.as_ref())),
+            ("stable_for", place(self.stable_for.as_ref())),
+            ("if_changed", place(self.if_changed.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("after", place(self.after.as_ref())),
             ("run", place(self.run.as_ref())),
             ("steps", place(self.steps.as_ref())),
@@ -294,12 +241,13 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 12] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 13] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
             ("gitignore", place(self.gitignore.as_ref())),
             ("default_ignore", place(self.default_ignore.as_ref())),
+            ("hold_while", place(self.hold_while.as_ref())),
             ("case_insensitive", place(self.case_insensitive.as_ref())),
             ("shell", place(self.shell.as_ref())),
             ("debounce", place(self.debounce.as_ref())),
@@ -310,71 +258,6 @@ impl RawSettings {
             ("one_file_system", place(self.one_file_system.as_ref())),
         ]
     }
-
-    fn over(self, base: Self) -> Self {
-        Self {
-            root: self.root.or(base.root),
-            ignore: self.ignore.or(base.ignore),
-            gitignore: self.gitignore.or(base.gitignore),
-            default_ignore: self.default_ignore.or(base.default_ignore),
-            case_insensitive: self.case_insensitive.or(base.case_insensitive),
-            shell: self.shell.or(base.shell),
-            debounce: self.debounce.or(base.debounce),
-            max_wait: self.max_wait.or(base.max_wait),
-            jobs: self.jobs.or(base.jobs),
-            poll: self.poll.or(base.poll),
-            poll_interval: self.poll_interval.or(base.poll_interval),
-            one_file_system: self.one_file_system.or(base.one_file_system),
-        }
-    }
-}
-
-impl Raw {
-    /// The same with what the profile of that name overrules, if there is one.
-    #[must_use]
-    pub fn with_profile(mut self, name: &str) -> Self {
-        let Some(chosen) = self.profiles.iter().position(|(known, _)| known.value == name) else {
-            return self;
-        };
-        let (_, profile) = self.profiles.swap_remove(chosen);
-        profile.over(self)
-    }
-
-    /// All of it, with the values of `base` for what it does not have. The rules and templates of `base` keep
-    /// their order, and new ones come after them.
-    #[must_use]
-    pub fn over(self, base: Self) -> Self {
-        Self {
-            settings: self.settings.over(base.settings),
-            env: env_over(self.env, base.env),
-            vars: env_over(self.vars, base.vars),
-            rules: rules_over(self.rules, base.rules),
-            templates: rules_over(self.templates, base.templates),
-            profiles: base.profiles.into_iter().chain(self.profiles).collect(),
-            include: base.include.into_iter().chain(self.include).collect(),
-            broken: self.broken || base.broken,
-        }
-    }
-}
-
-fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {
-    let mut own: IndexMap<_, _> = own.into_iter().map(|rule| (rule.name.value.clone(), rule)).collect();
-    let mut all = Vec::new();
-    for rule in base {
-        match own.shift_remove(&rule.name.value) {
-            Some(above) => all.push(above.over(&rule)),
-            None => all.push(rule),
-        }
-    }
-    all.extend(own.into_values());
-    all
-}
-
-fn env_over(own: Env, base: Env) -> Env {
-    let overruled = |(name, _): &(Spanned<String>, _)| own.iter().any(|(known, _)| known.value == name.value);
-    let mut all: Env = base.into_iter().filter(|variable| !overruled(variable)).collect();
-    all.extend(own);
-    all
 }
 
 impl Spanned<Vec<Spanned<String>>> {

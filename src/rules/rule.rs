@@ -27,6 +27,12 @@ pub struct Rule {
     pub pattern: Option<TypedRegex>,
     /// `size`: how many bytes a file must have. What is no file has no size.
     pub size: Option<RangeInclusive<u64>>,
+    /// `stable_for`: how long a file must have kept its size and time before it is due.
+    pub stable_for: Option<Duration>,
+    /// Whether what has the content of the last run that succeeded is left out.
+    pub if_changed: bool,
+    /// Paths; while one of them exists, nothing is run.
+    pub hold_while: Vec<PathBuf>,
     /// The rules after whose success it runs, with their batch.
     pub after: Vec<RuleId>,
     /// What one run executes, one after the other, each if all before it have succeeded. Empty only with a

@@ -71,6 +71,7 @@ const SETTINGS: &[Key] = &[
     Key("root", Text, "what globs and `cwd` are relative to"),
     Key("ignore", Texts, "what wildcards do not reach, in gitignore's syntax"),
     Key("gitignore", Flag, "honour `.gitignore`, `.git/info/exclude` and git's own global file"),
+    Key("hold_while", Texts, "for all rules that do not say otherwise"),
     Key("default_ignore", Flag, "ignore version control's folders and editors' temporary files"),
     Key("case_insensitive", Flag, "globs match either case"),
     Key("shell", Texts, "what a command that is a string is given to"),
@@ -111,6 +112,17 @@ const RULE: &[Key] = &[
         Table(SIZE),
         "how many bytes a file must have, from `min` to `max`, in bytes or with `K`, `M`, `G`, `T` (of 1024). What is gone, or no file, has no size and does not count",
     ),
+    Key(
+        "stable_for",
+        Duration,
+        "how long a file must have kept its size and modification time before it is due: for uploads that come in pieces. `max_wait` ends before that begins; what is gone does not wait",
+    ),
+    Key(
+        "if_changed",
+        Flag,
+        "leave out what has the content that it had for the last run that succeeded. Of files beyond 16 MiB, or beyond 64 MiB of one batch, size and modification time are compared instead. What is gone, and what was never seen, counts",
+    ),
+    Key("hold_while", Texts, "paths; while one of them exists, what is due waits, and is one run afterwards"),
     Key("case_insensitive", Flag, "globs match either case"),
     Key(
         "after",
@@ -318,4 +330,33 @@ fn value(kind: &Kind) -> Value {
 
 fn names<T>(choices: &[(&'static str, T)]) -> Vec<&'static str> {
     choices.iter().map(|(name, _)| *name).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tables::TABLES;
+    use super::*;
+
+    #[test]
+    fn the_tables_inside_a_rule_have_the_keys_that_are_understood() {
+        let schema = schema();
+        let rule = &schema["properties"]["rules"]["additionalProperties"]["properties"];
+        let tables = rule.as_object().unwrap().iter().filter(|(_, value)| value.get("properties").is_some());
+        let mut found: Vec<_> = tables
+            .map(|(name, value)| {
+                let mut keys: Vec<_> = value["properties"].as_object().unwrap().keys().cloned().collect();
+                keys.sort();
+                (name.as_str(), keys)
+            })
+            .collect();
+        let sorted = |keys: &&[&str]| {
+            let mut keys: Vec<_> = keys.iter().map(|key| (*key).to_owned()).collect();
+            keys.sort();
+            keys
+        };
+        let mut known: Vec<_> = TABLES.iter().map(|(name, keys)| (*name, sorted(keys))).collect();
+        found.sort();
+        known.sort();
+        assert_eq!(found, known);
+    }
 }

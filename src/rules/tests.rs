@@ -37,7 +37,7 @@ fn rule(lines: &str) -> Arc<Rule> {
 }
 
 /// Each mistake as `line:column message`.
-fn mistakes(text: &str) -> Vec<String> {
+pub(super) fn mistakes(text: &str) -> Vec<String> {
     let shown = parse(text).unwrap_err().render(false);
     let mut places = Vec::new();
     for paragraph in shown.split("error: ").skip(1) {

@@ -143,7 +143,10 @@ impl<K: Kernel> Observer<K> {
             let left = Sight::Left(before);
             if unreported { self.tell(&left) } else { self.seen(purpose, left) }
         }
-        self.seen(purpose, Sight::Arrived(place));
+        // What is only wanted now has not arrived.
+        if found != Purpose::Rescoped {
+            self.seen(purpose, Sight::Arrived(place));
+        }
         self.push(Frame::deep(wd, found, Some(dir)));
         true
     }

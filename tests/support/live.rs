@@ -14,6 +14,7 @@ use rustix::process::Signal;
 
 use super::diff::diff;
 use super::place::Place;
+use super::proc::{eventually, is_stopped};
 use super::running::{READY, Running, tripline};
 use super::trip::{Script, Step};
 use super::verb::Verb;
@@ -103,6 +104,7 @@ impl Show<'_> {
             }
             Verb::Stop => {
                 self.running.signal(Signal::STOP);
+                eventually(|| is_stopped(self.running.pid()).then_some(()));
                 Ok(())
             }
             Verb::Cont => {

@@ -2,6 +2,7 @@
 
 pub(crate) mod command;
 pub(crate) mod diff;
+pub(crate) mod disk;
 pub(crate) mod live;
 pub(crate) mod place;
 pub(crate) mod proc;

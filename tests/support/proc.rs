@@ -66,6 +66,12 @@ pub(crate) fn descriptors(pid: u32) -> BTreeMap<u32, PathBuf> {
     entries.map(|entry| (number(&entry.path()), fs::read_link(entry.path()).unwrap_or_default())).collect()
 }
 
+/// Whether all threads of a process are stopped.
+pub(crate) fn is_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
+    tasks.map(|task| line_of(&task, "State")).all(|state| state.starts_with('T'))
+}
+
 /// A line of `/proc/PID/status`.
 pub(crate) fn status(pid: u32, field: &str) -> String {
     line_of(&PathBuf::from(format!("/proc/{pid}")), field)

@@ -12,9 +12,10 @@ use tripline::dispatch::{
     Core, Effect, Escaped, Input, Job, Limits, Part, RunId, Status, StdinSource, Until,
 };
 use tripline::event::{Event, EventMask, Subject, Trigger};
-use tripline::rules::{IgnoreFiles, Rules, SignalName, SourceFile, Surroundings};
+use tripline::rules::{Rules, SignalName, SourceFile, Surroundings};
 use tripline::time::MonoTime;
 
+use super::disk::Disk;
 use super::trip::{Line, Script, Show, Step};
 use super::verb::{FileOp, How, Verb};
 
@@ -30,16 +31,16 @@ const SHOWN_ARGUMENTS: usize = 6;
 const TOO_MANY_TURNS: usize = 10_000;
 
 /// The rules of a script, with the root `/w` and no ignore file anywhere.
-pub(crate) fn rules(script: &Script, text: &str) -> Result<Rules, String> {
+pub(crate) fn rules(script: &Script, text: &str, files: Arc<Disk>) -> Result<Rules, String> {
     let file = SourceFile { name: script.file.display().to_string(), text: text.to_owned() };
-    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: PathBuf::from("/w"), home: None, files };
     Rules::parse(file, &around).map_err(|diagnostics| diagnostics.render(false))
 }
 
 /// What came of the script, in order. The error names the line of the step that makes no sense.
 pub(crate) fn simulate(script: &Script) -> Result<Vec<Line>, String> {
-    let mut world = World::new(rules(script, &script.rules)?, script);
+    let disk = Arc::new(Disk::default());
+    let mut world = World::new(rules(script, &script.rules, Arc::clone(&disk))?, disk, script);
     for step in &script.before {
         world.before(step).map_err(|error| format!("{}:{}: {error}", script.file.display(), step.line))?;
     }
@@ -59,6 +60,7 @@ struct World<'a> {
     planned: usize,
     log: Vec<Line>,
     files: BTreeMap<Vec<u8>, Subject>,
+    disk: Arc<Disk>,
     cookie: u32,
     runs: Vec<Run>,
     /// The services that are found ready when they are looked at.
@@ -85,7 +87,7 @@ struct Run {
 }
 
 impl<'a> World<'a> {
-    fn new(rules: Rules, script: &'a Script) -> Self {
+    fn new(rules: Rules, disk: Arc<Disk>, script: &'a Script) -> Self {
         let rules = Arc::new(rules);
         let plan = |(number, step): (usize, &Step)| {
             ((step.at, number), Planned { line: step.line, verb: step.verb.clone(), by: None })
@@ -101,6 +103,7 @@ impl<'a> World<'a> {
             planned: script.steps.len(),
             log: Vec::new(),
             files: BTreeMap::new(),
+            disk,
             cookie: 0,
             runs: Vec::new(),
             ready: HashSet::new(),
@@ -151,6 +154,7 @@ impl<'a> World<'a> {
             Verb::File(FileOp::Write, name) => (Subject::File, name),
             _ => return Err("only `mkdir` and `write` come before the start".to_owned()),
         };
+        self.disk.write(&absolute(name));
         self.files.insert(absolute(name), subject);
         Ok(())
     }
@@ -184,7 +188,7 @@ impl<'a> World<'a> {
     }
 
     fn reload(&mut self, name: &str) -> Result<(), String> {
-        self.rules = Arc::new(rules(self.script, self.script.later(name)?)?);
+        self.rules = Arc::new(rules(self.script, self.script.later(name)?, Arc::clone(&self.disk))?);
         self.feed(Input::Reload(Arc::clone(&self.rules)));
         self.feed(Input::Ready);
         Ok(())
@@ -209,6 +213,10 @@ impl<'a> World<'a> {
                 self.files.remove(path);
                 let (subject, isdir) = gone(subject);
                 self.happen(path, subject, EventMask::DELETE | EventMask::CHANGE | isdir);
+            }
+            (FileOp::Touch, Some(subject)) => {
+                self.disk.touch(path);
+                self.happen(path, subject, EventMask::CLOSE_WRITE | EventMask::CHANGE);
             }
             (FileOp::Attrib, Some(subject)) => self.happen(path, subject, EventMask::ATTRIB),
             (FileOp::Modify, Some(subject)) => self.happen(path, subject, EventMask::MODIFY),
@@ -261,6 +269,7 @@ impl<'a> World<'a> {
     fn rename(&mut self, from: &[u8], to: &[u8]) -> Result<(), String> {
         let subject = self.files.remove(from).ok_or_else(|| format!("{} does not exist", Escaped(from)))?;
         self.files.insert(to.to_vec(), subject);
+        self.disk.rename(from, to);
         let (leaves, arrives) = (from.starts_with(ROOT), to.starts_with(ROOT));
         self.cookie += 1;
         let cookie = self.cookie;
@@ -293,6 +302,11 @@ impl<'a> World<'a> {
     }
 
     fn happen(&mut self, path: &[u8], subject: Subject, mask: EventMask) {
+        if mask.intersects(EventMask::DELETE) {
+            self.disk.remove(path);
+        } else if mask.intersects(EventMask::CREATE | EventMask::MODIFY) {
+            self.disk.write(path);
+        }
         self.event(event(path, subject, mask));
     }
 

@@ -69,6 +69,8 @@ pub(crate) enum FileOp {
     Modify,
     /// Closed, after it was made or written to.
     Close,
+    /// Opened for writing and closed, its content the same.
+    Touch,
     /// Opened for reading, read, closed.
     Read,
     /// Made, or removed if it was there, while the kernel dropped events: looking finds out.
@@ -137,6 +139,7 @@ fn file_op(word: &[u8]) -> Option<FileOp> {
         b"attrib" => FileOp::Attrib,
         b"modify" => FileOp::Modify,
         b"close" => FileOp::Close,
+        b"touch" => FileOp::Touch,
         b"read" => FileOp::Read,
         _ => return None,
     })

@@ -74,7 +74,7 @@ impl Flows {
             self.spools.insert(key, (Spool::new()?, output));
         }
         if let Some(log) = &rule.log {
-            self.logs.entry(log.file.clone()).or_insert_with(|| LogFile::new(log.clone()));
+            self.logs.entry(log.file.clone()).or_insert_with(|| LogFile::new(log.clone())).limit(log);
         }
         let lines = || Lines::new(&rule.name, rule.tty);
         let terminal = match output {

@@ -21,6 +21,11 @@ impl LogFile {
         Self { log, open: None, failed: false }
     }
 
+    /// Goes on under other limits, as other rules may set them.
+    pub(super) fn limit(&mut self, log: &Log) {
+        self.log.clone_from(log);
+    }
+
     /// Adds bytes. What the disk does not take is left out.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         match self.write(bytes) {

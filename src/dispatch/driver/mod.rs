@@ -245,7 +245,11 @@ impl Driver<'_> {
 
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
-        self.watcher = None;
+        // Nobody listens to them any more.
+        let watcher = self.watcher.iter().map(AsFd::as_fd);
+        for fd in watcher.chain(self.reloader.iter().map(AsFd::as_fd)) {
+            let _ = self.epoll.remove(fd);
+        }
         let mut ready = Vec::new();
         while !self.sinks.iter().all(Sink::is_empty) {
             self.epoll.wait(self.halting.map(|_| PATIENCE), &mut ready)?;

@@ -20,6 +20,8 @@ use std::time::Duration;
 pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
 
+use indexmap::IndexMap;
+
 use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::files::FileSource;
 use super::gitignore::{Origin, Patterns};
@@ -75,7 +77,7 @@ pub(crate) fn compile(
         compiler.error(&include.place, "there is no file here that could include another", help);
     }
     let raw = Raw { rules: compiler.extended(raw), ..raw.clone() };
-    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).collect();
+    compiler.names = raw.rules.iter().map(|rule| rule.name.value.clone()).zip((0..).map(RuleId)).collect();
     let rules: Vec<_> =
         raw.rules.iter().enumerate().map(|(number, rule)| compiler.rule(RuleId(number), rule)).collect();
     compiler.circles(&raw.rules, &rules);
@@ -104,12 +106,13 @@ struct Compiler {
     jobs: usize,
     polling: Polling,
     extent: Extent,
+    hold_while: Vec<PathBuf>,
     debounce: Duration,
     max_wait: Duration,
     env: Vec<(String, String)>,
     vars: Vec<(String, String)>,
-    /// Of the rules.
-    names: Vec<String>,
+    /// The rules by their names.
+    names: IndexMap<String, RuleId>,
     globs: Vec<(Entry, Glob)>,
     outputs: Tree<Entry>,
     /// How many components they have in all.
@@ -138,11 +141,12 @@ impl Compiler {
             jobs: JOBS,
             polling: Polling::default(),
             extent: Extent::default(),
+            hold_while: Vec::new(),
             debounce: DEBOUNCE,
             max_wait: MAX_WAIT,
             env: Vec::new(),
             vars: Vec::new(),
-            names: Vec::new(),
+            names: IndexMap::new(),
             globs: Vec::new(),
             outputs: Tree::default(),
             parts: 0,
@@ -156,6 +160,8 @@ impl Compiler {
         self.lists.settings = self.patterns(raw.ignore.as_ref());
         self.lists.gitignore = raw.gitignore.as_ref().is_none_or(|typed| typed.value);
         self.lists.default_ignore = raw.default_ignore.as_ref().is_none_or(|typed| typed.value);
+        let holds = raw.hold_while.iter().flat_map(|words| &words.value);
+        self.hold_while = holds.map(|word| self.path(word)).collect();
         self.case = case(raw.case_insensitive.as_ref(), Case::Exact);
         if let Some(typed) = &raw.shell {
             self.shell = self.shell(typed);
@@ -238,6 +244,17 @@ impl Compiler {
             self.error(&typed.place, message, "write \".\", or a path from `/` or `~/`");
         }
         resolved.unwrap_or_default()
+    }
+
+    /// A path relative to the root, or absolute, or in the home; no glob.
+    fn path(&mut self, typed: &Spanned<String>) -> PathBuf {
+        let text = self.word(typed);
+        let resolved = path::resolve(&self.lists.root, self.home.as_deref(), text.as_bytes());
+        if text.is_empty() || text.contains('*') || resolved.is_none() {
+            let message = format!("{} is no single path", quote(&text));
+            self.error(&typed.place, message, "for instance: hold_while = [\".git/index.lock\"]");
+        }
+        as_path(&resolved.unwrap_or_default()).to_path_buf()
     }
 
     /// Puts everything together, once nothing is wrong.

@@ -49,3 +49,37 @@ impl Compiler {
         Some(Log { file: as_path(&self.directory(file)).to_path_buf(), max_size, keep })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rules::rule::{Rule, RuleId};
+    use crate::rules::tests::rules;
+
+    fn rule(lines: &str) -> Rule {
+        let text = format!("[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n{lines}");
+        rules(&text).rules[0].as_ref().clone()
+    }
+
+    #[test]
+    fn each_key_about_output_is_used() {
+        let usual = rule("");
+        assert_eq!((usual.output, usual.log, usual.tty), (None, None, false));
+        for (word, output) in OUTPUT {
+            assert_eq!(rule(&format!("output = \"{word}\"")).output, Some(output));
+        }
+        let log = |file: &str, max_size, keep| Some(Log { file: file.into(), max_size, keep });
+        assert_eq!(rule("log = { file = \"x.log\" }").log, log("/w/x.log", LARGEST, KEEP));
+        let typed = "log = { file = \"~/x\", max_size = \"2K\", keep = 1 }\ntty = true";
+        assert_eq!((rule(typed).log, rule(typed).tty), (log("/home/u/x", 2048, 1), true));
+    }
+
+    #[test]
+    fn a_log_is_an_output_whatever_characters_it_has() {
+        let text = "[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\nlog = { file = '!a[b]*{c}.log' }";
+        let rules = rules(text);
+        for (path, is_output) in [("!a[b]*{c}.log", true), ("!a[b]*{c}.log.1", true), ("!abc.log", false)] {
+            assert_eq!(rules.is_output(RuleId(0), format!("/w/{path}").as_bytes()), is_output, "{path}");
+        }
+    }
+}

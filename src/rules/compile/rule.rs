@@ -1,5 +1,6 @@
 //! One `[rules.NAME]`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use regex::Error;
@@ -76,6 +77,9 @@ impl Compiler {
             service: self.service(raw, per, pattern.as_ref()),
             pattern: pattern.map(TypedRegex::from),
             size: self.size(raw),
+            stable_for: self.limit("stable_for", raw.stable_for.as_ref()),
+            if_changed: raw.if_changed.as_ref().is_some_and(|typed| typed.value),
+            hold_while: self.held_by(raw.hold_while.as_ref()),
             per,
             stdin: self.choice("stdin", raw.stdin.as_ref(), &STDIN, Stdin::Null),
             output: self.output(raw),
@@ -125,10 +129,19 @@ impl Compiler {
         self.globs.extend(globs);
     }
 
+    /// The paths of `hold_while`; without the key, those of `[settings]`.
+    fn held_by(&mut self, typed: Option<&Words>) -> Vec<PathBuf> {
+        match typed {
+            Some(words) => words.value.iter().map(|word| self.path(word)).collect(),
+            None => self.hold_while.clone(),
+        }
+    }
+
     fn outputs(&mut self, id: RuleId, raw: &RawRule) {
-        let Some(outputs) = &raw.outputs else { return };
-        let globs = self.globs(id, raw, outputs);
-        globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        for outputs in raw.outputs.iter().chain(&written_to(raw)) {
+            let globs = self.globs(id, raw, outputs);
+            globs.iter().for_each(|(entry, glob)| self.outputs.insert(&glob.parts, *entry));
+        }
     }
 
     /// The globs of a list in which `!` takes something out again.
@@ -335,4 +348,16 @@ impl Compiler {
         }
         number
     }
+}
+
+/// The file of `log`, and those that it is renamed to, as globs.
+fn written_to(raw: &RawRule) -> Option<Words> {
+    let file =
+        raw.log.as_ref().and_then(|log| log.value.file.as_ref()).filter(|file| !file.value.is_empty())?;
+    let mut literal = String::new();
+    for c in file.value.chars() {
+        literal.extend("*?[]{}!\\".contains(c).then_some('\\').into_iter().chain([c]));
+    }
+    let globs = ["", ".*"].map(|end| Spanned::new(format!("{literal}{end}"), file.place.clone()));
+    Some(Spanned::new(globs.into(), file.place.clone()))
 }

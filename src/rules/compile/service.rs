@@ -88,3 +88,43 @@ impl Compiler {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::rules::tests::rules;
+
+    fn service(lines: &str) -> Service {
+        let text = format!("[rules.r]\npaths = [\"a\"]\nservice = [\"true\"]\n{lines}");
+        rules(&text).rules[0].service.clone().unwrap()
+    }
+
+    #[test]
+    fn each_key_of_a_service_is_used() {
+        let seconds = Duration::from_secs;
+        let usual = service("");
+        assert!(usual.ready.is_none());
+        assert_eq!((usual.initial, usual.max_delay, usual.reset), (FIRST_DELAY, LONGEST_DELAY, RESET));
+        assert_eq!((usual.max_crashes, usual.within), (CRASHES, WITHIN));
+        let kept = service(
+            "backoff = { initial = \"2s\", max_delay = \"5s\", reset = \"0s\" }\n\
+             start_limit = { max = 9, within = \"7s\" }\n\
+             ready = { file = \"run/pid\", port = 65535, line = \"^up$\" }",
+        );
+        assert_eq!((kept.initial, kept.max_delay, kept.reset), (seconds(2), seconds(5), seconds(0)));
+        assert_eq!([1, 2, 3].map(|crash| kept.delay(crash)), [2, 4, 5].map(seconds));
+        assert_eq!((kept.max_crashes, kept.within), (9, seconds(7)));
+        let ready = kept.ready.unwrap();
+        assert_eq!((ready.file.as_deref(), ready.port), (Some(Path::new("/w/run/pid")), Some(65535)));
+        assert!(ready.line.unwrap().is_match(b"up"));
+    }
+
+    #[test]
+    fn a_service_needs_no_path_and_no_command_and_nothing_else_does_without() {
+        let alone = rules("[rules.r]\nservice = [\"true\"]\nstop_signal = \"INT\"").rules.remove(0);
+        assert_eq!((alone.steps.len(), alone.stop_signal), (0, libc::SIGINT));
+        assert_eq!(rules("[rules.r]\nrun = [\"true\"]\non_start = true").rules.len(), 1);
+    }
+}

@@ -246,7 +246,7 @@ pub(super) fn twins(raw: &Raw, out: &mut Diagnostics) {
             Some(RawCommand::Shell(text)) => vec!["", text],
             None => continue,
         };
-        let lists = [values(rule.on.as_ref()), values(rule.types.as_ref()), values(rule.ignore.as_ref())];
+        let lists = [&rule.on, &rule.types, &rule.ignore, &rule.after].map(|list| values(list.as_ref()));
         let single = [&rule.pattern, &rule.size_min, &rule.size_max];
         let key = (paths, command, lists, single.map(|typed| typed.as_ref().map(|typed| &typed.value)));
         if let Some(twin) = seen.insert(key, &rule.name.value) {
@@ -376,6 +376,8 @@ mod tests {
             "paths = [\"a\"]\nrun = [\"x\"]\nsize.max = \"1K\"\n\
              [rules.s]\npaths = [\"a\"]\nrun = [\"x\"]\nsize.min = \"1K\"",
             "paths = [\"a\"]\nrun = [\"x\"]\n[rules.s]\npaths = [\"a\"]\nrun = [\"x\"]\non = [\"create\"]",
+            "paths = [\"a\"]\nrun = [\"x\"]\n[rules.s]\nafter = [\"r\"]\nrun = [\"y\"]\n\
+             [rules.t]\nafter = [\"s\"]\nrun = [\"y\"]",
         ] {
             assert_eq!(odd(lines), Vec::<String>::new(), "{lines}");
         }

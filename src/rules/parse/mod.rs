@@ -18,11 +18,12 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 12] = [
+const SETTINGS_KEYS: [&str; 13] = [
     "root",
     "ignore",
     "gitignore",
     "default_ignore",
+    "hold_while",
     "case_insensitive",
     "shell",
     "debounce",
@@ -33,7 +34,7 @@ const SETTINGS_KEYS: [&str; 12] = [
     "one_file_system",
 ];
 
-const RULE_KEYS: [&str; 45] = [
+const RULE_KEYS: [&str; 48] = [
     "extends",
     "paths",
     "ignore",
@@ -43,6 +44,9 @@ const RULE_KEYS: [&str; 45] = [
     "types",
     "match",
     "size",
+    "stable_for",
+    "if_changed",
+    "hold_while",
     "after",
     "run",
     "steps",
@@ -204,6 +208,7 @@ impl Reader<'_> {
                 "ignore" => self.once(&mut settings.ignore, key, |r| r.strings(key, value)),
                 "gitignore" => self.once(&mut settings.gitignore, key, |r| r.boolean(key, value)),
                 "default_ignore" => self.once(&mut settings.default_ignore, key, |r| r.boolean(key, value)),
+                "hold_while" => self.once(&mut settings.hold_while, key, |r| r.strings(key, value)),
                 "case_insensitive" => {
                     self.once(&mut settings.case_insensitive, key, |r| r.boolean(key, value));
                 }
@@ -235,15 +240,20 @@ impl Reader<'_> {
         }
     }
 
-    fn rule(&mut self, name: Spanned<String>, value: &Value<'_>) -> Option<RawRule> {
-        let Some(table) = value.get_ref().as_table() else {
+    fn rule_table<'v>(&mut self, name: &Spanned<String>, value: &'v Value<'_>) -> Option<&'v DeTable<'v>> {
+        let table = value.get_ref().as_table();
+        if table.is_none() {
             let what = value.get_ref().type_str();
             let message = format!("a rule must be a table, not {}", with_article(what));
             let unnamed = RULE_KEYS.contains(&name.value.as_str());
             let begin = if unnamed { "NAME" } else { name.value.as_str() };
             self.push(&value.span(), message, Some(format!("begin it with [rules.{begin}]")));
-            return None;
-        };
+        }
+        table
+    }
+
+    fn rule(&mut self, name: Spanned<String>, value: &Value<'_>) -> Option<RawRule> {
+        let table = self.rule_table(&name, value)?;
         let mut rule = RawRule::new(name);
         let before = self.diagnostics.count(Severity::Error);
         for (key, value) in in_order(table) {
@@ -257,6 +267,9 @@ impl Reader<'_> {
                 "types" => rule.types = self.strings(key, value),
                 "match" => rule.pattern = self.string(key, value),
                 "size" => self.size(key, value, &mut rule),
+                "stable_for" => rule.stable_for = self.string(key, value),
+                "if_changed" => rule.if_changed = self.boolean(key, value),
+                "hold_while" => rule.hold_while = self.strings(key, value),
                 "after" => rule.after = self.strings(key, value),
                 "run" => rule.run = self.command(key, value),
                 "steps" => rule.steps = self.commands(key, value),

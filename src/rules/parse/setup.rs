@@ -4,8 +4,7 @@ use super::value::in_order;
 use super::{Key, Reader, Value};
 use crate::rules::error::{Spanned, quote};
 use crate::rules::raw::{RawLimits, RawRule};
-
-const LIMIT_KEYS: [&str; 9] = ["nofile", "nproc", "as", "core", "cpu", "data", "fsize", "memlock", "stack"];
+use crate::rules::tables::keys;
 
 impl Reader<'_> {
     /// One of these keys; answers whether it was that.
@@ -49,7 +48,7 @@ impl Reader<'_> {
                 "fsize" => limits.fsize = self.string(name, value),
                 "memlock" => limits.memlock = self.string(name, value),
                 "stack" => limits.stack = self.string(name, value),
-                _ => self.unknown(name, "in `limits`", &LIMIT_KEYS),
+                _ => self.unknown(name, "in `limits`", keys("limits")),
             }
         }
         Some(Spanned::new(limits, self.place(&value.span())))

@@ -7,22 +7,10 @@ use crate::rules::error::{Spanned, quote};
 use crate::rules::raw::{
     RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawStartLimit,
 };
+use crate::rules::tables::keys;
 
-const SIZE_KEYS: [&str; 2] = ["min", "max"];
-
-const RETRY_KEYS: [&str; 3] = ["max", "initial", "max_delay"];
-
-const READY_KEYS: [&str; 3] = ["file", "port", "line"];
-
-const LOG_KEYS: [&str; 3] = ["file", "max_size", "keep"];
-
-const BACKOFF_KEYS: [&str; 3] = ["initial", "max_delay", "reset"];
-
-const START_LIMIT_KEYS: [&str; 2] = ["max", "within"];
-
-const EXIT_CODE_KEYS: [&str; 3] = ["ok", "skip", "retry"];
-
-const DURATION_KEYS: [&str; 12] = [
+const DURATION_KEYS: [&str; 13] = [
+    "stable_for",
     "debounce",
     "max_wait",
     "throttle",
@@ -151,7 +139,7 @@ impl Reader<'_> {
             match &**key.get_ref() {
                 "min" => rule.size_min = self.string(key, value),
                 "max" => rule.size_max = self.string(key, value),
-                _ => self.unknown(key, "in `size`", &SIZE_KEYS),
+                _ => self.unknown(key, "in `size`", keys("size")),
             }
         }
     }
@@ -163,7 +151,7 @@ impl Reader<'_> {
                 "ok" => codes.ok = self.codes(name, value),
                 "skip" => codes.skip = self.codes(name, value),
                 "retry" => codes.retry = self.codes(name, value),
-                _ => self.unknown(name, "in `exit_codes`", &EXIT_CODE_KEYS),
+                _ => self.unknown(name, "in `exit_codes`", keys("exit_codes")),
             }
         }
         Some(Spanned::new(codes, self.place(&value.span())))
@@ -192,7 +180,7 @@ impl Reader<'_> {
                 "file" => ready.file = self.string(name, value),
                 "port" => ready.port = self.count(name, value),
                 "line" => ready.line = self.string(name, value),
-                _ => self.unknown(name, "in `ready`", &READY_KEYS),
+                _ => self.unknown(name, "in `ready`", keys("ready")),
             }
         }
         Some(Spanned::new(ready, self.place(&value.span())))
@@ -207,7 +195,7 @@ impl Reader<'_> {
                 "file" => log.file = self.string(name, value),
                 "max_size" => log.max_size = self.string(name, value),
                 "keep" => log.keep = self.count(name, value),
-                _ => self.unknown(name, "in `log`", &LOG_KEYS),
+                _ => self.unknown(name, "in `log`", keys("log")),
             }
         }
         Some(Spanned::new(log, self.place(&value.span())))
@@ -220,7 +208,7 @@ impl Reader<'_> {
                 "initial" => backoff.initial = self.string(name, value),
                 "max_delay" => backoff.max_delay = self.string(name, value),
                 "reset" => backoff.reset = self.string(name, value),
-                _ => self.unknown(name, "in `backoff`", &BACKOFF_KEYS),
+                _ => self.unknown(name, "in `backoff`", keys("backoff")),
             }
         }
         Some(Spanned::new(backoff, self.place(&value.span())))
@@ -232,7 +220,7 @@ impl Reader<'_> {
             match &**name.get_ref() {
                 "max" => limit.max = self.count(name, value),
                 "within" => limit.within = self.string(name, value),
-                _ => self.unknown(name, "in `start_limit`", &START_LIMIT_KEYS),
+                _ => self.unknown(name, "in `start_limit`", keys("start_limit")),
             }
         }
         Some(Spanned::new(limit, self.place(&value.span())))
@@ -245,7 +233,7 @@ impl Reader<'_> {
                 "max" => retry.max = self.count(name, value),
                 "initial" => retry.initial = self.string(name, value),
                 "max_delay" => retry.max_delay = self.string(name, value),
-                _ => self.unknown(name, "in `retry`", &RETRY_KEYS),
+                _ => self.unknown(name, "in `retry`", keys("retry")),
             }
         }
         Some(Spanned::new(retry, self.place(&value.span())))

@@ -1,0 +1,71 @@
+//! What waits in a lane is put off, taken out, or told that its rule has another number.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::super::batch::{Batch, Queue};
+use super::super::debounce::Debounce;
+use super::super::schedule::State;
+use super::{Key, Lane};
+use crate::rules::{Per, RuleId, Stamp};
+use crate::time::MonoTime;
+
+impl Lane {
+    /// Its rule has another number now.
+    pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
+        self.rule = ids.get(&self.rule).copied().unwrap_or(self.rule);
+        if let Some(key) = &mut self.key {
+            key.rule = self.rule;
+        }
+        let collecting = self.collecting.iter_mut().flat_map(|(queue, _)| queue.iter_mut());
+        let batches =
+            collecting.chain(self.due.iter_mut()).chain(self.run.as_mut().map(|run| &mut run.batch));
+        batches.for_each(|batch| batch.renumber(ids));
+    }
+
+    /// Collects nothing any more, and ends with its run.
+    pub(crate) fn part(&mut self) -> Option<Key> {
+        self.key.take()
+    }
+
+    /// Takes out what collects and what is due, oldest first. It no longer stands in line.
+    pub(crate) fn pull(&mut self) -> impl Iterator<Item = Batch> + use<> {
+        if self.state == State::Ready {
+            self.state = State::Settling;
+        }
+        self.backing_off = false;
+        let collecting = self.collecting.take().map(|(queue, _)| queue).unwrap_or_default();
+        std::mem::take(&mut self.due).into_iter().chain(collecting)
+    }
+
+    /// Has what is due wait and collect on. It no longer stands in line.
+    pub(crate) fn wait(&mut self, due: Queue, debounce: Debounce, per: Per) {
+        let mut queue = due;
+        for batch in self.pull() {
+            queue.append(batch.into(), per);
+        }
+        self.collecting = Some((queue, debounce));
+    }
+
+    /// What is due, taken out of the line.
+    pub(crate) fn take_due(&mut self) -> Queue {
+        self.state = State::Settling;
+        std::mem::take(&mut self.due)
+    }
+
+    /// For how long a file is known to have had this size and time; none if it is not.
+    pub(crate) fn since_stamp(&mut self, path: &[u8], stamp: Stamp, now: MonoTime) -> Option<Duration> {
+        match self.stamps.get(path) {
+            Some(&(known, since)) if known == stamp => Some(now.since(since)),
+            _ => {
+                self.stamps.insert(path.to_vec(), (stamp, now));
+                None
+            }
+        }
+    }
+
+    /// It no longer matters.
+    pub(crate) fn forget_stamp(&mut self, path: &[u8]) {
+        self.stamps.remove(path);
+    }
+}
