@@ -12,7 +12,7 @@ use super::output::Sink;
 use super::proc;
 use super::ready::Waking;
 use super::tree::{Orphans, Tree};
-use crate::dispatch::{Job, Part, RunId, StdinSource};
+use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
 use crate::rules::{Account, Contain, Resource, Rule, Setup};
 use crate::sys::{
     Credentials, Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize,
@@ -191,13 +191,8 @@ impl Children {
             stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
         let files = self.files(job, paths.as_ref());
-        // Another user may not look at tripline's descriptors, and so gets them.
         let given = rule.setup.account.is_some();
-        let named = files.iter().enumerate().map(|(number, (name, fd))| {
-            let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
-            (name.as_bytes().to_vec(), path)
-        });
-        let env = self.environment.of(job, &rule.setup, &named.collect::<Vec<_>>());
+        let env = self.environment.of(job, &rule.setup, &named(&files, given));
         let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
         let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));
@@ -442,4 +437,13 @@ fn number(resource: Resource) -> u32 {
         Resource::Nproc => libc::RLIMIT_NPROC,
         Resource::Stack => libc::RLIMIT_STACK,
     }
+}
+
+/// The variables that name files. Another user may not look at tripline's descriptors, and so is given its own.
+fn named(files: &[(&'static str, BorrowedFd<'_>)], given: bool) -> Vec<Variable> {
+    let variable = |(number, (name, fd)): (usize, &(&str, BorrowedFd<'_>))| {
+        let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
+        (name.as_bytes().to_vec(), path)
+    };
+    files.iter().enumerate().map(variable).collect()
 }
