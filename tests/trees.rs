@@ -8,7 +8,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::proc::{child, children, eventually, lives};
+use crate::support::proc::{child, children, descriptors, eventually, is_named, lives, processes};
 use crate::support::running::{Running, tripline};
 
 /// Rules in a fresh directory, and tripline ready there.
@@ -189,6 +189,31 @@ fn a_command_dies_with_a_tripline_that_is_killed() {
     let sleep = child(running.pid(), "sleep");
     running.signal(Signal::KILL);
     eventually(|| (!lives(sleep.pid)).then_some(()));
+}
+
+#[test]
+fn what_a_command_has_started_dies_with_a_tripline_that_is_killed() {
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nrun = \"sleep 1000 & echo $! > pid; wait\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a.x");
+    let sleep = pid_in(&directory, "pid");
+    running.signal(Signal::KILL);
+    eventually(|| (!lives(sleep)).then_some(()));
+}
+
+#[test]
+fn nothing_of_tripline_is_left_when_it_has_ended() {
+    let (directory, running) = start("[rules.r]\npaths = [\"*.x\"]\nrun = [\"true\"]\n");
+    save(&directory, "a.x");
+    running.until(|line| line == "r: ok");
+    let ours = descriptors(running.pid());
+    let keeps = |pid: &u32| {
+        let pipe = fs::read_link(format!("/proc/{pid}/fd/0")).unwrap_or_default();
+        is_named(*pid, "tripline-keeper") && ours.values().any(|ours| *ours == pipe)
+    };
+    let keeper = processes().into_iter().find(keeps).unwrap();
+    running.stop();
+    eventually(|| (!lives(keeper)).then_some(()));
 }
 
 #[test]

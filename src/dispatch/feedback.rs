@@ -150,11 +150,9 @@ impl Feedback {
 
     /// Whether the rule runs, or has so recently that changes may be its own.
     pub(crate) fn may_have_written(&self, rule: RuleId, now: MonoTime) -> bool {
-        self.running.iter().any(|trace| trace.rule == rule)
-            || self
-                .settling
-                .iter()
-                .any(|&(at, other, _)| other == rule && now.since(at) < OUTPUTS_SETTLE + self.delay)
+        let recent = |at: MonoTime| now.since(at) < OUTPUTS_SETTLE + self.delay;
+        let mut ended = self.settling.iter().filter(|(_, other, _)| *other == rule);
+        self.running.iter().any(|trace| trace.rule == rule) || ended.any(|&(at, ..)| recent(at))
     }
 
     /// Notes a change that concerns the rule.
@@ -257,9 +255,12 @@ impl Feedback {
         let Trace { rule, lineage, serves, .. } = self.running.swap_remove(at);
         self.settling.retain(|&(_, other, _)| other != rule);
         self.settling.push((now, rule, lineage));
+        if serves {
+            return None;
+        }
         let settled = self.settled(rule, now);
         let record = &mut self.rules[rule.0];
-        record.running -= usize::from(!serves);
+        record.running -= 1;
         record.settled(settled)
     }
 
@@ -327,8 +328,7 @@ mod tests {
     impl Bench {
         fn new(takes: f64) -> Self {
             let feedback = Feedback::new(1, Duration::ZERO);
-            let (ends, due, shut) = (None, None, 0.0);
-            Self { feedback, takes, runs: 0, ends, due, shut, tests: 0, suspended: false }
+            Self { feedback, takes, runs: 0, ends: None, due: None, shut: 0.0, tests: 0, suspended: false }
         }
 
         /// Lets time pass until somebody writes.
@@ -359,8 +359,7 @@ mod tests {
                 self.judge(now);
             } else if let Some(lineage) = self.due.take() {
                 self.runs += 1;
-                let busy = OnBusy::Queue;
-                self.feedback.begin(RunId(self.runs), RULE, busy, &lineage, at(now));
+                self.feedback.begin(RunId(self.runs), RULE, OnBusy::Queue, &lineage, at(now));
                 self.ends = Some(now + self.takes);
             }
         }

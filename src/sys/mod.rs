@@ -6,6 +6,7 @@
 mod dir;
 mod epoll;
 mod inotify;
+mod keeper;
 mod mounts;
 mod pipe;
 mod proc;
@@ -22,6 +23,7 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 pub use dir::{Dir, Entry, Identity, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
+pub use keeper::Keeper;
 pub use mounts::MountInfo;
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};

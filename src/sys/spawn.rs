@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
+use super::keeper::Keeper;
 use super::process::{Pid, reap};
 use super::signal::{empty_set, full_set, set_mask};
 use super::{cvt, cvt_len};
@@ -33,6 +34,8 @@ pub struct SpawnOptions<'a> {
     pub more: &'a [BorrowedFd<'a>],
     /// What else it is given and denied.
     pub setup: SpawnSetup,
+    /// Who is to guard its process group.
+    pub keeper: Option<&'a Keeper>,
     /// The `cgroup.procs` of the control group that it is to be in, open for writing.
     pub cgroup: Option<BorrowedFd<'a>>,
 }
@@ -123,6 +126,7 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
         output: [options.fds.stdout.as_raw_fd(), options.fds.stderr.as_raw_fd()],
         more: options.more.iter().map(AsRawFd::as_raw_fd).collect(),
         setup: &options.setup,
+        keeper: options.keeper,
         cgroup: options.cgroup.map(|fd| fd.as_raw_fd()),
         parent: std::process::id(),
         step: AtomicUsize::new(0),
@@ -137,6 +141,7 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
         0 => Ok(pid),
         error => {
             reap(pid);
+            options.keeper.inspect(|keeper| keeper.release(pid));
             let error = io::Error::from_raw_os_error(error);
             Err(match STEPS.get(child.step.load(Ordering::Relaxed)).copied().unwrap_or_default() {
                 "" => SpawnError::System(error),
@@ -179,6 +184,7 @@ struct Child<'a> {
     output: [RawFd; 2],
     more: Vec<RawFd>,
     setup: &'a SpawnSetup,
+    keeper: Option<&'a Keeper>,
     cgroup: Option<RawFd>,
     parent: u32,
     /// Where in [`STEPS`] it is.
@@ -219,6 +225,11 @@ impl Child<'_> {
         default_signals();
         // SAFETY: takes no pointer.
         cvt(unsafe { libc::setpgid(0, 0) })?;
+        if let Some(keeper) = self.keeper {
+            // The parent may be dead before it could do this.
+            // SAFETY: takes no pointer.
+            keeper.guard(Pid(unsafe { libc::getpid() }));
+        }
         self.descriptors()?;
         self.step(1);
         if let Some(procs) = self.cgroup {

@@ -128,20 +128,6 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    /// Looks through a directory again, because the scope's answers below it have changed. What is there is
-    /// no news.
-    pub(super) fn look_again(&mut self, dir: &[u8]) {
-        for (root, Root { path, .. }) in self.roots.iter().enumerate() {
-            let node = match dir.strip_prefix(path.as_slice()) {
-                Some(relative) => self.state.tree.find(root, relative),
-                // It lies above: everything below the root may be concerned.
-                None if path.starts_with(dir) => self.state.tree.root(root),
-                None => None,
-            };
-            self.crawl.extend(node.map(|wd| Frame::deep(wd, Purpose::Rescoped, None)));
-        }
-    }
-
     /// Follows every root's path and looks through its tree again, because mounts have changed: what was not
     /// known there before has arrived.
     pub(super) fn remounted(&mut self, now: MonoTime) {

@@ -19,11 +19,21 @@ pub(crate) struct Process {
     pub(crate) group: u32,
 }
 
+/// Every process.
+pub(crate) fn processes() -> Vec<u32> {
+    let names =
+        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
+    names.filter_map(|name| name.parse().ok()).collect()
+}
+
+/// Whether a process has this name.
+pub(crate) fn is_named(pid: u32, name: &str) -> bool {
+    process(pid).is_some_and(|process| process.name == name)
+}
+
 /// The children of a process, the dead that it has not waited for among them.
 pub(crate) fn children(parent: u32) -> Vec<Process> {
-    let pids =
-        fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().into_string().ok());
-    let processes = pids.filter_map(|pid| process(pid.parse().ok()?));
+    let processes = processes().into_iter().filter_map(process);
     processes.filter(|process| process.parent == parent).collect()
 }
 

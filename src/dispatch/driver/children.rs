@@ -12,12 +12,12 @@ use super::output::Sink;
 use super::proc;
 use super::ready::Waking;
 use super::tree::{Orphans, Tree};
-use crate::dispatch::{Job, Part, RunId, StdinSource};
+use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
 use crate::rules::{Account, Contain, Resource, Rule, Setup};
 use crate::sys::{
-    Credentials, Epoll, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize, foreground_group,
-    is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size,
-    signal_group, spawn, stderr, stdout, window_size,
+    Credentials, Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize,
+    foreground_group, is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group,
+    set_window_size, signal_group, spawn, stderr, stdout, window_size,
 };
 use crate::time::MonoTime;
 
@@ -74,6 +74,7 @@ pub(super) struct Children {
     by_pid: HashMap<Pid, RunId>,
     /// Children from before tripline was tripline, as a shell leaves them with `exec`.
     strangers: HashSet<i32>,
+    keeper: Option<Keeper>,
     flows: Flows,
     environment: Environment,
     buffer: Vec<u8>,
@@ -81,10 +82,10 @@ pub(super) struct Children {
 
 impl Children {
     /// `several` is whether there are rules to be told apart.
-    pub(super) fn new(environment: Environment, several: bool) -> Self {
+    pub(super) fn new(environment: Environment, keeper: Option<Keeper>, several: bool) -> Self {
         let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several));
         let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
-        Self { by_run, by_pid, strangers, flows, environment, buffer: vec![0; BUFFER] }
+        Self { by_run, by_pid, strangers, keeper, flows, environment, buffer: vec![0; BUFFER] }
     }
 
     /// Whether there are rules to be told apart, from the next process on.
@@ -190,19 +191,23 @@ impl Children {
             stderr: err.or(out).unwrap_or(sinks[1].fd()),
         };
         let files = self.files(job, paths.as_ref());
-        // Another user may not look at tripline's descriptors, and so gets them.
         let given = rule.setup.account.is_some();
-        let named = files.iter().enumerate().map(|(number, (name, fd))| {
-            let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
-            (name.as_bytes().to_vec(), path)
-        });
-        let env = self.environment.of(job, &rule.setup, &named.collect::<Vec<_>>());
+        let env = self.environment.of(job, &rule.setup, &named(&files, given));
         let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
         let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));
-        let (argv, cwd) = (&job.argv, &job.cwd);
-        let pid =
-            spawn(&SpawnOptions { program, argv, env: &env, cwd, fds, more: &more, cgroup: procs, setup })?;
+        let (argv, cwd, keeper) = (&job.argv, &job.cwd, self.keeper.as_ref());
+        let pid = spawn(&SpawnOptions {
+            program,
+            argv,
+            env: &env,
+            cwd,
+            fds,
+            more: &more,
+            keeper,
+            cgroup: procs,
+            setup,
+        })?;
         let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
@@ -286,6 +291,9 @@ impl Children {
             while self.pass_on(run, stream, sinks, epoll) {}
         }
         let Some(child) = self.by_run.remove(&run) else { return };
+        if let Some(keeper) = &self.keeper {
+            keeper.release(child.pid);
+        }
         if let Some(mut flow) = child.flow {
             for (at, _) in child.streams.iter().enumerate().filter(|(_, stream)| stream.is_some()) {
                 Flows::end(&mut flow, at, &mut sinks[at], epoll);
@@ -429,4 +437,13 @@ fn number(resource: Resource) -> u32 {
         Resource::Nproc => libc::RLIMIT_NPROC,
         Resource::Stack => libc::RLIMIT_STACK,
     }
+}
+
+/// The variables that name files. Another user may not look at tripline's descriptors, and so is given its own.
+fn named(files: &[(&'static str, BorrowedFd<'_>)], given: bool) -> Vec<Variable> {
+    let variable = |(number, (name, fd)): (usize, &(&str, BorrowedFd<'_>))| {
+        let path = if given { own_path(FIRST_FILE + number) } else { path_of(*fd) };
+        (name.as_bytes().to_vec(), path)
+    };
+    files.iter().enumerate().map(variable).collect()
 }

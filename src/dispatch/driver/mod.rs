@@ -34,8 +34,8 @@ use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
 use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
-    Epoll, Exit, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from, hangup_is_ignored,
-    peek_exit, stderr, stdout,
+    Epoll, Exit, Keeper, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
+    hangup_is_ignored, peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, WatchError, Watcher};
@@ -119,7 +119,7 @@ const RULES: u64 = u64::MAX - 4;
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
-/// [`RunError`]; whatever runs by then is left to itself.
+/// [`RunError`]; whatever runs by then is killed.
 pub fn run(
     rules: &Arc<Rules>,
     origin: Option<Origin>,
@@ -129,6 +129,7 @@ pub fn run(
 ) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
+    let keeper = if mode == Mode::Live { keeper() } else { None };
     become_subreaper()?;
     let signals = SignalFd::new()?;
     let epoll = Epoll::new()?;
@@ -146,7 +147,7 @@ pub fn run(
     let seed = RandomState::new().build_hasher().finish();
     let mut driver = Driver {
         core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
-        children: Children::new(environment, rules.rules.len() > 1),
+        children: Children::new(environment, keeper, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         clock: Clock::start(),
         mode,
@@ -170,6 +171,15 @@ pub fn run(
     let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
     let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
     Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+}
+
+/// Who kills the commands if tripline is killed. Without, those die that it has started itself.
+fn keeper() -> Option<Keeper> {
+    let started = Keeper::start();
+    if let Err(error) = &started {
+        tracing::warn!("nobody ends what a command has started if tripline is killed: {error}");
+    }
+    started.ok()
 }
 
 fn watch(rules: &Rules, epoll: &Epoll) -> Result<Watcher, RunError> {
