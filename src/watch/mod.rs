@@ -13,9 +13,11 @@
 
 mod decode;
 mod flush;
+mod follow;
 mod handoff;
 mod kept;
 mod kernel;
+mod links;
 mod look;
 #[cfg(test)]
 mod model;
@@ -36,11 +38,13 @@ mod settle;
 mod translate;
 mod tree;
 mod watcher;
+mod ways;
 
 use std::time::Duration;
 
 pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
+pub use mounts::file_system;
 pub use watcher::{WatchError, Watcher};
 
 /// What the watcher has to say of itself.

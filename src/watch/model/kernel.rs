@@ -121,6 +121,11 @@ impl Kernel for Model {
         self.opened(|world| world.find_below(dir.ino, relative))
     }
 
+    /// There are no links.
+    fn follow(&self, dir: &Handle, name: &[u8]) -> io::Result<Handle> {
+        self.open_below(dir, name)
+    }
+
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         self.call(|world| Err(errno(if world.find(path).is_some() { libc::EINVAL } else { libc::ENOENT })))
     }
