@@ -20,6 +20,9 @@ impl Scope for Below {
     fn wants(&self, _dir: &[u8]) -> bool {
         true
     }
+    fn concerns(&self, _path: &[u8]) -> bool {
+        true
+    }
     fn keeps(&self, _path: &[u8]) -> bool {
         true
     }

@@ -282,6 +282,8 @@ impl Default for Polling {
 pub struct Extent {
     /// Whether directories on other file systems than their root's are left out.
     pub one_file_system: bool,
+    /// Whether symbolic links below the roots are followed.
+    pub follow_symlinks: bool,
 }
 
 /// What the watcher asks of the rules: which directories matter, and which events.
@@ -293,6 +295,8 @@ pub trait Scope: fmt::Debug + Send + Sync {
     /// Whether something in or below this directory could concern a rule. `dir` is absolute and is a
     /// root or lies below one.
     fn wants(&self, dir: &[u8]) -> bool;
+    /// Whether this path, which is no directory, could concern a rule.
+    fn concerns(&self, path: &[u8]) -> bool;
     /// Whether the end of this path, which is no directory, could concern a rule. Such names are
     /// remembered, to tell what was removed while the kernel dropped events.
     fn keeps(&self, path: &[u8]) -> bool;

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::support::place::in_memory;
 use crate::support::proc::eventually;
-use crate::support::watching::{LIMIT, Seen, Watching};
+use crate::support::watching::{LIMIT, Seen, Watching, unshared};
 use crate::support::writer::{Ground, Landlord, Random, Writer};
 
 /// Writers that get in each other's way, and what each does.
@@ -52,6 +52,11 @@ fn the_tree_equals_a_fresh_scan_after_the_queue_has_overflowed_again_and_again()
 }
 
 #[test]
+fn the_tree_equals_a_fresh_scan_when_the_queue_has_never_been_empty() {
+    converge(Conditions { nagged: true, restless: true, ..Conditions::default() }, 1);
+}
+
+#[test]
 fn the_tree_equals_a_fresh_scan_when_the_root_has_come_and_gone() {
     converge(Conditions { landlord: true, ..Conditions::default() }, 4);
 }
@@ -71,6 +76,18 @@ fn the_tree_equals_a_fresh_scan_when_directories_were_unreadable() {
     converge(Conditions { denied: true, nagged: true, ..Conditions::default() }, 1);
 }
 
+#[test]
+fn the_tree_equals_a_fresh_scan_when_the_limit_of_watches_was_low() {
+    if unshared("").is_some() {
+        converge(Conditions { limited: true, ..Conditions::default() }, 2);
+    }
+}
+
+#[test]
+fn the_tree_equals_a_fresh_scan_without_inotify() {
+    converge(Conditions { polled: true, ..Conditions::default() }, 2);
+}
+
 /// What it says then.
 const OVERFLOWED: &str = "queue overflowed";
 
@@ -81,10 +98,16 @@ struct Conditions {
     stopped: bool,
     /// It is stopped until the queue overflows, many times while everything goes on.
     nagged: bool,
+    /// With that, the writers never let the queue run empty, for seconds.
+    restless: bool,
     /// The root, and what its path leads through, comes and goes.
     landlord: bool,
     /// It is another user than the writers, who make directories unreadable for a while.
     denied: bool,
+    /// It may have no more than a few watches until the writers have done.
+    limited: bool,
+    /// It is not to use inotify.
+    polled: bool,
 }
 
 /// What was done in all.
@@ -120,8 +143,7 @@ fn converge(conditions: Conditions, by_default: u64) {
 fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String> {
     let (_directory, ground) = ground(seed, conditions);
     let root = &ground.root;
-    let mut watching =
-        if conditions.denied { Watching::start_as_nobody(root) } else { Watching::start(root, &[]) };
+    let mut watching = watcher(conditions, root);
     let mut known = Known { root: root.clone(), reported: files(root) };
     operate(seed, Conditions::default(), &ground, &watching, &tally.operations);
     // What is reported and ends later must be reported to end.
@@ -137,7 +159,10 @@ fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String>
         watching.signal(Signal::CONT);
     }
     ground.permit();
-    let mut wrong = settle(&mut watching, &mut known, tally);
+    if conditions.limited {
+        watching.inside(&limit(100_000));
+    }
+    let mut wrong = settle(&mut watching, &mut known, conditions.polled, tally);
     if wrong.is_empty() {
         wrong = probe(&mut watching, &mut known);
         wrong.extend(known.differences());
@@ -147,6 +172,19 @@ fn diverged(seed: u64, conditions: Conditions, tally: &mut Tally) -> Vec<String>
     }
     tally.overflows += watching.warnings().matches(OVERFLOWED).count();
     wrong
+}
+
+fn watcher(conditions: Conditions, root: &Path) -> Watching {
+    match conditions {
+        Conditions { denied: true, .. } => Watching::start_as_nobody(root, &[]),
+        Conditions { limited: true, .. } => Watching::start_unshared(root, &[], &limit(12)).unwrap(),
+        Conditions { polled: true, .. } => Watching::start(root, &["--poll=20ms"]),
+        _ => Watching::start(root, &[]),
+    }
+}
+
+fn limit(watches: usize) -> String {
+    format!("echo {watches} > /proc/sys/user/max_inotify_watches")
 }
 
 /// Without an overflow, nothing was shown.
@@ -187,7 +225,7 @@ fn operate(seed: u64, conditions: Conditions, ground: &Ground, watching: &Watchi
                 let steps = (0..).take_while(|step| *step < OPERATIONS || !disturbed());
                 let succeeded = steps.filter(|step| {
                     // While the queue never empties there is no recovery that could be disturbed.
-                    if step % BREATH == 0 && conditions.nagged {
+                    if step % BREATH == 0 && conditions.nagged && !conditions.restless {
                         thread::sleep(PAUSE / 10);
                     }
                     writer.operate(*step).is_ok()
@@ -203,7 +241,8 @@ fn operate(seed: u64, conditions: Conditions, ground: &Ground, watching: &Watchi
                 let _ = landlord.operate();
             }
             make_floodable(&ground.root);
-            thread::sleep(PAUSE * u32::try_from(random.below(5)).unwrap());
+            let pause = PAUSE * if conditions.restless { 10 } else { 1 };
+            thread::sleep(pause * u32::try_from(random.below(5)).unwrap());
             if conditions.nagged {
                 watching.signal(Signal::STOP);
                 flood(&ground.root);
@@ -235,7 +274,7 @@ fn flood(root: &Path) {
 
 /// Waits until the watched directories are those that exist, and what was reported of the files is what is
 /// there; names the difference if that never comes. What left unseen is waited for before its end counts.
-fn settle(watching: &mut Watching, known: &mut Known, tally: &mut Tally) -> Vec<String> {
+fn settle(watching: &mut Watching, known: &mut Known, polled: bool, tally: &mut Tally) -> Vec<String> {
     let start = Instant::now();
     let root = known.root.clone();
     loop {
@@ -247,7 +286,8 @@ fn settle(watching: &mut Watching, known: &mut Known, tally: &mut Tally) -> Vec<
         let watched = watching.watched_inodes();
         let above = above(&root);
         let leaked: Vec<_> = watched.difference(&inodes).filter(|inode| !above.contains(inode)).collect();
-        let blind: Vec<_> = directories.iter().filter(|(_, inode)| !watched.contains(inode)).collect();
+        let blind: Vec<_> =
+            directories.iter().filter(|(_, inode)| !polled && !watched.contains(inode)).collect();
         let mut wrong = known.differences();
         wrong.extend(blind.iter().map(|found| format!("not watched: {found:?}")));
         wrong.extend(leaked.iter().map(|inode| format!("watched for nothing: inode {inode}")));
@@ -277,9 +317,8 @@ fn probe(watching: &mut Watching, known: &mut Known) -> Vec<String> {
     }
     let all = watching.so_far();
     known.learn(&all);
-    let closed =
-        |seen: &&Seen| seen.path.ends_with("fprobe") && seen.events.contains(&"close_write".to_owned());
-    let seen: BTreeSet<PathBuf> = all.iter().filter(closed).map(|seen| seen.path.clone()).collect();
+    let is_probe = |seen: &&Seen| seen.path.ends_with("fprobe");
+    let seen: BTreeSet<PathBuf> = all.iter().filter(is_probe).map(|seen| seen.path.clone()).collect();
     let missing = probes.difference(&seen).map(|path| format!("probe not reported: {}", path.display()));
     let phantom = seen.difference(&probes).map(|path| format!("phantom: {}", path.display()));
     missing.chain(phantom).collect()

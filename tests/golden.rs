@@ -5,6 +5,7 @@
 //! -- file tripline.toml
 //! ...
 //! -- dir empty
+//! -- link name target
 //! -- run tripline explain src/a.rs
 //! what it prints, standard output first
 //! ```
@@ -13,6 +14,7 @@
 //! other than 0 is the last line. `TRIP_BLESS=1` writes what came of it into the file instead.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -45,6 +47,10 @@ fn check(file: &Path) -> Result<(), String> {
             }
             ["dir", name] => {
                 fs::create_dir_all(root.join(name)).unwrap();
+                actual += body;
+            }
+            ["link", name, target] => {
+                symlink(target, root.join(name)).unwrap();
                 actual += body;
             }
             ["run", "tripline", args @ ..] => actual += &run(&root, args),

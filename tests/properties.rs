@@ -394,7 +394,7 @@ fn is_service(job: &Job) -> bool {
 
 fn settings() -> impl Strategy<Value = Settings> {
     let policy = || prop::sample::select(vec!["queue", "restart", "signal", "parallel", "skip"]);
-    let retry = prop::sample::select(vec!["", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
+    let retry = prop::sample::select(vec!["# none", "retry = {}", "retry = { max = 1, initial = \"50ms\" }"]);
     let numbers = (1..4_usize, 2..4_usize, prop::sample::select(vec![0, 700, 100_000]), any::<Option<u64>>());
     (numbers, policy(), policy(), retry, any::<bool>(), any::<bool>()).prop_map(
         |((jobs, max_parallel, exec_bytes, seed), batch, event, retry, throttle, timeout)| Settings {

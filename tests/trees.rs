@@ -111,6 +111,19 @@ fn what_has_left_the_group_and_ignores_sigterm_is_killed() {
 }
 
 #[test]
+fn what_has_missed_the_signal_while_it_was_starting_is_told_again() {
+    // As a shell does that has forked and not yet become its command, it takes the signal and goes on.
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nstop_timeout = \"1h\"\n\
+                run = \"sh -c 'trap : TERM; echo $$ > pid; sleep 1000; trap - TERM; exec sleep 1001' 2>/dev/null & trap 'exit 0' TERM; wait\"\n";
+    let (directory, running) = start(rule);
+    save(&directory, "a.x");
+    let late = pid_in(&directory, "pid");
+    eventually(|| children(late).into_iter().find(|child| child.name == "sleep"));
+    assert_eq!(running.stop(), ["r: a.x (close_write)", "r: stopping", "r: ok"]);
+    assert!(!lives(late));
+}
+
+#[test]
 fn what_has_left_the_group_and_is_stopped_ends_too() {
     let rule = "[rules.r]\npaths = [\"*.x\"]\nstop_timeout = \"1h\"\n\
                 run = \"setsid sh -c 'echo $$ > pid; exec sleep 1000' & wait\"\n";
@@ -249,11 +262,11 @@ fn a_command_that_the_limit_of_processes_forbids_is_run_later() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
     fs::write(directory.path().join("tripline.toml"), rule).unwrap();
-    // Root has no such limit. Of the seven, tripline takes four.
+    // Root has no such limit. Of the eight, tripline takes five.
     let program = directory.path().join("tripline");
     fs::copy(env!("CARGO_BIN_EXE_tripline"), &program).unwrap();
     let mut command = Command::new("prlimit");
-    command.args(["--nproc=7", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    command.args(["--nproc=8", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
     command.arg(program).arg("run").env("HOME", "/nonexistent");
     let running = Running::start(command.current_dir(directory.path()));
     running.until_ready();

@@ -5,12 +5,17 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use crate::support::place::in_memory;
 use crate::support::proc::{eventually, settled_switches, switches};
 use crate::support::running::Running;
 use crate::support::watching::{Seen, Watching, unshared, watched_inodes};
@@ -112,7 +117,7 @@ fn what_was_moved_out_is_silent_and_no_longer_watched() {
     let start = std::time::Instant::now();
     while watching.watched_inodes().contains(&inode) {
         assert!(start.elapsed() < crate::support::watching::LIMIT, "still watched");
-        std::thread::yield_now();
+        thread::yield_now();
     }
     let all = watching.so_far();
     assert!(all.iter().all(|seen| !seen.path.ends_with("file")), "{all:#?}");
@@ -289,7 +294,7 @@ fn an_idle_watcher_does_not_wake_up() {
     watching.so_far();
     let before = settled_switches(watching.pid());
     // Idle time cannot be waited for by an event: this is how long nothing may happen.
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    thread::sleep(std::time::Duration::from_secs(2));
     assert_eq!(switches(watching.pid()), before);
 }
 
@@ -380,7 +385,7 @@ fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
     let [there, late] = ["there", "late"].map(|name| root.join(name));
     fs::create_dir_all(there.join("sub")).unwrap();
     permit(&there, 0o000);
-    let watching = Watching::start_as_nobody(&root);
+    let watching = Watching::start_as_nobody(&root, &[]);
     fs::write(there.join("sub/file"), "content").unwrap();
     permit(&there, 0o755);
     watching.until(|seen| seen.path == there.join("sub/file"));
@@ -398,11 +403,35 @@ fn an_unreadable_directory_is_named_and_looked_through_once_it_may_be_read() {
 }
 
 #[test]
+fn a_root_that_becomes_readable_is_watched_at_once() {
+    let Some((_directory, root)) = place_for_nobody() else { return };
+    let (target, link) = (root.with_file_name("target"), root.join("link"));
+    fs::create_dir(&target).unwrap();
+    std::os::unix::fs::symlink(&target, &link).unwrap();
+    for (dir, watched) in [(&root, &root), (&target, &link)] {
+        let mut waits = Vec::new();
+        for _ in 0..3 {
+            permit(dir, 0o000);
+            fs::write(dir.join("file"), "content").unwrap();
+            let start = if watched == &root { &root } else { root.parent().unwrap() };
+            let watching = Watching::start_as_nobody(start, &["--follow-symlinks"]);
+            let began = std::time::Instant::now();
+            permit(dir, 0o755);
+            watching.until(|seen| seen.path == watched.join("file"));
+            waits.push(began.elapsed());
+            fs::remove_file(dir.join("file")).unwrap();
+        }
+        // By trying again from time to time each would take five seconds.
+        assert!(waits.iter().any(|wait| *wait < std::time::Duration::from_secs(3)), "{waits:?}");
+    }
+}
+
+#[test]
 fn what_is_in_an_unreadable_directory_below_a_renamed_one_is_reported_once_it_may_be_read() {
     let Some((_directory, root)) = place_for_nobody() else { return };
     fs::create_dir_all(root.join("a/closed")).unwrap();
     fs::write(root.join("a/closed/file"), "content").unwrap();
-    let mut watching = Watching::start_as_nobody(&root);
+    let mut watching = Watching::start_as_nobody(&root, &[]);
     permit(&root.join("a/closed"), 0o000);
     fs::rename(root.join("a"), root.join("b")).unwrap();
     watching.so_far();
@@ -417,7 +446,7 @@ fn what_an_unreadable_directory_has_taken_the_place_of_is_silent() {
     fs::create_dir(root.join("dir")).unwrap();
     fs::create_dir(&new).unwrap();
     permit(&new, 0o000);
-    let mut watching = Watching::start_as_nobody(&root);
+    let mut watching = Watching::start_as_nobody(&root, &[]);
     // Stopped, it sees both at once.
     watching.signal(Signal::STOP);
     fs::rename(root.join("dir"), &old).unwrap();
@@ -518,5 +547,79 @@ fn on_an_overlay_what_is_written_to_the_lower_layers_files_is_reported() {
     for (name, event) in [("file", "close_write"), ("file", "close_write"), ("new", "create")] {
         watching.inside(&format!("echo more >> {shown}/dir/{name}"));
         watching.until(|seen| seen.path == root.join("dir").join(name) && has(seen, event));
+    }
+}
+
+#[test]
+fn what_happens_while_the_queue_is_never_empty_is_reported() {
+    let directory = TempDir::new_in(in_memory()).unwrap();
+    let root = directory.path().canonicalize().unwrap().join("root");
+    fs::create_dir_all(root.join("quiet")).unwrap();
+    let watching = Watching::start(&root, &[]);
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for writer in 0..4 {
+            let dir = root.join(writer.to_string());
+            fs::create_dir(&dir).unwrap();
+            let done = &done;
+            scope.spawn(move || {
+                let (one, other) = (dir.join("one"), dir.join("other"));
+                fs::write(&one, "content").unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    fs::rename(&one, &other).and_then(|()| fs::rename(&other, &one)).unwrap();
+                }
+            });
+        }
+        // The first may come before the queue is full.
+        let seen = (0..3).map(|number| {
+            let file = root.join("quiet").join(number.to_string());
+            fs::write(&file, "content").unwrap();
+            catch_unwind(AssertUnwindSafe(|| watching.until(|seen| seen.path == file))).is_ok()
+        });
+        let seen = seen.take_while(|seen| *seen).count();
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(seen, 3, "{}", watching.warnings());
+    });
+}
+
+#[test]
+fn without_inotify_too_everything_that_goes_with_a_directory_is_reported() {
+    let (_directory, root) = place();
+    let outside = root.with_file_name("outside");
+    for dir in
+        ["removed/deep", "moved", "replaced"].map(|dir| root.join(dir)).into_iter().chain([outside.clone()])
+    {
+        fs::create_dir_all(&dir).unwrap();
+        fs::write(dir.join("file"), "content").unwrap();
+    }
+    let watching = Watching::start(&root, &["--poll=50ms"]);
+    let until_gone = |file: &str| watching.until(|seen| seen.path == root.join(file) && has(seen, "delete"));
+    fs::remove_dir_all(root.join("removed")).unwrap();
+    until_gone("removed/deep/file");
+    fs::rename(root.join("moved"), outside.with_extension("away")).unwrap();
+    until_gone("moved/file");
+    fs::rename(outside.join("file"), outside.join("other")).unwrap();
+    renameat_with(CWD, root.join("replaced"), CWD, &outside, RenameFlags::EXCHANGE).unwrap();
+    let all = until_gone("replaced/file");
+    assert!(all.iter().any(|seen| seen.path == root.join("replaced/other")), "{all:#?}");
+}
+
+#[test]
+fn a_root_that_one_of_its_own_directories_has_replaced_is_watched() {
+    for options in [&[][..], &["--poll=20ms"]] {
+        let (_directory, root) = place();
+        fs::create_dir_all(root.join("sub/deep")).unwrap();
+        let watching = Watching::start(&root, options);
+        let away = ["away", "other"].map(|name| root.with_file_name(name));
+        // Stopped, it sees all of it at once.
+        watching.signal(Signal::STOP);
+        fs::rename(root.join("sub"), &away[1]).unwrap();
+        fs::rename(&root, &away[0]).unwrap();
+        fs::rename(&away[1], &root).unwrap();
+        watching.signal(Signal::CONT);
+        for name in ["deep/file", "file", "deep/other"] {
+            fs::write(root.join(name), "content").unwrap();
+            watching.until(|seen| seen.path == root.join(name));
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 
 use crate::event::{Extent, Polling};
 use crate::rules::duration;
@@ -46,18 +47,62 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline explain target/debug/app --event create\n         \
                             tripline explain --watching")]
     Explain(ExplainArgs),
-    /// Print the rules that are in effect, each value with the file and line it comes from
+    /// Print the rules in effect, each value with the place it comes from
     #[command(after_help = "Example: tripline config --profile ci")]
     Config(RulesArgs),
     /// Show the rules in a table: their paths, events and commands
     #[command(after_help = "Example: tripline rules rules/node.toml")]
     Rules(RulesArgs),
+    /// Say what keeps changes from being seen or commands from running, and what mends it
+    ///
+    /// The exit code is 1 if there is a problem.
+    #[command(after_help = "Example: tripline doctor\n         tripline doctor --verify")]
+    Doctor(DoctorArgs),
     /// Write a first tripline.toml for what is found in a directory
     #[command(after_help = "Example: tripline init && tripline")]
     Init(InitArgs),
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
+    /// Print a script that has a shell complete tripline's subcommands and options
+    #[command(
+        after_help = "Example: tripline completions bash > ~/.local/share/bash-completion/completions/tripline"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Print the manual page of tripline or of a subcommand
+    #[command(after_help = "Example: tripline man | man -l -\n         \
+                            tripline man --dir ~/.local/share/man/man1")]
+    Man(ManArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// Compare what a running tripline watches with what a fresh look at its rules and the file system finds; by
+    /// default the one that runs these rules
+    #[arg(long, value_name = "PID", num_args = 0..=1)]
+    pub(super) verify: Option<Option<u32>>,
+    /// One JSON object a line: status (ok, note, problem), message, mend
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ManArgs {
+    /// The subcommand
+    #[arg(conflicts_with = "dir")]
+    pub(super) command: Option<String>,
+    /// Write all pages into this directory instead
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -179,13 +224,16 @@ pub(super) struct ExtentArgs {
     /// Leave out directories on other file systems than those that the paths are on
     #[arg(long)]
     one_file_system: bool,
+    /// Follow symbolic links below the paths
+    #[arg(long)]
+    follow_symlinks: bool,
 }
 
 impl ExtentArgs {
     /// What was asked for.
     pub(super) fn extent(self) -> Extent {
-        let Self { one_file_system } = self;
-        Extent { one_file_system }
+        let Self { one_file_system, follow_symlinks } = self;
+        Extent { one_file_system, follow_symlinks }
     }
 }
 

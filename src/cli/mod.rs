@@ -3,17 +3,20 @@
 mod args;
 mod check;
 mod config;
+mod doctor;
 mod exit;
 mod explain;
 mod init;
 mod log;
 mod notify;
 mod on;
+mod pages;
 mod quote;
 mod report;
 mod rules;
 mod run;
 mod schema;
+mod verify;
 mod watch;
 mod watching;
 
@@ -47,8 +50,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Config(args)) => config::config(&args),
         Some(Command::Rules(args)) => rules::rules(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
+        Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
+        Some(Command::Completions { shell }) => pages::completions(shell),
+        Some(Command::Man(args)) => pages::man(&args),
     }
 }
 

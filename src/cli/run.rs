@@ -6,27 +6,31 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Mode, Origin, Span};
-use crate::rules::{Attempt, Loaded, Location, Rules, attempt, refuse_untrusted};
+use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
     let location = location(args.config.as_ref());
     let Attempt { loaded, sources } = attempt(&location, args.profile.as_deref());
-    match loaded {
+    let mode = if args.dry_run || args.list { Mode::Dry } else { Mode::Live };
+    match loaded.and_then(|loaded| trusted(loaded, mode)) {
         Ok(loaded) if args.list => rules::show(&loaded.rules),
         Ok(loaded) => {
-            let mode = if args.dry_run { Mode::Dry } else { Mode::Live };
-            match refuse_untrusted(&loaded.files) {
-                Err(refusal) if mode == Mode::Live => return refuse(&refusal),
-                _ => {}
-            }
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
-            let read = Box::new(move || again(&location, profile.as_deref(), poll));
+            let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
             let origin = (!args.once).then_some(Origin { read, sources });
             follow(loaded.rules, origin, (mode, span), args.poll, args.log)
         }
         Err(diagnostics) => refuse(&diagnostics),
     }
+}
+
+/// As root, commands run only from files that nobody else can change.
+fn trusted(loaded: Loaded, mode: Mode) -> Result<Loaded, Diagnostics> {
+    if mode == Mode::Live {
+        refuse_untrusted(&loaded.files)?;
+    }
+    Ok(loaded)
 }
 
 /// Where the rules were found: there they are read again, and nowhere else.
@@ -37,13 +41,9 @@ fn found(location: Location, loaded: &Loaded) -> Location {
     }
 }
 
-fn again(location: &Location, profile: Option<&str>, poll: PollArgs) -> Attempt {
+fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode) -> Attempt {
     let mut attempt = attempt(location, profile);
-    if let Some(refusal) =
-        attempt.loaded.as_ref().ok().and_then(|loaded| refuse_untrusted(&loaded.files).err())
-    {
-        attempt.loaded = Err(refusal);
-    }
+    attempt.loaded = attempt.loaded.and_then(|loaded| trusted(loaded, mode));
     if let (Ok(loaded), Some(polling)) = (&mut attempt.loaded, poll.asked()) {
         loaded.rules.set_polling(polling);
     }

@@ -173,6 +173,10 @@ impl Scope for Places {
         })
     }
 
+    fn concerns(&self, path: &[u8]) -> bool {
+        self.contain(path)
+    }
+
     fn keeps(&self, path: &[u8]) -> bool {
         self.on.intersects(EventMask::END) && self.contain(path)
     }

@@ -1,14 +1,12 @@
 //! `tripline explain --watching`: which directories are watched for which rules, and what is left out.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use super::explain::shown;
 use crate::dispatch::Escaped;
-use crate::event::Scope;
-use crate::rules::{Plan, RuleId, Rules, Watching};
+use crate::event::{Extent, Scope};
+use crate::rules::{How, Met, Plan, RuleId, Rules, Watching};
 
 /// A directory whose rules are not those of the one that holds it.
 struct Group {
@@ -26,41 +24,47 @@ struct Found {
     unreached: usize,
     /// What lies on other file systems, where those are left out.
     elsewhere: Option<Vec<PathBuf>>,
+    /// Links that lead to what is watched already, where links are followed.
+    links: Option<Vec<PathBuf>>,
 }
 
 /// The plan, of the directories that are there now.
 pub(super) fn plan(rules: &Rules) -> String {
     let plan = rules.plan();
-    let elsewhere = plan.extent().one_file_system.then(Vec::new);
-    let mut found = Found { elsewhere, ..Found::default() };
-    for root in plan.roots() {
-        found.root(&plan, root);
+    let Extent { one_file_system, follow_symlinks } = plan.extent();
+    let (elsewhere, links) = (one_file_system.then(Vec::new), follow_symlinks.then(Vec::new));
+    let mut found = Found { elsewhere, links, ..Found::default() };
+    // Of each directory that was met, the group that it is counted in.
+    let mut groups: Vec<Option<usize>> = Vec::new();
+    for met in plan.walk() {
+        let above = met.above.map(|above| groups[above]);
+        groups.push(found.add(&plan, &met, above));
     }
     found.show(rules)
 }
 
 impl Found {
-    fn root(&mut self, plan: &Plan, root: &Path) {
-        let home = device(root);
-        let mut open = vec![(root.to_path_buf(), None)];
-        while let Some((dir, above)) = open.pop() {
-            let group = match (plan.watching(dir.as_os_str().as_bytes()), &mut self.elsewhere) {
-                (Watching::For(_), Some(elsewhere)) if device(&dir) != home => {
-                    elsewhere.push(dir);
-                    continue;
-                }
-                (Watching::For(rules), _) => self.watched(&dir, rules, above),
-                (Watching::Ignored(line), _) => {
-                    self.ignored.push((dir, line.to_string()));
-                    continue;
-                }
-                (Watching::Unreached, _) => {
-                    self.unreached += 1;
-                    continue;
-                }
-            };
-            open.extend(directories(&dir).into_iter().rev().map(|dir| (dir, Some(group))));
+    /// Counts a directory; answers in which group. `above` is that of the one that holds it, none for a root.
+    fn add(&mut self, plan: &Plan, met: &Met, above: Option<Option<usize>>) -> Option<usize> {
+        // What lies below another path to a directory has been told of.
+        let told = above == Some(None);
+        match (met.how, plan.watching(met.dir.as_os_str().as_bytes())) {
+            (How::First(_), Watching::For(rules)) => {
+                return Some(self.watched(&met.dir, rules, above.flatten()));
+            }
+            (How::Again, _) if met.is_link => {
+                self.links.iter_mut().for_each(|links| links.push(met.dir.clone()));
+            }
+            (How::Elsewhere, _) => {
+                self.elsewhere.iter_mut().for_each(|dirs| dirs.push(met.dir.clone()));
+            }
+            (How::Unwanted, Watching::Ignored(line)) if !told => {
+                self.ignored.push((met.dir.clone(), line.to_string()));
+            }
+            (How::Unwanted, Watching::Unreached) if !told => self.unreached += 1,
+            _ => {}
         }
+        None
     }
 
     /// The group that the directory is counted in.
@@ -94,24 +98,15 @@ impl Found {
             out += &format!("{} on other file systems, with all below\n", directories_of(elsewhere.len()));
             elsewhere.iter().for_each(|dir| out += &format!("  {}\n", name(dir)));
         }
+        if let Some(links) = &self.links {
+            let more = if links.len() == 1 { "1 link leads" } else { &format!("{} links lead", links.len()) };
+            out += &format!("{more} to directories that are watched already\n");
+            links.iter().for_each(|dir| out += &format!("  {}\n", name(dir)));
+        }
         out
     }
 }
 
 fn directories_of(count: usize) -> String {
     if count == 1 { "1 directory".to_owned() } else { format!("{count} directories") }
-}
-
-/// The number of its file system.
-fn device(dir: &Path) -> Option<u64> {
-    fs::metadata(dir).ok().map(|found| found.dev())
-}
-
-/// The directories in it, in the order of their names. What cannot be read has none.
-fn directories(dir: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(dir) else { return Vec::new() };
-    let is_dir = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|found| found.is_dir());
-    let mut found: Vec<_> = entries.flatten().filter(is_dir).map(|entry| entry.path()).collect();
-    found.sort_unstable();
-    found
 }

@@ -24,6 +24,8 @@ const OUTPUTS_SETTLE: Duration = Duration::from_secs(1);
 /// What is restarted for each change may run for hours, as a server does: only what comes so shortly after its
 /// start counts as perhaps its own. A build that generates code first takes no longer.
 const RESTART_WINDOW: Duration = Duration::from_secs(10);
+/// The same for a service, which goes on while its rule is put to the test.
+const SERVICE_WINDOW: Duration = Duration::from_secs(3);
 /// From so many generations on a rule is put to the test.
 const GENERATIONS: usize = 10;
 /// How long it stands still then: twice as long as a generation takes, so that a person who saved once in each of
@@ -56,6 +58,8 @@ struct Trace {
     lineage: Lineage,
     /// From when on changes are not its own.
     until: Option<MonoTime>,
+    /// Whether it is a service: not a run that its rule waits for.
+    serves: bool,
 }
 
 /// What is known of one rule.
@@ -140,7 +144,7 @@ impl Feedback {
         self.settling =
             settling.filter_map(|(at, rule, _)| ids.get(&rule).map(|&id| (at, id, alone(id)))).collect();
         for trace in &self.running {
-            self.rules[trace.rule.0].running += 1;
+            self.rules[trace.rule.0].running += usize::from(!trace.serves);
         }
     }
 
@@ -192,7 +196,7 @@ impl Feedback {
 
     /// What is to be done about a rule that a batch of this lineage is due for.
     pub(crate) fn judge(&mut self, rule: RuleId, lineage: &Lineage, now: MonoTime) -> Option<Verdict> {
-        let settle = SETTLE + self.delay;
+        let settled = self.settled(rule, now);
         let tried = |other: &Record| other.tests > 0 || other.trial != Trial::None;
         // Of rules that start each other, one is enough.
         if lineage.circle(rule).any(|other| other != rule && tried(&self.rules[other.0])) {
@@ -211,8 +215,8 @@ impl Feedback {
         }
         let wait = (record.cycle * 2).clamp(SHORTEST_TEST, LONGEST_TEST);
         record.trial = Trial::Called(wait);
-        let until = record.settled(now + settle);
-        Some(Verdict::Test { wait: settle + wait, until })
+        let until = record.settled(settled);
+        Some(Verdict::Test { wait: settled.since(now) + wait, until })
     }
 
     /// Notes that a run starts.
@@ -230,31 +234,33 @@ impl Feedback {
         record.running += 1;
         record.last_start = now;
         let until = (busy == OnBusy::Restart).then(|| now + RESTART_WINDOW);
-        self.running.push(Trace { run, rule, lineage: batch.clone().with(rule), until });
+        self.running.push(Trace { run, rule, lineage: batch.clone().with(rule), until, serves: false });
+    }
+
+    /// Notes that a service starts.
+    pub(crate) fn serve(&mut self, run: RunId, rule: RuleId, batch: &Lineage, now: MonoTime) {
+        let (lineage, until) = (batch.clone().with(rule), Some(now + SERVICE_WINDOW));
+        self.running.push(Trace { run, rule, lineage, until, serves: true });
+    }
+
+    /// From when on no change can come of what the rule has started, if it starts nothing more.
+    fn settled(&self, rule: RuleId, now: MonoTime) -> MonoTime {
+        let services = self.running.iter().filter(|trace| trace.rule == rule && trace.serves);
+        let open = services.filter_map(|trace| trace.until).max().unwrap_or_default();
+        open.max(now) + SETTLE + self.delay
     }
 
     /// Notes that a run has ended, whole. Answers until when its rule is to start nothing, if it is only now that
     /// this can be said.
     pub(crate) fn end(&mut self, run: RunId, now: MonoTime) -> Option<MonoTime> {
         let at = self.running.iter().position(|trace| trace.run == run)?;
-        let Trace { rule, lineage, .. } = self.running.swap_remove(at);
+        let Trace { rule, lineage, serves, .. } = self.running.swap_remove(at);
         self.settling.retain(|&(_, other, _)| other != rule);
         self.settling.push((now, rule, lineage));
+        let settled = self.settled(rule, now);
         let record = &mut self.rules[rule.0];
-        record.running -= 1;
-        record.settled(now + SETTLE + self.delay)
-    }
-
-    /// Notes that a service starts, which runs for good: as of what is restarted, only what comes shortly after
-    /// counts as perhaps its own. It is no run that a test would have to wait for.
-    pub(crate) fn serve(&mut self, run: RunId, rule: RuleId, batch: &Lineage, now: MonoTime) {
-        let (lineage, until) = (batch.clone().with(rule), Some(now + RESTART_WINDOW));
-        self.running.push(Trace { run, rule, lineage, until });
-    }
-
-    /// Notes that nothing is left of a service.
-    pub(crate) fn leave(&mut self, run: RunId) {
-        self.running.retain(|trace| trace.run != run);
+        record.running -= usize::from(!serves);
+        record.settled(settled)
     }
 
     /// The path that the rule's last run may have written.

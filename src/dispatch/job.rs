@@ -103,8 +103,7 @@ pub(crate) fn build(
     let stdin = if part == Part::Service { Stdin::Null } else { rule.stdin };
     let (stdin, paths) = (stdin::source(rules, stdin, batch), stdin::terminated(batch, 0));
     let recorded = rule.on_success.is_some() || rule.on_failure.is_some();
-    let rule = Arc::clone(rule);
-    Some(Job { run, rule, part, recorded, argv, env, cwd, stdin, paths })
+    Some(Job { run, rule: Arc::clone(rule), part, recorded, argv, env, cwd, stdin, paths })
 }
 
 /// The jobs that this one event would start by itself, one after the other, for showing them: the steps of a

@@ -125,7 +125,8 @@ impl Run {
             // There was only the service to be replaced.
             Part::Step(_) if rule.steps.is_empty() => return None,
             Part::Step(step) => {
-                let step = (failed && rule.steps.len() > 1).then_some(step + 1);
+                let early = failed || self.stopped;
+                let step = (early && rule.steps.len() > 1).then_some(step + 1);
                 let stopped = self.stopped;
                 return Some(Report::Ended { rule: name, run, outcome, stopped, step, elapsed });
             }

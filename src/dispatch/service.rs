@@ -120,7 +120,7 @@ impl Service {
             self.say(News::Ended(outcome), cx);
         }
         if failed {
-            self.leave(cx);
+            self.note_end(cx);
         }
         self.apply(input, cx);
     }
@@ -131,7 +131,7 @@ impl Service {
         let Some(kept) = &rule.service else { return };
         let (state, action) = lifecycle::next(self.state, input);
         if input == Input::Gone && state != self.state {
-            self.leave(cx);
+            self.note_end(cx);
         }
         if state != self.state {
             self.limit = None;
@@ -152,13 +152,6 @@ impl Service {
         }
     }
 
-    /// Nothing is left of its process, or it had none.
-    fn leave(&mut self, cx: &mut Context<'_>) {
-        if let Some(run) = self.run.take() {
-            cx.feedback.leave(run);
-        }
-    }
-
     fn say(&self, news: News, cx: &mut Context<'_>) {
         let rule = cx.rules.rules[self.rule.0].name.clone();
         cx.effects.push(Effect::Report(Report::Service { rule, news }));
@@ -173,6 +166,13 @@ impl Service {
             self.run = Some(run);
             cx.feedback.serve(run, self.rule, self.batch.lineage(), cx.now);
             cx.effects.push(Effect::Spawn(job));
+        }
+    }
+
+    /// Nothing is left of its process, or it had none.
+    fn note_end(&mut self, cx: &mut Context<'_>) {
+        if let Some(run) = self.run.take() {
+            cx.feedback.end(run, cx.now);
         }
     }
 

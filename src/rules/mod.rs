@@ -43,6 +43,7 @@ mod template;
 mod tests;
 mod tree;
 mod trust;
+mod walk;
 mod wildcard;
 
 use std::path::PathBuf;
@@ -69,6 +70,7 @@ pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
+pub use walk::{DirId, How, Met, Walk};
 
 pub use trust::refuse_untrusted;
 
@@ -102,6 +104,15 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+}
+
+/// What a command begins with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Program<'r> {
+    /// Its name, or its path where there is a slash in it.
+    pub name: &'r str,
+    /// Whether it is there to be executed: in `PATH`, or where its path leads.
+    pub is_there: bool,
 }
 
 /// A rule that an event concerns.
@@ -147,6 +158,33 @@ impl Rules {
         if let Some(plan) = Arc::get_mut(&mut self.plan) {
             plan.extent = extent;
         }
+    }
+
+    /// The programs that a rule's commands begin with, but those with a placeholder in their names.
+    pub fn programs<'r>(&'r self, rule: &'r Rule) -> impl Iterator<Item = Program<'r>> {
+        let name = |command: &'r Command| match command {
+            Command::Shell(_) => self.settings.shell.first().map(String::as_str),
+            Command::Argv(argv) => match argv.first() {
+                Some(Template::Text(segments)) => match segments.as_slice() {
+                    [Segment::Literal(name)] => Some(name.as_str()),
+                    _ => None,
+                },
+                _ => None,
+            },
+        };
+        let path = rule.env.iter().find(|(name, _)| name == "PATH").map(|(_, value)| value.as_str());
+        rule.commands().filter_map(name).map(move |name| {
+            let is_there = match (name.rsplit_once('/'), &rule.cwd) {
+                (Some((dir, file)), Directory::Fixed(cwd)) => {
+                    let dir = cwd.join(if dir.is_empty() { "/" } else { dir });
+                    self.files.has_program(file, dir.to_str())
+                }
+                // It runs where the change was.
+                (Some((dir, file)), _) => !dir.starts_with('/') || self.files.has_program(file, Some(dir)),
+                (None, _) => self.files.has_program(name, path),
+            };
+            Program { name, is_there }
+        })
     }
 
     /// The rules as they were typed, templates worked in, in the order of [`rules`](Self::rules).

@@ -49,6 +49,7 @@ impl RawSettings {
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),
+            follow_symlinks: self.follow_symlinks.or(base.follow_symlinks),
         }
     }
 }
@@ -58,9 +59,7 @@ impl RawRule {
     #[must_use]
     pub fn over(self, base: &Self) -> Self {
         let base = base.clone();
-        // Whichever of the two it has overrules both.
-        let has_either = self.run.is_some() || self.steps.is_some();
-        let (run, steps) = if has_either { (self.run, self.steps) } else { (base.run, base.steps) };
+        let (run, steps) = whichever((self.run, self.steps), (base.run, base.steps));
         Self {
             name: self.name,
             extends: self.extends.or(base.extends),
@@ -115,6 +114,11 @@ impl RawRule {
             misread: self.misread || base.misread,
         }
     }
+}
+
+/// What a rule has of two keys overrules both.
+fn whichever<A, B>(own: (Option<A>, Option<B>), base: (Option<A>, Option<B>)) -> (Option<A>, Option<B>) {
+    if own.0.is_none() && own.1.is_none() { base } else { own }
 }
 
 fn rules_over(own: Vec<RawRule>, base: Vec<RawRule>) -> Vec<RawRule> {

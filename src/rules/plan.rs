@@ -91,6 +91,15 @@ impl Plan {
         all_hits(&self.tree, path)
     }
 
+    /// Whether a rule that asks for one of these events could match the path, which is no directory.
+    fn asks(&self, path: &[u8], events: EventMask) -> bool {
+        let mut judge = self.ignores.judge(path, false);
+        self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
+            let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(events));
+            asks && !judge.hides(self.ignores.list_of(rule), base)
+        })
+    }
+
     /// Every rule that could match something below `dir`, in rule order, each once.
     pub(super) fn rules_below(&self, dir: &[u8]) -> Vec<RuleId> {
         let mut judge = self.ignores.judge(dir, true);
@@ -184,12 +193,12 @@ impl Scope for Plan {
         self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true))
     }
 
+    fn concerns(&self, path: &[u8]) -> bool {
+        self.asks(path, EventMask::ALL | EventMask::CHANGE | EventMask::RENAME)
+    }
+
     fn keeps(&self, path: &[u8]) -> bool {
-        let mut judge = self.ignores.judge(path, false);
-        self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
-            let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(EventMask::END));
-            asks && !judge.hides(self.ignores.list_of(rule), base)
-        })
+        self.asks(path, EventMask::END)
     }
 
     fn patience(&self) -> Duration {

@@ -43,6 +43,7 @@ pub struct RawSettings {
     pub poll: Option<Spanned<String>>,
     pub poll_interval: Option<Spanned<String>>,
     pub one_file_system: Option<Spanned<bool>>,
+    pub follow_symlinks: Option<Spanned<bool>>,
 }
 
 /// `[rules.NAME]`.
@@ -241,7 +242,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 13] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 14] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -256,6 +257,7 @@ impl RawSettings {
             ("poll", place(self.poll.as_ref())),
             ("poll_interval", place(self.poll_interval.as_ref())),
             ("one_file_system", place(self.one_file_system.as_ref())),
+            ("follow_symlinks", place(self.follow_symlinks.as_ref())),
         ]
     }
 }

@@ -88,6 +88,7 @@ const SETTINGS: &[Key] = &[
         Duration,
         "between two looks at directories that inotify cannot watch: beyond the limit of watches, and on network file systems",
     ),
+    Key("follow_symlinks", Flag, "follow symbolic links below the root"),
     Key("one_file_system", Flag, "leave out directories on other file systems than their root's"),
 ];
 

@@ -105,6 +105,10 @@ impl Scope for Sources {
         self.places.dirs.iter().any(|wanted| is_below(wanted, dir))
     }
 
+    fn concerns(&self, path: &[u8]) -> bool {
+        self.is_named(path)
+    }
+
     fn keeps(&self, path: &[u8]) -> bool {
         self.is_named(path)
     }

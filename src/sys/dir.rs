@@ -94,6 +94,14 @@ impl Dir {
         open_chain(self.0.as_raw_fd(), relative, flags).map(Self)
     }
 
+    /// Opens the directory that a name in this one leads to, following symbolic links.
+    ///
+    /// # Errors
+    /// Those of open(2); `ENOTDIR` for anything but a directory.
+    pub fn follow(&self, name: &[u8]) -> io::Result<Self> {
+        open_chain(self.0.as_raw_fd(), name, libc::O_RDONLY | libc::O_DIRECTORY).map(Self)
+    }
+
     /// A name for this directory that reaches the very inode, whatever became of its path.
     pub(super) fn proc_path(&self) -> CString {
         CString::new(format!("/proc/self/fd/{}", self.0.as_raw_fd())).unwrap_or_default()

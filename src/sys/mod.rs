@@ -8,6 +8,7 @@ mod epoll;
 mod inotify;
 mod mounts;
 mod pipe;
+mod proc;
 mod process;
 mod pty;
 mod signal;
@@ -23,6 +24,7 @@ pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use mounts::MountInfo;
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
+pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{
     Exit, Pid, PidFd, arg_limit, become_subreaper, close_on_exec_from, group_is_empty, is_executable,
     peek_exit, reap, signal_group,

@@ -29,8 +29,9 @@ const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).unio
 type Opened<D> = Option<(Wd, io::Result<D>)>;
 
 impl<K: Kernel> Observer<K> {
-    /// Appends an event for everything pending whose directory is settled.
-    pub(super) fn flush(&mut self, now: MonoTime, out: &mut Vec<Event>) {
+    /// Appends an event for everything pending whose directory is settled. With `doubtful`, the tree may be wrong
+    /// anywhere: only for what lies in a directory that has proved to be where the tree has it.
+    pub(super) fn flush(&mut self, now: MonoTime, doubtful: bool, out: &mut Vec<Event>) {
         let (mut opened, mut held) = (None, HashSet::new());
         for incident in self.state.pending.take() {
             if held.contains(&incident.wd) {
@@ -42,13 +43,16 @@ impl<K: Kernel> Observer<K> {
                 Route::Path(..) if incident.was_found() && !self.state.tree.is_attached(incident.wd) => {
                     self.state.pending.note(incident);
                 }
+                Route::Path(..) if doubtful && self.open_once(incident.wd, &mut opened).is_err() => {
+                    self.state.pending.note(incident);
+                }
                 Route::Path(root, relative) => {
                     let directory = self.absolute(root, &relative);
                     if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
                         // What may be there was asked, and is not.
                         if !incident.is_to_be_asked() || event.subject != Subject::Gone {
                             self.remember(&incident, &event);
-                            out.push(event);
+                            self.hand_over(incident.wd, event, out);
                         }
                     } else {
                         held.insert(incident.wd);
@@ -60,8 +64,11 @@ impl<K: Kernel> Observer<K> {
                 Route::Left => {}
             }
         }
-        for dead in self.state.tree.purge() {
-            self.state.kept.release_all(dead);
+        if !doubtful {
+            for dead in self.state.tree.purge() {
+                self.state.kept.release_all(dead);
+                self.relink(dead);
+            }
         }
     }
 
@@ -78,7 +85,7 @@ impl<K: Kernel> Observer<K> {
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.kept.release(incident.wd, &incident.name);
-        } else if event.subject != Subject::Gone && self.scope.keeps(&event.path) {
+        } else if event.subject != Subject::Gone && self.keeps(&self.aliases(incident.wd), &event.path) {
             self.state.kept.keep(incident.wd, &incident.name);
         }
     }
@@ -158,7 +165,7 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
-    fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
+    pub(super) fn ask_later(&mut self, wd: Wd, name: &Name, now: MonoTime) {
         if self.state.settles {
             self.state.settle.note(wd, name, now);
         }
@@ -173,11 +180,8 @@ impl<K: Kernel> Observer<K> {
         name: &[u8],
         opened: &mut Opened<K::Dir>,
     ) -> Option<Result<Status, Subject>> {
-        if opened.as_ref().is_none_or(|(last, _)| *last != wd) {
-            *opened = Some((wd, self.try_open_verified(wd).map(|(dir, _)| dir)));
-        }
-        match opened {
-            Some((_, Ok(dir))) => match self.kernel.status(dir, name) {
+        match self.open_once(wd, opened) {
+            Ok(dir) => match self.kernel.status(dir, name) {
                 Ok(status) => Some(Ok(status)),
                 Err(error) if is_passing(&error) => {
                     self.cannot_look_in(wd, &error);
@@ -185,15 +189,22 @@ impl<K: Kernel> Observer<K> {
                 }
                 Err(_) => Some(Err(Subject::Gone)),
             },
-            Some((_, Err(error))) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
+            Err(error) if matches!(error.raw_os_error(), Some(libc::EACCES | libc::EPERM)) => {
                 Some(Err(Subject::File))
             }
-            Some((_, Err(error))) if self.state.tree.is_attached(wd) => {
+            Err(error) if self.state.tree.is_attached(wd) => {
                 self.cannot_look_in(wd, error);
                 None
             }
-            _ => Some(Err(Subject::Gone)),
+            Err(_) => Some(Err(Subject::Gone)),
         }
+    }
+
+    /// A node's directory, opened and proved unless it was the last one.
+    fn open_once<'o>(&self, wd: Wd, opened: &'o mut Opened<K::Dir>) -> &'o io::Result<K::Dir> {
+        let known = opened.take_if(|(last, _)| *last == wd);
+        let one = known.unwrap_or_else(|| (wd, self.try_open_verified(wd).map(|(dir, _)| dir)));
+        &opened.insert(one).1
     }
 
     /// Appends an event for each file that turned out to be complete without a `CLOSE_WRITE`.
@@ -203,9 +214,12 @@ impl<K: Kernel> Observer<K> {
                 continue;
             }
             let opened = self.try_open_verified(wd);
-            let looked = opened.map(|(dir, path)| (self.kernel.status(&dir, &name), dir, path));
-            let (status, dir, path) = match looked {
-                Ok((Ok(status), dir, path)) => (status, dir, path),
+            let looked = opened.map(|(dir, path)| {
+                let (dir, asked) = self.target_of(dir, wd, &name);
+                (self.kernel.status(&dir, &asked), (dir, asked, path))
+            });
+            let (status, (dir, asked, path)) = match looked {
+                Ok((Ok(status), looked)) => (status, looked),
                 Ok((Err(error), ..)) if !is_passing(&error) => continue,
                 Ok((Err(error), ..)) | Err(error) => {
                     self.cannot_look_in(wd, &error);
@@ -213,19 +227,16 @@ impl<K: Kernel> Observer<K> {
                     continue;
                 }
             };
-            match self.is_being_written(&dir, &name) {
+            match self.is_being_written(&dir, &asked) {
                 Some(true) => {}
                 None if self.kernel.file_clock() - status.ctime < UNCHANGED => {
                     self.state.settle.note(wd, &name, now);
                 }
-                _ => out.push(Event {
-                    mask: EventMask::CHANGE,
-                    path: join(&path, &name),
-                    subject: subject(status.kind),
-                    from: None,
-                    cookie: 0,
-                    trigger: Trigger::Event,
-                }),
+                _ => {
+                    let (mask, path, subject) = (EventMask::CHANGE, join(&path, &name), subject(status.kind));
+                    let (from, cookie, trigger) = (None, 0, Trigger::Event);
+                    self.hand_over(wd, Event { mask, path, subject, from, cookie, trigger }, out);
+                }
             }
         }
     }

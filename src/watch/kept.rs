@@ -1,6 +1,7 @@
 //! Names of files whose end must be reported even if the kernel drops the event. Pure.
 //!
-//! A name takes its own length and some 40 bytes; only names whose end a rule asks for are here.
+//! A name takes its own length and some 50 bytes, which is its place in a table and what the allocator adds: 67
+//! bytes for one of 16, 147 for one of 100. Only names whose end a rule asks for are here.
 
 use std::collections::{HashMap, HashSet};
 

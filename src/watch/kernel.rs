@@ -15,6 +15,8 @@ pub(super) trait Kernel {
     fn open(&self, path: &[u8]) -> io::Result<Self::Dir>;
     /// Opens a path below an open directory, not following a link at its end.
     fn open_below(&self, dir: &Self::Dir, relative: &[u8]) -> io::Result<Self::Dir>;
+    /// Opens the directory that a name in an open one leads to, following a symbolic link.
+    fn follow(&self, dir: &Self::Dir, name: &[u8]) -> io::Result<Self::Dir>;
     /// What a symbolic link at an absolute path holds; `EINVAL` where there is something else.
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>>;
     /// Watches an open directory, or answers the watch it has.
@@ -56,6 +58,10 @@ impl Kernel for Linux {
 
     fn open_below(&self, dir: &Dir, relative: &[u8]) -> io::Result<Dir> {
         dir.open_below(relative)
+    }
+
+    fn follow(&self, dir: &Dir, name: &[u8]) -> io::Result<Dir> {
+        dir.follow(name)
     }
 
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {

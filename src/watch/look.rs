@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::kernel::Kernel;
+use super::links::Alias;
 use super::observer::{Observer, join};
 use super::retry::Scan;
 use super::route::Route;
@@ -19,6 +20,8 @@ pub(super) struct Looking<'a, D> {
     pub(super) parent: Wd,
     pub(super) dir: &'a D,
     pub(super) path: &'a [u8],
+    /// The other paths of the directory.
+    pub(super) also: &'a [Alias],
     pub(super) scan: Scan,
 }
 
@@ -66,7 +69,10 @@ impl<K: Kernel> Observer<K> {
     /// As [`look`](Self::look), for that purpose; answers whether it could be told.
     pub(super) fn look_at(&mut self, parent: Wd, name: &Name, scan: Scan, now: MonoTime) -> bool {
         match self.try_open_verified(parent) {
-            Ok((dir, path)) => self.look_in(&Looking { parent, dir: &dir, path: &path, scan }, name, now),
+            Ok((dir, path)) => {
+                let also = self.aliases(parent);
+                self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
+            }
             Err(error) => {
                 self.cannot_look_in(parent, &error);
                 false
@@ -88,22 +94,34 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn look_in(&mut self, at: &Looking<'_, K::Dir>, name: &Name, now: MonoTime) -> bool {
         let known = self.state.tree.child(at.parent, name);
         let path = join(at.path, name);
-        if !self.scope.wants(&path) {
+        let link = (at.parent, Arc::clone(name));
+        if !self.wants(at, &path) {
             if let Some(known) = known {
                 self.drop_subtree(known);
             }
+            if self.state.follows && self.concerns(at, &path) && self.is_followed(at.dir, name) {
+                return self.follow_link(at, name, now);
+            }
+            self.forget_link(at, &link, now);
             return true;
         }
         let opened = self.kernel.open_below(at.dir, name).and_then(|dir| self.stay(at.dir, dir));
         let watched = opened.and_then(|dir| Ok((self.watch(&dir, &path)?, dir)));
         match watched {
-            Ok((wd, dir)) => self.place(at, name, (wd, dir), now),
-            Err(error) => self.look_failed(at, name, path, &error, now),
+            Ok((wd, dir)) => {
+                self.forget_link(at, &link, now);
+                self.place(at, name, (wd, dir), now)
+            }
+            Err(_) if self.is_followed(at.dir, name) => self.follow_link(at, name, now),
+            Err(error) => {
+                self.forget_link(at, &link, now);
+                self.look_failed(at, name, path, &error, now)
+            }
         }
     }
 
     /// The directory, with `EXDEV` if the watcher is to stay on the file system of the one that holds it.
-    fn stay(&self, parent: &K::Dir, dir: K::Dir) -> io::Result<K::Dir> {
+    pub(super) fn stay(&self, parent: &K::Dir, dir: K::Dir) -> io::Result<K::Dir> {
         let device = |dir| self.kernel.identity(dir).map(|Identity(device, _)| device);
         if self.scope.extent().one_file_system && device(parent)? != device(&dir)? {
             return Err(io::Error::from_raw_os_error(libc::EXDEV));
@@ -137,7 +155,11 @@ impl<K: Kernel> Observer<K> {
             self.orphan(known, purpose, now);
             self.seen(purpose, Sight::Left(place.clone()));
         }
-        let before = self.state.tree.place(wd);
+        let by_link = |place: &Place| match place {
+            Place::Below(dir, name) => self.state.links.target(*dir, name).is_some(),
+            Place::Root(_) => false,
+        };
+        let before = self.state.tree.place(wd).filter(|place| !by_link(place));
         let unreported = self.state.tree.left_unreported(wd);
         let found = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
         if !self.state.tree.attach(wd, &place) {

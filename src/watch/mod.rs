@@ -13,9 +13,11 @@
 
 mod decode;
 mod flush;
+mod follow;
 mod handoff;
 mod kept;
 mod kernel;
+mod links;
 mod look;
 #[cfg(any(test, fuzzing))]
 mod model;
@@ -37,11 +39,13 @@ mod translate;
 mod tree;
 mod trouble;
 mod watcher;
+mod ways;
 
 use std::time::Duration;
 
 pub use decode::{Decode, Malformed, RawEvent, decode};
 pub use handoff::Message;
+pub use mounts::file_system;
 pub use watcher::{WatchError, Watcher};
 
 /// For fuzzing: has others do to the watcher's model of a kernel what these bytes say.

@@ -1,7 +1,7 @@
 //! The watcher without its thread: what it knows, and the kernel it asks. One turn reads what is queued,
 //! looks where something changed, and answers events under today's paths.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
@@ -20,6 +20,7 @@ use super::scan::{Frame, Purpose, isdir};
 use super::translate::{LIMBO, Question, Sight, State};
 use super::tree::{Name, Place, RootId};
 use super::trouble::Trouble;
+use super::ways::Ways;
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -30,6 +31,9 @@ const BUFFER: usize = 256 * 1024;
 const READS: usize = 8;
 /// The longest that events wait for a crawl that would tell more about them.
 const HOLD: Duration = Duration::from_millis(50);
+/// The longest that a loss waits for an empty queue, and that events wait for the tree to be right after one: a writer
+/// that never rests would keep them for ever.
+const OVERLOAD: Duration = Duration::from_secs(1);
 /// Before the tree is crawled again after an overflow during a crawl; doubled up to a second.
 const RESYNC_BACKOFF: Duration = Duration::from_millis(20);
 
@@ -53,8 +57,8 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) polls_all: bool,
     pub(super) state: State,
     pub(super) roots: Vec<Root>,
-    /// Watches on what is above the roots.
-    pub(super) spine: HashMap<Wd, Vec<RootId>>,
+    /// What is watched on the ways to the roots.
+    pub(super) ways: Ways,
     /// Directories to look through, the last first.
     pub(super) crawl: Vec<Frame<K::Dir>>,
     /// Directories to look through again, because looking failed.
@@ -74,6 +78,8 @@ pub(super) struct Observer<K: Kernel> {
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
+    /// Since when the queue has never been seen empty.
+    busy_since: Option<MonoTime>,
     pace: Pace,
     /// Events taken in by this turn.
     taken: usize,
@@ -83,7 +89,8 @@ impl<K: Kernel> Observer<K> {
     /// Knows nothing yet; [`start`](Self::start) comes first.
     pub(super) fn new(kernel: K, scope: Arc<dyn Scope>) -> Self {
         let roots = scope.roots().iter().map(|path| Root::new(path.as_os_str().as_bytes())).collect();
-        let (state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        let (mut state, sound) = (State::new(scope.mask()), kernel.file_clock());
+        state.follows = scope.extent().follow_symlinks;
         let queue = kernel.queue_limit();
         let polls_all = scope.polling().always;
         Self {
@@ -93,7 +100,7 @@ impl<K: Kernel> Observer<K> {
             polls_all,
             state,
             roots,
-            spine: HashMap::new(),
+            ways: Ways::default(),
             crawl: Vec::new(),
             retries: BTreeMap::new(),
             notices: Vec::new(),
@@ -108,6 +115,7 @@ impl<K: Kernel> Observer<K> {
             resync_after: MonoTime::default(),
             resync_wait: RESYNC_BACKOFF,
             held_since: None,
+            busy_since: None,
             pace: Pace::new(queue),
             taken: 0,
         }
@@ -155,14 +163,21 @@ impl<K: Kernel> Observer<K> {
             Err(error) => return self.read_failed(error, now),
         };
         self.read_succeeded();
-        if drained {
-            self.resync(now);
+        self.busy_since = if drained { None } else { self.busy_since.or(Some(now)) };
+        let overloaded = self.busy_since.is_some_and(|since| now.since(since) >= OVERLOAD);
+        if drained || overloaded {
+            self.resync(drained, now);
             self.retry(now);
-            self.retry_roots(now);
+            self.retry_ways(now);
             self.poll(now);
         }
+        let crawling = self.crawl(now);
+        if overloaded && !crawling && !self.state.lost {
+            self.state.resyncing = false;
+            self.announce_ready();
+        }
         // What a crawl finds may be in the queue as well by now: read again before handing over.
-        if self.crawl(now) || !drained {
+        if crawling || !drained {
             self.flush_if_held(now, room, out);
             return Ok(Next::Busy);
         }
@@ -178,7 +193,7 @@ impl<K: Kernel> Observer<K> {
         if !self.crawl.is_empty() {
             return Ok(Next::Busy);
         }
-        self.flush_all(now, room, out);
+        self.flush_all(now, room, false, out);
         Ok(self.rest(now, self.deadline(room)))
     }
 
@@ -227,8 +242,9 @@ impl<K: Kernel> Observer<K> {
     fn event(&mut self, raw: &RawEvent<'_>, now: MonoTime) {
         self.taken += 1;
         tracing::trace!(wd = raw.wd.0, mask = ?raw.mask, cookie = raw.cookie, name = %raw.name.escape_ascii(), "event");
-        for root in self.roots_above(raw) {
-            self.resolve(root, Purpose::arrived(), now);
+        self.note_through_links(raw, now);
+        for way in self.ways.changed_by(raw) {
+            self.follow_way(way, now);
         }
         let ended = raw.mask.intersects(EventMask::IGNORED);
         let left = if ended { self.left_with(raw.wd) } else { Vec::new() };
@@ -253,10 +269,12 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// After an overflow: every directory again, reporting what changed since nothing was lost.
-    fn resync(&mut self, now: MonoTime) {
+    fn resync(&mut self, drained: bool, now: MonoTime) {
         if !self.state.lost {
-            self.sound = self.kernel.file_clock();
-            self.state.untold.clear();
+            if drained {
+                self.sound = self.kernel.file_clock();
+                self.state.untold.clear();
+            }
             return;
         }
         if !self.crawl.is_empty() || now < self.resync_after {
@@ -299,7 +317,7 @@ impl<K: Kernel> Observer<K> {
         std::mem::take(&mut self.state.untold).iter().for_each(|sight| self.tell(sight));
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
-                && self.scope.keeps(&join(&self.absolute(root, &relative), &name))
+                && self.keeps(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
             {
                 self.state.kept.keep(wd, &name);
             }
@@ -335,10 +353,11 @@ impl<K: Kernel> Observer<K> {
             let path = self.absolute(root, &relative);
             let names = self.state.kept.of(wd).filter(|name| now == Some(wd) || !there.contains(name));
             let files = names.map(|name| removed(join(&path, name), Subject::Gone));
-            self.ended.extend(files);
-            if wd == top && now.is_none_or(|now| now == wd) {
-                self.ended.push(removed(path, Subject::Dir));
-            }
+            let own =
+                (wd == top && now.is_none_or(|now| now == wd)).then(|| removed(path.clone(), Subject::Dir));
+            let mut told = Vec::new();
+            files.chain(own).for_each(|event| self.hand_over(wd, event, &mut told));
+            self.ended.append(&mut told);
         }
         if let Some(place) = self.state.tree.place(top).filter(|_| !self.state.tree.is_attached(top))
             && self.state.tree.at(&place).is_some()
@@ -350,38 +369,42 @@ impl<K: Kernel> Observer<K> {
     /// Forgets a directory and all below it, their watches included.
     pub(super) fn drop_subtree(&mut self, wd: Wd) {
         tracing::trace!(wd = wd.0, "a directory has left the tree");
-        for gone in self.state.tree.remove_subtree(wd) {
+        let all = self.state.tree.remove_subtree(wd);
+        for &gone in &all {
             self.retries.remove(&gone);
             self.state.kept.release_all(gone);
             self.polls.forget(gone);
-            if !self.spine.contains_key(&gone) {
+            if !self.ways.contain(gone) {
                 self.kernel.unwatch(gone);
             }
         }
+        all.into_iter().for_each(|gone| self.relink(gone));
         let tree = &self.state.tree;
         self.state.denied.retain(|(parent, _)| tree.contains(*parent));
     }
 
-    /// Takes a directory from its place, to wait for what becomes of it.
+    /// Takes a directory from its place, to wait for what becomes of it. No event tells what went with it after a
+    /// loss, or where inotify does not watch.
     pub(super) fn orphan(&mut self, wd: Wd, purpose: Purpose, now: MonoTime) {
-        let unreported = purpose.follows_loss();
+        let unreported = purpose.follows_loss() || self.polls.contains(wd);
         tracing::trace!(wd = wd.0, unreported, "a directory has lost its name");
         self.state.tree.orphan(wd, now + LIMBO, unreported);
     }
 
     fn flush_if_held(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
         let since = *self.held_since.get_or_insert(now);
-        if now.since(since) >= HOLD && !self.state.is_doubtful() {
-            self.flush_all(now, room, out);
+        let doubtful = self.state.is_doubtful();
+        if now.since(since) >= if doubtful { OVERLOAD } else { HOLD } {
+            self.flush_all(now, room, doubtful, out);
         }
     }
 
-    fn flush_all(&mut self, now: MonoTime, room: bool, out: &mut Vec<Event>) {
+    fn flush_all(&mut self, now: MonoTime, room: bool, doubtful: bool, out: &mut Vec<Event>) {
         if room {
             self.held_since = None;
             out.append(&mut self.ended);
             self.settle(now, out);
-            self.flush(now, out);
+            self.flush(now, doubtful, out);
         }
     }
 
@@ -391,10 +414,10 @@ impl<K: Kernel> Observer<K> {
         let lost = self.state.lost;
         let resync = lost.then_some(self.resync_after);
         let retry = self.retries.values().map(|retry| retry.at).min();
-        let roots = self.roots.iter().filter_map(|root| root.retry).min();
+        let ways = self.ways.deadline();
         let limbo = self.state.tree.deadline().filter(|_| !lost);
         let settle = self.state.settle.deadline().filter(|_| !lost && room);
-        [resync, retry, roots, self.polls.due, limbo, settle].into_iter().flatten().min()
+        [resync, retry, ways, self.polls.due, limbo, settle].into_iter().flatten().min()
     }
 
     /// The absolute path of a root's relative one.

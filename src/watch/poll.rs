@@ -74,6 +74,7 @@ impl<K: Kernel> Observer<K> {
         self.state.tree.replace(wd, new);
         self.state.kept.replace(wd, new);
         self.polls.replace(wd, new);
+        self.relink(wd);
         self.retries.remove(&wd);
         Ok(new)
     }
@@ -84,7 +85,7 @@ impl<K: Kernel> Observer<K> {
         match (polled, self.limit_reported) {
             (0, true) => self.notices.push(Notice::WatchLimitOver),
             (1.., false) => {
-                let above = self.spine.keys().filter(|wd| !self.state.tree.contains(**wd)).count();
+                let above = self.ways.watches().filter(|wd| !self.state.tree.contains(*wd)).count();
                 let needed = self.state.tree.len() + above;
                 let used = needed.saturating_sub(polled + self.polls.count(Why::Silent));
                 let every = self.scope.polling().interval;
@@ -115,6 +116,9 @@ impl<K: Kernel> Observer<K> {
         self.polls.set(wd, name, stamp);
         let (mask, trigger) = match known {
             None => (EventMask::CREATE | EventMask::CHANGE, Trigger::Scan),
+            Some(known) if known.is_dir() || kind == Kind::Dir => {
+                (EventMask::CREATE | EventMask::CHANGE, Trigger::Scan)
+            }
             Some(known) if known.has_content_of(&stamp) => (EventMask::ATTRIB, Trigger::Event),
             Some(_) => (EventMask::MODIFY | EventMask::CLOSE_WRITE | EventMask::CHANGE, Trigger::Event),
         };
@@ -128,9 +132,13 @@ impl<K: Kernel> Observer<K> {
         }
         let there: HashSet<_> = entries.iter().map(|entry| entry.name.as_slice()).collect();
         for (name, was_dir) in self.polls.missing(frame.wd, &there) {
-            let subject = if was_dir { Subject::Dir } else { Subject::Gone };
-            let mask = EventMask::DELETE | EventMask::CHANGE | isdir(was_dir);
-            self.note_found(frame.wd, name, mask, subject, Trigger::Event);
+            let (left, subject) = match was_dir {
+                // What was in it is asked about before it counts as gone.
+                true if self.state.tree.child(frame.wd, &name).is_some() => continue,
+                true => (EventMask::MOVED_FROM | EventMask::ISDIR, Subject::Dir),
+                false => (EventMask::DELETE, Subject::Gone),
+            };
+            self.note_found(frame.wd, name, left | EventMask::CHANGE, subject, Trigger::Event);
         }
     }
 

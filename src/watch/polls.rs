@@ -46,6 +46,10 @@ impl Stamp {
         }
     }
 
+    pub(super) fn is_dir(&self) -> bool {
+        self.kind == Kind::Dir
+    }
+
     /// Whether only mode, owner, links or the like differ.
     pub(super) fn has_content_of(&self, other: &Self) -> bool {
         Self { ctime: 0, ..*self } == Self { ctime: 0, ..*other }

@@ -12,6 +12,7 @@ use super::roots::Root;
 use super::route::Route;
 use super::scan::{Frame, Purpose};
 use super::tree::RootId;
+use super::ways::WayId;
 use crate::event::{Scope, is_below};
 use crate::sys::Wd;
 use crate::time::MonoTime;
@@ -22,6 +23,7 @@ impl<K: Kernel> Observer<K> {
     pub(super) fn rescope(&mut self, scope: Arc<dyn Scope>, now: MonoTime) {
         self.before = Some(std::mem::replace(&mut self.scope, scope));
         self.state.ask(self.scope.mask());
+        self.state.follows = self.scope.extent().follow_symlinks;
         self.ready = false;
         let wanted: Vec<_> =
             self.scope.roots().iter().map(|root| root.as_os_str().as_bytes().to_vec()).collect();
@@ -48,7 +50,7 @@ impl<K: Kernel> Observer<K> {
 
     /// Lets a root go, and what was watched for it alone.
     fn leave_root(&mut self, root: RootId, now: MonoTime) {
-        let above = self.forget_above(root);
+        let above = self.ways.forget(&WayId::Root(root));
         self.reach(root, now);
         for wd in self.state.tree.at_root(root) {
             self.drop_subtree(wd);
@@ -84,9 +86,7 @@ impl<K: Kernel> Observer<K> {
         let mut number = 0..;
         self.roots.retain(|_| number.next().is_some_and(|root| ids[root].is_some()));
         self.state.tree.renumber_roots(&ids);
-        for roots in self.spine.values_mut() {
-            *roots = roots.iter().filter_map(|&root| ids[root]).collect();
-        }
+        self.ways.renumber_roots(&ids);
     }
 
     /// After a change of scope, why a directory is looked through that is about to be known at a path: if it was

@@ -154,10 +154,10 @@ impl<K: Kernel> Observer<K> {
     /// Looks at names until one leads to a directory that comes first, or none is left.
     fn descend(&mut self, mut frame: Frame<K::Dir>, dir: K::Dir, path: &[u8], now: MonoTime) {
         let depth = self.crawl.len();
-        let mut names = frame.names.take().unwrap_or_default();
+        let (mut names, also) = (frame.names.take().unwrap_or_default(), self.aliases(frame.wd));
         while let Some(name) = names.pop() {
             let (parent, scan) = (frame.wd, frame.scan);
-            if !self.look_in(&Looking { parent, dir: &dir, path, scan }, &name, now) {
+            if !self.look_in(&Looking { parent, dir: &dir, path, also: &also, scan }, &name, now) {
                 self.retry_name_later(parent, &name, scan, now);
             }
             if self.crawl.len() > depth && !names.is_empty() {
@@ -171,10 +171,11 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
-    /// the children that were known and are not there.
+    /// the children and links that were known and are not there.
     fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, path: &[u8]) -> io::Result<Vec<Name>> {
         let mut names = BTreeSet::new();
         let entries = self.kernel.list(dir)?;
+        let also = self.aliases(frame.wd);
         self.report_missing(frame, &entries);
         self.compare_missing(frame, &entries);
         for Entry { name, kind } in entries {
@@ -192,14 +193,16 @@ impl<K: Kernel> Observer<K> {
             } else {
                 self.found(frame, dir, &name, kind);
             }
-            if kind == Kind::Dir {
-                names.insert(name);
-            } else if self.scope.keeps(&join(path, &name)) {
+            if kind != Kind::Dir && self.keeps(&also, &join(path, &name)) {
                 self.state.kept.keep(frame.wd, &name);
+            }
+            if kind == Kind::Dir || (kind == Kind::Symlink && self.state.follows) {
+                names.insert(name);
             }
         }
         self.polls.looked_through(frame.wd);
         names.extend(self.state.tree.names_below(frame.wd));
+        names.extend(self.state.links.of(frame.wd).into_iter().map(|(_, name)| name));
         Ok(names.into_iter().collect())
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::decode::RawEvent;
 use super::kept::Kept;
+use super::links::Links;
 use super::pair::Pairs;
 use super::pending::{Incident, Pending};
 use super::settle::Settle;
@@ -60,6 +61,9 @@ pub(super) struct State {
     pub(super) pending: Pending,
     pub(super) settle: Settle,
     pub(super) kept: Kept,
+    pub(super) links: Links,
+    /// Whether symbolic links are followed.
+    pub(super) follows: bool,
     /// Names of directories that could not be watched for lack of permission.
     pub(super) denied: HashSet<(Wd, Name)>,
     /// Whether the kernel has dropped events since the tree was last known to be right.
@@ -102,6 +106,8 @@ impl State {
             pending: Pending::default(),
             settle: Settle::default(),
             kept: Kept::default(),
+            links: Links::default(),
+            follows: false,
             denied: HashSet::new(),
             lost: false,
             resyncing: false,
@@ -161,7 +167,10 @@ impl State {
         let ask = if raw.mask.intersects(EventMask::ISDIR) {
             raw.mask.intersects(names) || self.denied.contains(&(raw.wd, Arc::clone(&name)))
         } else {
-            raw.mask.intersects(names) && self.tree.child(raw.wd, &name).is_some()
+            let may_be_link = self.follows && raw.mask.intersects(EventMask::CREATE | EventMask::MOVED_TO);
+            let known =
+                self.tree.child(raw.wd, &name).is_some() || self.links.target(raw.wd, &name).is_some();
+            raw.mask.intersects(names) && (known || may_be_link)
         };
         let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
         ask.then_some(Question::Name { parent: raw.wd, name, left })

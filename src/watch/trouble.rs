@@ -54,9 +54,8 @@ impl<K: Kernel> Observer<K> {
 
     /// Tells that everything has been looked at.
     pub(super) fn report_trouble_over(&mut self) {
-        let over = self.retries.is_empty()
-            && self.state.settle.deadline().is_none()
-            && self.roots.iter().all(|root| !root.refused);
+        let over =
+            self.retries.is_empty() && self.state.settle.deadline().is_none() && !self.ways.is_any_refused();
         if over && std::mem::take(&mut self.trouble.told) {
             self.notices.push(Notice::LooksAgain);
         }

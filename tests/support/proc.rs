@@ -44,6 +44,16 @@ fn process(pid: u32) -> Option<Process> {
     Some(Process { pid, name, state, parent, group })
 }
 
+/// Waits until every thread of a process has stopped: SIGSTOP is taken by one, and the others go on until it has been.
+pub(crate) fn until_stopped(pid: u32) {
+    let stopped = |task: &Path| {
+        let stat = fs::read_to_string(task.join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, tail)| tail.starts_with('T'))
+    };
+    let tasks = || fs::read_dir(format!("/proc/{pid}/task")).unwrap().map(|entry| entry.unwrap().path());
+    eventually(|| tasks().all(|task| stopped(&task)).then_some(()));
+}
+
 /// The child that has become this program.
 pub(crate) fn child(parent: u32, name: &str) -> Process {
     eventually(|| children(parent).into_iter().find(|child| child.name == name))

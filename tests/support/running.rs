@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::proc::until_stopped;
 use super::watching::LIMIT;
 
 /// What the line that says so has in common on every tree.
@@ -90,6 +91,9 @@ impl Running {
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid().cast_signed()).unwrap();
         kill_process(pid, signal).unwrap();
+        if signal == Signal::STOP {
+            until_stopped(self.pid());
+        }
     }
 
     /// The lines up to the end of all output, and how the process ended.

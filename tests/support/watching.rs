@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-use super::proc::settled_switches;
+use super::proc::{settled_switches, until_stopped};
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -42,6 +42,8 @@ pub(crate) struct Watching {
     warnings: Arc<Mutex<String>>,
     root: PathBuf,
     sentinels: usize,
+    /// Whether it looks again and again, and so never rests.
+    polls: bool,
 }
 
 impl Watching {
@@ -51,8 +53,8 @@ impl Watching {
     }
 
     /// Watches `root` as another user than root.
-    pub(crate) fn start_as_nobody(root: &Path) -> Self {
-        Self::start_by(as_nobody(), root, &[])
+    pub(crate) fn start_as_nobody(root: &Path, options: &[&str]) -> Self {
+        Self::start_by(as_nobody(), root, options)
     }
 
     /// Whether this user may start it as another, and that one the program.
@@ -86,6 +88,7 @@ impl Watching {
     }
 
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {
+        let polls = options.iter().any(|option| option.starts_with("--poll"));
         command.arg("watch").arg("--json").args(options).arg(root);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -111,12 +114,15 @@ impl Watching {
                 }
             }
         });
-        Self { child, lines, warnings, root: root.to_owned(), sentinels: 0 }
+        Self { child, lines, warnings, root: root.to_owned(), sentinels: 0, polls }
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.pid().try_into().unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
+        if signal == Signal::STOP {
+            until_stopped(self.pid());
+        }
     }
 
     /// What it has written to standard error, but that it is ready.
@@ -168,7 +174,9 @@ impl Watching {
             fs::write(&sentinel, "").unwrap();
             // By whatever event: in an overflow, looking finds it.
             all.extend(self.until(|seen| seen.path == sentinel));
-            settled_switches(self.pid());
+            if !self.polls {
+                settled_switches(self.pid());
+            }
         }
         all.retain(|seen| !seen.path.file_name().unwrap().as_bytes().starts_with(b".sentinel-"));
         all
@@ -180,7 +188,7 @@ impl Watching {
     }
 }
 
-fn as_nobody() -> Command {
+pub(crate) fn as_nobody() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.uid(NOBODY).gid(NOBODY);
     command

@@ -19,6 +19,7 @@ use crate::sys::{
     is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size,
     signal_group, spawn, stderr, stdout, window_size,
 };
+use crate::time::MonoTime;
 
 /// What a pipe holds by default (pipe(7)).
 const BUFFER: usize = 64 * 1024;
@@ -252,11 +253,26 @@ impl Children {
     }
 
     /// The runs of which nothing is left.
-    pub(super) fn gone(&mut self) -> Vec<RunId> {
+    pub(super) fn gone(&mut self, now: MonoTime) -> Vec<RunId> {
         let orphans = self.orphans();
-        let gone =
-            self.by_run.iter_mut().filter_map(|(&run, child)| child.tree.is_gone(&orphans).then_some(run));
+        let gone = self
+            .by_run
+            .iter_mut()
+            .filter_map(|(&run, child)| child.tree.is_gone(&orphans, now).then_some(run));
         gone.collect()
+    }
+
+    /// When something that was told to end is to be reminded.
+    pub(super) fn deadline(&self) -> Option<MonoTime> {
+        self.by_run.values().filter_map(|child| child.tree.deadline()).min()
+    }
+
+    /// Reminds what was told to end, where it is time.
+    pub(super) fn remind(&mut self, now: MonoTime) {
+        if self.deadline().is_some_and(|at| at <= now) {
+            let orphans = self.orphans();
+            self.by_run.values_mut().for_each(|child| child.tree.remind(&orphans, now));
+        }
     }
 
     /// Kills what no run was found for.

@@ -4,29 +4,22 @@ use std::fs::{self, FileType};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use crate::event::{Event, EventMask, Scope, Subject, Trigger};
-use crate::rules::Rules;
+use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::rules::{How, Rules};
 
-/// Directory by directory, in the order of the names. What cannot be read has nothing in it, and no symbolic link is
-/// followed, as when watching.
+/// Directory by directory, as when watching, in the order of the names.
 pub(super) fn existing(rules: &Rules) -> Vec<Event> {
     let plan = rules.plan();
     let (mut found, mut matches) = (Vec::new(), Vec::new());
-    let mut open: Vec<_> = plan.roots().iter().rev().cloned().collect();
-    while let Some(dir) = open.pop() {
-        let below = open.len();
-        for (path, kind) in entries(&dir) {
+    for met in plan.walk().filter(|met| matches!(met.how, How::First(_) | How::Again)) {
+        for (path, kind) in entries(&met.dir) {
             let event = event(&path, kind);
             rules.matches(&event, &mut matches);
             if !matches.is_empty() {
                 matches.clear();
                 found.push(event);
             }
-            if kind.is_dir() && plan.wants(path.as_os_str().as_bytes()) {
-                open.push(path);
-            }
         }
-        open[below..].reverse();
     }
     found
 }

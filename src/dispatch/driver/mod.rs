@@ -210,7 +210,8 @@ impl Driver<'_> {
         let mut ready = Vec::new();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
-            let deadline = self.core.deadline().into_iter().chain(waiting).min();
+            let reminder = self.children.deadline();
+            let deadline = self.core.deadline().into_iter().chain(waiting).chain(reminder).min();
             let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
             for Ready { token } in ready.drain(..) {
@@ -223,6 +224,7 @@ impl Driver<'_> {
                     stream => self.output(stream),
                 }
             }
+            self.children.remind(self.clock.now());
             self.spawn_waiting();
             self.step(Input::Due);
             self.balance();
@@ -374,7 +376,7 @@ impl Driver<'_> {
             self.step(Input::Exited { run, status });
             self.children.reap(run);
         }
-        for run in self.children.gone() {
+        for run in self.children.gone(self.clock.now()) {
             self.children.remove(run, &mut self.sinks, &self.epoll);
             self.step(Input::Gone { run });
         }

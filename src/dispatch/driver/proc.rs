@@ -25,6 +25,19 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
     Some(Stat { parent: fields.next()?, group: fields.next()? })
 }
 
+/// Whether a process catches a signal.
+pub(super) fn catches(pid: i32, signal: i32) -> bool {
+    let status = fs::read(of(pid).join("status")).unwrap_or_default();
+    caught(&status).is_some_and(|signals| signals >> (signal - 1) & 1 == 1)
+}
+
+/// The signals that are caught, the first in the lowest bit. The name in a line before may hold anything but a line
+/// feed.
+fn caught(status: &[u8]) -> Option<u64> {
+    let line = status.split(|&byte| byte == b'\n').find_map(|line| line.strip_prefix(b"SigCgt:"))?;
+    u64::from_str_radix(std::str::from_utf8(line).ok()?.trim(), 16).ok()
+}
+
 /// The children of all threads of a process, those too that it has not waited for (`CONFIG_PROC_CHILDREN`). One
 /// that exits meanwhile may hide another, unless only the caller waits for them.
 pub(super) fn children(pid: i32) -> Vec<i32> {
@@ -82,6 +95,15 @@ mod tests {
         assert_eq!(parse_stat(b"12 (\xff) Z 7 9 9 0"), stat);
         assert_eq!(parse_stat(b"12 (a) S"), None);
         assert_eq!(parse_stat(b""), None);
+    }
+
+    #[test]
+    fn what_is_caught_is_one_line_of_many() {
+        assert_eq!(
+            caught(b"Name:\tSigCgt:\nSigIgn:\t0000000000000001\nSigCgt:\t0000000000004002\n"),
+            Some(0x4002)
+        );
+        assert_eq!(caught(b"Name:\tx\n"), None);
     }
 
     #[test]

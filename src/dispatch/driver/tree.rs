@@ -5,11 +5,17 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 use super::cgroup::Cgroup;
 use super::proc;
 use crate::dispatch::RunId;
 use crate::sys::{Pid, PidFd, group_is_empty, reap, signal_group};
+use crate::time::MonoTime;
+
+/// Between two reminders to end: at first, and at most.
+const FIRST_REMINDER: Duration = Duration::from_millis(50);
+const LAST_REMINDER: Duration = Duration::from_secs(1);
 
 /// Children of tripline that no run has started itself, each with the run that it has descended from.
 #[derive(Debug)]
@@ -51,8 +57,6 @@ enum Told {
     Nothing,
     /// To end.
     Stop,
-    /// To end, once more after its leader had.
-    StopAgain,
     /// SIGKILL.
     Kill,
 }
@@ -65,6 +69,8 @@ pub(super) struct Tree {
     /// Its leader has been waited for; others may live.
     reaped: bool,
     told: Told,
+    /// When what is left after the leader is told again, and how long after the last time that is.
+    reminder: Option<(MonoTime, Duration)>,
     cgroup: Option<Cgroup>,
     /// What it is to end by.
     stop_signal: i32,
@@ -75,7 +81,16 @@ pub(super) struct Tree {
 impl Tree {
     /// What `leader`, which leads a process group, starts from now on.
     pub(super) fn new(run: RunId, leader: Pid, cgroup: Option<Cgroup>, stop_signal: i32) -> Self {
-        Self { run, leader, reaped: false, told: Told::Nothing, cgroup, stop_signal, foreign: HashSet::new() }
+        Self {
+            run,
+            leader,
+            reaped: false,
+            told: Told::Nothing,
+            reminder: None,
+            cgroup,
+            stop_signal,
+            foreign: HashSet::new(),
+        }
     }
 
     /// Waits for the leader, which has ended.
@@ -98,22 +113,40 @@ impl Tree {
         }
     }
 
-    /// Whether nothing of the run is left. What is told once more: a process that was being started when the
-    /// signal came may have taken it for its parent, and what a dying one had started may not have got it.
-    pub(super) fn is_gone(&mut self, orphans: &Orphans) -> bool {
+    /// Whether nothing of the run is left. If something is, it is killed again after SIGKILL, which what was just
+    /// starting may have missed, and reminded after a signal to end.
+    pub(super) fn is_gone(&mut self, orphans: &Orphans, now: MonoTime) -> bool {
         let gone = self.reaped
             && group_is_empty(self.leader)
             && self.cgroup.as_ref().is_none_or(Cgroup::is_empty)
             && self.members(orphans).iter().all(|pid| self.foreign.contains(pid));
         match self.told {
-            Told::Stop if !gone && self.reaped => {
-                self.told = Told::StopAgain;
-                self.send(self.stop_signal, orphans);
+            Told::Stop if !gone && self.reaped && self.reminder.is_none() => {
+                self.reminder = Some((now + FIRST_REMINDER, FIRST_REMINDER));
             }
             Told::Kill if !gone && self.reaped => self.send(libc::SIGKILL, orphans),
             _ => {}
         }
         gone
+    }
+
+    /// When it is to be [reminded](Self::remind).
+    pub(super) fn deadline(&self) -> Option<MonoTime> {
+        self.reminder.map(|(at, _)| at).filter(|_| self.told == Told::Stop)
+    }
+
+    /// Sends the signal to end once more to those that do not catch it and live all the same: a shell that was just
+    /// starting a command took it in its place.
+    pub(super) fn remind(&mut self, orphans: &Orphans, now: MonoTime) {
+        let Some((_, wait)) = self.reminder.filter(|&(at, _)| at <= now && self.told == Told::Stop) else {
+            return;
+        };
+        let wait = (wait * 2).min(LAST_REMINDER);
+        self.reminder = Some((now + wait, wait));
+        let members = self.members(orphans);
+        for &pid in members.iter().filter(|&&pid| !proc::catches(pid, self.stop_signal)) {
+            let _ = self.send_to(pid, self.stop_signal, &members, |_| true);
+        }
     }
 
     fn send(&mut self, signal: i32, orphans: &Orphans) {
@@ -127,21 +160,22 @@ impl Tree {
             return;
         }
         for &pid in &members {
-            let failed = self.send_to(pid, signal, &members).err();
+            let outside = |group| group != self.leader.0;
+            let failed = self.send_to(pid, signal, &members, outside).err();
             if failed.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
                 self.foreign.insert(pid);
             }
         }
     }
 
-    /// Signals a member outside the process group: that was signalled already.
-    fn send_to(&self, pid: i32, signal: i32, members: &[i32]) -> io::Result<()> {
+    /// Signals a member, if its process group is one that is `meant`.
+    fn send_to(&self, pid: i32, signal: i32, members: &[i32], meant: impl Fn(i32) -> bool) -> io::Result<()> {
         let process = PidFd::open(Pid(pid))?;
         // Before this it may have been another process. What a member has started is one.
         let own = std::process::id().cast_signed();
         let known = |parent| parent == own || parent == self.leader.0 || members.contains(&parent);
         match proc::stat(pid) {
-            Some(stat) if stat.group != self.leader.0 && known(stat.parent) => process.signal(signal),
+            Some(stat) if meant(stat.group) && known(stat.parent) => process.signal(signal),
             _ => Ok(()),
         }
     }

@@ -167,7 +167,10 @@ impl Compiler {
             self.shell = self.shell(typed);
         }
         self.polling = self.polling(raw);
-        self.extent.one_file_system = raw.one_file_system.as_ref().is_some_and(|typed| typed.value);
+        self.extent = Extent {
+            one_file_system: raw.one_file_system.as_ref().is_some_and(|typed| typed.value),
+            follow_symlinks: raw.follow_symlinks.as_ref().is_some_and(|typed| typed.value),
+        };
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 13] = [
+const SETTINGS_KEYS: [&str; 14] = [
     "root",
     "ignore",
     "gitignore",
@@ -32,6 +32,7 @@ const SETTINGS_KEYS: [&str; 13] = [
     "poll",
     "poll_interval",
     "one_file_system",
+    "follow_symlinks",
 ];
 
 const RULE_KEYS: [&str; 48] = [
@@ -220,6 +221,9 @@ impl Reader<'_> {
                 "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
                 "one_file_system" => {
                     self.once(&mut settings.one_file_system, key, |r| r.boolean(key, value));
+                }
+                "follow_symlinks" => {
+                    self.once(&mut settings.follow_symlinks, key, |r| r.boolean(key, value));
                 }
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }

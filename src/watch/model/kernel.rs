@@ -178,6 +178,11 @@ impl Kernel for Model {
         self.opened(|world| world.find_below(dir.ino, relative))
     }
 
+    /// There are no links.
+    fn follow(&self, dir: &Handle, name: &[u8]) -> io::Result<Handle> {
+        self.open_below(dir, name)
+    }
+
     fn read_link(&self, path: &[u8]) -> io::Result<Vec<u8>> {
         self.call(Call::Status, |world| {
             let ino = world.find_itself(path).ok_or_else(|| errno(libc::ENOENT))?;

@@ -29,6 +29,9 @@ impl Scope for Everything {
     fn wants(&self, _: &[u8]) -> bool {
         true
     }
+    fn concerns(&self, _: &[u8]) -> bool {
+        true
+    }
     fn keeps(&self, _: &[u8]) -> bool {
         true
     }
@@ -179,12 +182,12 @@ impl Run {
         let machine = self.machine.borrow();
         let observer = &self.observer;
         for (wd, _) in machine.world.queue.watches() {
-            if !observer.state.tree.contains(wd) && !observer.spine.contains_key(&wd) {
+            if !observer.state.tree.contains(wd) && !observer.ways.contain(wd) {
                 return Err(format!("{wd:?} is nobody's"));
             }
         }
-        for wd in observer.spine.keys() {
-            if machine.world.queue.watches().all(|(at, _)| at != *wd) {
+        for wd in observer.ways.watches() {
+            if machine.world.queue.watches().all(|(at, _)| at != wd) {
                 return Err(format!("{wd:?} above the root has ended"));
             }
         }

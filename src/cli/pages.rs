@@ -1,0 +1,50 @@
+//! `tripline completions` and `tripline man`: made from the command line's own description.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+use clap_mangen::Man;
+
+use super::args::{Cli, ManArgs};
+use super::{Exit, fail};
+
+const NAME: &str = "tripline";
+
+pub(super) fn completions(shell: Shell) -> Exit {
+    let mut out = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut out);
+    let _ = io::stdout().write_all(&out);
+    Exit::Ok
+}
+
+pub(super) fn man(args: &ManArgs) -> Exit {
+    let written = match (&args.dir, &args.command) {
+        (Some(dir), _) => write_all(dir).map_err(|error| format!("{}: {error}", dir.display())),
+        (None, command) => print(command.as_deref()),
+    };
+    written.map_or_else(|error| fail(error, Exit::Usage), |()| Exit::Ok)
+}
+
+fn write_all(dir: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(dir)?;
+    clap_mangen::generate_to(Cli::command(), dir)
+}
+
+fn print(subcommand: Option<&str>) -> Result<(), String> {
+    let mut whole = Cli::command();
+    whole.build();
+    let page = match subcommand {
+        None => whole,
+        // Built with the whole, it has the name of its page: `tripline-run`.
+        Some(name) => whole
+            .find_subcommand(name)
+            .cloned()
+            .ok_or_else(|| format!("there is no `tripline {}`", name.escape_debug()))?,
+    };
+    let mut out = Vec::new();
+    Man::new(page).render(&mut out).map_err(|error| error.to_string())?;
+    let _ = io::stdout().write_all(&out);
+    Ok(())
+}
