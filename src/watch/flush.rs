@@ -216,10 +216,10 @@ impl<K: Kernel> Observer<K> {
             let opened = self.try_open_verified(wd);
             let looked = opened.map(|(dir, path)| {
                 let (dir, asked) = self.target_of(dir, wd, &name);
-                (self.kernel.status(&dir, &asked), dir, asked, path)
+                (self.kernel.status(&dir, &asked), (dir, asked, path))
             });
-            let (status, dir, asked, path) = match looked {
-                Ok((Ok(status), dir, asked, path)) => (status, dir, asked, path),
+            let (status, (dir, asked, path)) = match looked {
+                Ok((Ok(status), looked)) => (status, looked),
                 Ok((Err(error), ..)) if !is_passing(&error) => continue,
                 Ok((Err(error), ..)) | Err(error) => {
                     self.cannot_look_in(wd, &error);

@@ -72,7 +72,7 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) ready: bool,
     /// What has left the tree without an event, as events.
     pub(super) ended: Vec<Event>,
-    overflows: usize,
+    pub(super) overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
     sound: i128,
     resync_after: MonoTime,
@@ -284,16 +284,6 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.sound = self.kernel.file_clock();
-    }
-
-    fn report_loss(&mut self) {
-        let notice = if let Some(reason) = self.trouble.unread.take() {
-            Notice::Unread { reason }
-        } else {
-            self.overflows += 1;
-            Notice::Overflow { times: self.overflows }
-        };
-        self.notices.push(notice);
     }
 
     /// What is pending may have ended since: its names are remembered, so that looking tells. And what looking

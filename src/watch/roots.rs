@@ -153,10 +153,9 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Follows a way again later, because something on it could not be looked at.
-    pub(super) fn refuse(&mut self, way: &WayId, path: &[u8], error: &io::Error, now: MonoTime) {
+    fn refuse(&mut self, way: &WayId, path: &[u8], error: &io::Error, now: MonoTime) {
         self.cannot_look(path, error);
-        self.ways.again(way, now + RETRY);
-        self.ways.refuse(way);
+        self.ways.refuse(way, now + RETRY);
     }
 
     /// Opens a path and watches the directory there, and proves that it led there once the watch was active:

@@ -22,7 +22,7 @@ pub(super) struct Trouble {
     told: bool,
     reads: u32,
     /// Why events may have been lost, where their number is not the reason.
-    pub(super) unread: Option<String>,
+    unread: Option<String>,
 }
 
 impl<K: Kernel> Observer<K> {
@@ -55,7 +55,7 @@ impl<K: Kernel> Observer<K> {
     /// Tells that everything has been looked at.
     pub(super) fn report_trouble_over(&mut self) {
         let over =
-            self.retries.is_empty() && self.state.settle.deadline().is_none() && !self.ways.any_refused();
+            self.retries.is_empty() && self.state.settle.deadline().is_none() && !self.ways.is_any_refused();
         if over && std::mem::take(&mut self.trouble.told) {
             self.notices.push(Notice::LooksAgain);
         }
@@ -73,6 +73,17 @@ impl<K: Kernel> Observer<K> {
         self.state.lost = true;
         self.trouble.unread = Some(error.to_string());
         Ok(Next::Rest(now + WAIT * self.trouble.reads))
+    }
+
+    /// Tells that events were lost, and why.
+    pub(super) fn report_loss(&mut self) {
+        let notice = if let Some(reason) = self.trouble.unread.take() {
+            Notice::Unread { reason }
+        } else {
+            self.overflows += 1;
+            Notice::Overflow { times: self.overflows }
+        };
+        self.notices.push(notice);
     }
 
     pub(super) fn read_succeeded(&mut self) {

@@ -39,7 +39,7 @@ pub(super) struct Ways {
     by_wd: HashMap<Wd, BTreeSet<WayId>>,
     /// Ways to follow again without an event that says so.
     again: HashMap<WayId, MonoTime>,
-    /// Ways on which something could not be looked at.
+    /// Those of them on which something could not be looked at.
     refused: BTreeSet<WayId>,
 }
 
@@ -110,13 +110,13 @@ impl Ways {
         self.again.insert(way.clone(), at);
     }
 
-    /// Notes that something on a way could not be looked at, as long as it is not followed anew.
-    pub(super) fn refuse(&mut self, way: &WayId) {
+    /// As [`again`](Self::again), because something on the way could not be looked at.
+    pub(super) fn refuse(&mut self, way: &WayId, at: MonoTime) {
+        self.again(way, at);
         self.refused.insert(way.clone());
     }
 
-    /// Whether something on some way could not be looked at.
-    pub(super) fn any_refused(&self) -> bool {
+    pub(super) fn is_any_refused(&self) -> bool {
         !self.refused.is_empty()
     }
 
