@@ -287,14 +287,22 @@ fn a_command_that_the_limit_of_processes_forbids_is_run_later() {
     fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
     let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
     fs::write(directory.path().join("tripline.toml"), rule).unwrap();
-    // Root has no such limit. Of the eight, tripline takes five.
     let program = directory.path().join("tripline");
     fs::copy(env!("CARGO_BIN_EXE_tripline"), &program).unwrap();
-    let mut command = Command::new("prlimit");
-    command.args(["--nproc=8", "setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"]);
+    // Root has no such limit.
+    let as_another = || {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=54321", "--regid=54321", "--clear-groups"]);
+        command
+    };
+    let mut command = as_another();
     command.arg(program).arg("run").env("HOME", "/nonexistent");
     let running = Running::start(command.current_dir(directory.path()));
     running.until_ready();
+    // Its threads, its keeper, and two commands.
+    let threads = fs::read_dir(format!("/proc/{}/task", running.pid())).unwrap().count();
+    let limit = [format!("--pid={}", running.pid()), format!("--nproc={}", threads + 3)];
+    assert!(as_another().arg("prlimit").args(limit).status().unwrap().success());
     for n in 0..8 {
         save(&directory, &format!("{n}.x"));
     }
