@@ -106,10 +106,12 @@ impl Tree {
         } else if signal == self.stop_signal {
             self.told = Told::Stop;
         }
-        self.send(signal, orphans);
         if signal == self.stop_signal {
-            // A process that is stopped would not see it.
-            self.send(libc::SIGCONT, orphans);
+            // A process that is stopped would not see it. One is told both at once: with its parent's end it may have
+            // gone from where it was found.
+            self.send(&[signal, libc::SIGCONT], orphans);
+        } else {
+            self.send(&[signal], orphans);
         }
     }
 
@@ -124,7 +126,7 @@ impl Tree {
             Told::Stop if !gone && self.reaped && self.reminder.is_none() => {
                 self.reminder = Some((now + FIRST_REMINDER, FIRST_REMINDER));
             }
-            Told::Kill if !gone && self.reaped => self.send(libc::SIGKILL, orphans),
+            Told::Kill if !gone && self.reaped => self.send(&[libc::SIGKILL], orphans),
             _ => {}
         }
         gone
@@ -145,23 +147,23 @@ impl Tree {
         self.reminder = Some((now + wait, wait));
         let members = self.members(orphans);
         for &pid in members.iter().filter(|&&pid| !proc::catches(pid, self.stop_signal)) {
-            let _ = self.send_to(pid, self.stop_signal, &members, |_| true);
+            let _ = self.send_to(pid, &[self.stop_signal, libc::SIGCONT], &members, |_| true);
         }
     }
 
-    fn send(&mut self, signal: i32, orphans: &Orphans) {
+    fn send(&mut self, signals: &[i32], orphans: &Orphans) {
         let members = self.members(orphans);
         if !(self.reaped && group_is_empty(self.leader)) {
-            signal_group(self.leader, signal);
+            signals.iter().for_each(|&signal| signal_group(self.leader, signal));
         }
-        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| signal == libc::SIGKILL)
+        if let Some(cgroup) = self.cgroup.as_ref().filter(|_| signals == [libc::SIGKILL])
             && cgroup.kill().is_ok()
         {
             return;
         }
         for &pid in &members {
             let outside = |group| group != self.leader.0;
-            let failed = self.send_to(pid, signal, &members, outside).err();
+            let failed = self.send_to(pid, signals, &members, outside).err();
             if failed.is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied) {
                 self.foreign.insert(pid);
             }
@@ -169,13 +171,21 @@ impl Tree {
     }
 
     /// Signals a member, if its process group is one that is `meant`.
-    fn send_to(&self, pid: i32, signal: i32, members: &[i32], meant: impl Fn(i32) -> bool) -> io::Result<()> {
+    fn send_to(
+        &self,
+        pid: i32,
+        signals: &[i32],
+        members: &[i32],
+        meant: impl Fn(i32) -> bool,
+    ) -> io::Result<()> {
         let process = PidFd::open(Pid(pid))?;
         // Before this it may have been another process. What a member has started is one.
         let own = std::process::id().cast_signed();
         let known = |parent| parent == own || parent == self.leader.0 || members.contains(&parent);
         match proc::stat(pid) {
-            Some(stat) if meant(stat.group) && known(stat.parent) => process.signal(signal),
+            Some(stat) if meant(stat.group) && known(stat.parent) => {
+                signals.iter().try_for_each(|&signal| process.signal(signal))
+            }
             _ => Ok(()),
         }
     }
