@@ -95,17 +95,8 @@ impl Turn<'_> {
     /// Has a service that goes on begin anew, if it is to be run in another way.
     fn serve_anew(&mut self, id: RuleId, old: &Rule) {
         let new = &self.core.rules.rules[id.0];
-        let way = |rule: &'_ Rule| {
-            (
-                rule.service.clone(),
-                rule.cwd.clone(),
-                rule.env.clone(),
-                rule.setup.clone(),
-                rule.contain,
-                rule.tty,
-            )
-        };
-        let same = way(old) == way(new);
+        let same = (&old.service, &old.cwd, &old.env) == (&new.service, &new.cwd, &new.env)
+            && (&old.setup, old.contain, old.tty) == (&new.setup, new.contain, new.tty);
         if !same && self.core.services.has_begun(id) {
             self.serve(id, Batch::at_start());
         }
