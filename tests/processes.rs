@@ -205,15 +205,5 @@ fn a_command_that_finds_no_room_in_the_system_is_run_later() {
     let running =
         Running::start(std::process::Command::new("sh").args(["-c", &line]).current_dir(directory.path()));
     running.until_ready();
-    for n in 0..8 {
-        save(&directory, &format!("{n}.x"));
-    }
-    let mut lines = Vec::new();
-    for _ in 0..8 {
-        lines.extend(running.until(|line| line == "r: ok"));
-    }
-    assert!(lines.iter().any(|line| line.contains("trying again")), "there was room: this showed nothing");
-    for n in 0..8 {
-        assert!(lines.contains(&format!("r: {n}.x (close_write)")), "{n}.x did not run: {lines:#?}");
-    }
+    running.runs_later(|name| save(&directory, name));
 }

@@ -44,25 +44,39 @@ impl IgnoreFile {
     }
 }
 
-/// What the rules need to ask of the file system.
+/// What the rules need to ask of the file system. Where nothing else is said, nothing is there but every program.
 pub trait FileSource: fmt::Debug + Send + Sync {
     /// The ignore files in the directory `dir`. What cannot be read is empty.
     fn ignore_files(&self, dir: &Path) -> IgnoreFiles;
     /// git's global ignore file.
-    fn global_excludes(&self) -> IgnoreFile;
+    fn global_excludes(&self) -> IgnoreFile {
+        IgnoreFile::default()
+    }
     /// The path with all symbolic links followed; none if it does not exist.
-    fn canonical(&self, path: &Path) -> Option<PathBuf>;
+    fn canonical(&self, _path: &Path) -> Option<PathBuf> {
+        None
+    }
     /// Whether a program of that name, without a slash, can be executed from `path`, a list of directories
     /// as in `PATH`; none stands for tripline's own.
-    fn has_program(&self, name: &str, path: Option<&str>) -> bool;
+    fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
+        true
+    }
     /// How many bytes a regular file has; none of anything else, and where there is nothing.
-    fn size(&self, path: &Path) -> Option<u64>;
+    fn size(&self, _path: &Path) -> Option<u64> {
+        None
+    }
     /// Whether there is something at a path; a symbolic link that leads nowhere, too.
-    fn exists(&self, path: &Path) -> bool;
+    fn exists(&self, _path: &Path) -> bool {
+        false
+    }
     /// The size and the modification time of a regular file; none of anything else, and where there is nothing.
-    fn stamp(&self, path: &Path) -> Option<Stamp>;
+    fn stamp(&self, _path: &Path) -> Option<Stamp> {
+        None
+    }
     /// A hash of the content of a regular file of `most` bytes at the most; none of anything else.
-    fn hash(&self, path: &Path, most: u64) -> Option<u128>;
+    fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
+        None
+    }
     /// The user of that name or number.
     fn account(&self, _name: &str) -> Option<Account> {
         None
@@ -86,34 +100,6 @@ pub struct Stamp {
 impl FileSource for HashMap<PathBuf, IgnoreFiles> {
     fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
         self.get(dir).cloned().unwrap_or_default()
-    }
-
-    fn global_excludes(&self) -> IgnoreFile {
-        IgnoreFile::default()
-    }
-
-    fn canonical(&self, _path: &Path) -> Option<PathBuf> {
-        None
-    }
-
-    fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
-        true
-    }
-
-    fn size(&self, _path: &Path) -> Option<u64> {
-        None
-    }
-
-    fn exists(&self, _path: &Path) -> bool {
-        false
-    }
-
-    fn stamp(&self, _path: &Path) -> Option<Stamp> {
-        None
-    }
-
-    fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
-        None
     }
 
     /// Only the one that every system has.

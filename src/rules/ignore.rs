@@ -227,7 +227,7 @@ impl Judge<'_> {
 mod tests {
     use std::path::{Path, PathBuf};
 
-    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
+    use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles};
     use super::*;
 
     fn lists() -> Lists {
@@ -369,34 +369,6 @@ mod tests {
         fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
             let text = if dir == Path::new("/w/a") { *self.0.lock().unwrap() } else { "" };
             IgnoreFiles { ignore: text.into(), ..IgnoreFiles::default() }
-        }
-
-        fn global_excludes(&self) -> IgnoreFile {
-            IgnoreFile::default()
-        }
-
-        fn canonical(&self, _path: &Path) -> Option<PathBuf> {
-            None
-        }
-
-        fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
-            true
-        }
-
-        fn size(&self, _path: &Path) -> Option<u64> {
-            None
-        }
-
-        fn exists(&self, _path: &Path) -> bool {
-            false
-        }
-
-        fn stamp(&self, _path: &Path) -> Option<Stamp> {
-            None
-        }
-
-        fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
-            None
         }
     }
 

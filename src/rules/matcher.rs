@@ -102,10 +102,10 @@ pub(super) fn departed(event: &Event) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::{Path, PathBuf};
+    use std::path::Path;
     use std::sync::Arc;
 
-    use super::super::files::{FileSource, IgnoreFile, IgnoreFiles, Stamp};
+    use super::super::files::{FileSource, IgnoreFiles};
     use super::super::tests::rules;
     use super::*;
     use crate::event::Trigger;
@@ -200,32 +200,8 @@ mod tests {
             IgnoreFiles::default()
         }
 
-        fn global_excludes(&self) -> IgnoreFile {
-            IgnoreFile::default()
-        }
-
-        fn canonical(&self, _path: &Path) -> Option<PathBuf> {
-            None
-        }
-
-        fn has_program(&self, _name: &str, _path: Option<&str>) -> bool {
-            true
-        }
-
         fn size(&self, path: &Path) -> Option<u64> {
             path.file_name()?.to_str()?.parse().ok()
-        }
-
-        fn exists(&self, _path: &Path) -> bool {
-            false
-        }
-
-        fn stamp(&self, _path: &Path) -> Option<Stamp> {
-            None
-        }
-
-        fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {
-            None
         }
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use tripline::rules::{FileSource, IgnoreFile, IgnoreFiles, Stamp};
+use tripline::rules::{FileSource, IgnoreFiles, Stamp};
 
 /// Each write gives a file another content, and is a byte more.
 #[derive(Debug, Default)]
@@ -53,10 +53,6 @@ impl Disk {
 impl FileSource for Disk {
     fn ignore_files(&self, _: &Path) -> IgnoreFiles {
         IgnoreFiles::default()
-    }
-
-    fn global_excludes(&self) -> IgnoreFile {
-        IgnoreFile::default()
     }
 
     fn canonical(&self, _: &Path) -> Option<PathBuf> {

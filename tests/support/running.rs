@@ -105,6 +105,24 @@ impl Running {
         self.child.wait().map(|status| (lines, status)).map_err(|error| error.to_string())
     }
 
+    /// Has eight files saved that the rule `r` runs for, and waits until it has run for all, though there is no room
+    /// for so many at once.
+    pub(crate) fn runs_later(&self, mut save: impl FnMut(&str)) {
+        let names: Vec<_> = (0..8).map(|n| format!("{n}.x")).collect();
+        names.iter().for_each(|name| save(name));
+        let mut lines = Vec::new();
+        for _ in &names {
+            lines.extend(self.until(|line| line == "r: ok"));
+        }
+        assert!(
+            lines.iter().any(|line| line.contains("trying again")),
+            "there was room: this showed nothing"
+        );
+        for name in names {
+            assert!(lines.contains(&format!("r: {name} (close_write)")), "{name} did not run: {lines:#?}");
+        }
+    }
+
     /// SIGTERM, and the lines up to the end.
     pub(crate) fn stop(self) -> Vec<String> {
         self.signal(Signal::TERM);
