@@ -5,7 +5,7 @@ use std::io;
 use tracing_subscriber::EnvFilter;
 
 use super::args::{LogArgs, LogFormat};
-use super::report::stderr_is_styled;
+use super::terminal::stderr_is_styled;
 
 /// Writes logs to standard error from now on. Without `TRIPLINE_LOG`, warnings; as JSON, runs too.
 pub(super) fn start(args: LogArgs) {

@@ -63,7 +63,7 @@ pub(super) fn follow(
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
-    let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
+    let mut lines = Lines::new(&rules, mode, args.log_format);
     match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines) {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),

@@ -25,7 +25,10 @@ impl Driver<'_> {
         match self.reloader.as_ref().and_then(Reloader::take) {
             Some(Ok(loaded)) if self.halting.is_none() => {
                 let rules = Arc::new(loaded.rules);
-                self.tell(|view, out| view.diagnostics(&rules.warnings, out));
+                self.tell(|view, out| {
+                    view.rules(&rules);
+                    view.diagnostics(&rules.warnings, out);
+                });
                 if rules.plan().polling().always != self.polls_all {
                     tracing::warn!("`poll` counts from the next start of tripline");
                 }
