@@ -70,7 +70,7 @@ pub(super) fn follow(
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
-    let mut lines = Lines::new(rules.rules.len(), mode, format);
+    let mut lines = Lines::new(&rules, mode, format);
     let rules = Arc::new(rules);
     let ended = match pid_file {
         Some(pid_file) => {

@@ -39,6 +39,7 @@ mod successor;
 mod suggest;
 mod tables;
 mod template;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -70,6 +71,7 @@ pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
 pub use template::{Field, Fields, Segment, Template};
+pub use terminal::{Terminal, When};
 pub use walk::{DirId, How, Met, Walk};
 
 pub use trust::refuse_untrusted;
@@ -104,6 +106,8 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+    /// What the person who looks on is shown.
+    pub terminal: Terminal,
 }
 
 /// What a command begins with.

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Notice;
@@ -47,11 +48,18 @@ pub(super) struct Handoff {
     filled: Wake,
     /// Set for the watcher: there is room again, it is asked something, or it is to end.
     drained: Wake,
+    /// How many directories are watched.
+    pub(super) directories: AtomicUsize,
 }
 
 impl Handoff {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), filled: Wake::new()?, drained: Wake::new()? })
+        Ok(Self {
+            queue: Mutex::default(),
+            filled: Wake::new()?,
+            drained: Wake::new()?,
+            directories: AtomicUsize::new(0),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {

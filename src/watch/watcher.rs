@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
@@ -108,6 +109,12 @@ impl Watcher {
         self.handoff.ask(Request::Rescope(scope));
     }
 
+    /// How many directories are watched. While the first look at all of them goes on, they grow.
+    #[must_use]
+    pub fn directories(&self) -> usize {
+        self.handoff.directories.load(Ordering::Relaxed)
+    }
+
     /// Takes every message there is, in order.
     #[must_use]
     pub fn take(&self) -> Vec<Message> {
@@ -156,6 +163,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             }
         }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
+        handoff.directories.store(observer.state.tree.len(), Ordering::Relaxed);
         handoff.give(&mut observer.notices, &mut events);
         let failed = match next {
             Ok(Next::Rest(until)) => {
