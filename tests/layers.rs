@@ -15,11 +15,13 @@ const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The files of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
-const SHELL: [&str; 10] = [
+const SHELL: [&str; 12] = [
     "dispatch/driver/mod.rs",
     "dispatch/driver/children.rs",
     "dispatch/driver/tree.rs",
+    "dispatch/driver/notify.rs",
     "dispatch/driver/output.rs",
+    "dispatch/driver/error.rs",
     "dispatch/driver/flow.rs",
     "dispatch/driver/reload.rs",
     "dispatch/driver/renew.rs",

@@ -8,14 +8,13 @@ use std::time::Duration;
 use super::args::LogFormat;
 use super::attention::{Attention, End};
 use super::desktop::Desktop;
-use super::notify;
 use super::quote::quoted;
 use super::terminal::{self, Terminal, stderr_is_styled};
 use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, View};
 use crate::rules::{Diagnostics, Rules, Settings};
 use crate::watch::Notice;
 
-/// Lines on standard error, or as JSON through the log.
+/// Lines on standard error, or through the log: as JSON, or into the journal.
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
@@ -145,10 +144,10 @@ impl View for Lines {
             return;
         }
         self.before(report, out);
-        if self.format == LogFormat::Json {
-            log(report);
-        } else {
+        if self.format == LogFormat::Text {
             self.lines_of(report, out);
+        } else {
+            log(report);
         }
         self.after(report, out);
     }
@@ -165,7 +164,7 @@ impl View for Lines {
         let rule = &job.rule.name;
         let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let cwd = quoted(job.cwd.as_os_str().as_bytes());
-        if self.format == LogFormat::Json {
+        if self.format != LogFormat::Text {
             tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
         } else {
             self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
@@ -175,7 +174,7 @@ impl View for Lines {
     fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>) {
         let mistaken = found.has_errors();
         let unchanged = "the rules stay as they were";
-        if self.format == LogFormat::Json {
+        if self.format != LogFormat::Text {
             let text = found.render(false);
             match mistaken {
                 true => tracing::error!("{unchanged}: {text}"),
@@ -194,7 +193,6 @@ impl View for Lines {
         self.erase(out);
         let mut text = words(notice);
         if matches!(notice, Notice::Ready { .. }) {
-            notify::ready();
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
         let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. } | Notice::LooksAgain);
@@ -203,8 +201,8 @@ impl View for Lines {
                 let style = if bad { Style::Bad } else { Style::Plain };
                 self.line(style, format_args!("tripline: {text}"), out);
             }
-            (LogFormat::Json, true) => tracing::warn!("{text}"),
-            (LogFormat::Json, false) => tracing::info!("{text}"),
+            (LogFormat::Json | LogFormat::Journal, true) => tracing::warn!("{text}"),
+            (LogFormat::Json | LogFormat::Journal, false) => tracing::info!("{text}"),
         }
     }
 
@@ -270,9 +268,13 @@ impl Lines {
 
 fn log(report: &Report) {
     match report {
-        Report::Ended { rule, run, outcome, elapsed, .. } => {
-            let milliseconds = elapsed.as_millis() as u64;
-            tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
+        Report::Ended { rule, run, outcome, stopped, elapsed, .. } => {
+            let (milliseconds, exit_code) = (elapsed.as_millis() as u64, outcome.code());
+            if exit_code == 0 || *stopped {
+                tracing::info!(rule, run = run.0, %outcome, exit_code, milliseconds, "{report}");
+            } else {
+                tracing::warn!(rule, run = run.0, %outcome, exit_code, milliseconds, "{report}");
+            }
         }
         Report::Service { rule, news } => tracing::info!(rule, %news, "{report}"),
         Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),

@@ -27,6 +27,7 @@ mod lanes;
 mod lifecycle;
 mod lineage;
 mod news;
+mod notify;
 mod report;
 mod run;
 mod schedule;

@@ -4,10 +4,12 @@
 mod cgroup;
 mod children;
 mod environment;
+mod error;
 mod existing;
 mod flow;
 mod lines;
 mod log;
+mod notify;
 mod output;
 mod proc;
 mod ready;
@@ -19,7 +21,6 @@ mod tree;
 mod view;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
@@ -28,7 +29,9 @@ use std::time::Duration;
 
 use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
+pub use self::error::RunError;
 use self::existing::existing;
+use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
@@ -41,7 +44,7 @@ use crate::sys::{
     hangup_is_ignored, peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
-use crate::watch::{Message, Notice, WatchError, Watcher};
+use crate::watch::{Message, Notice, Watcher};
 
 /// What becomes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,35 +64,6 @@ pub enum Span {
     FirstRun,
     /// Once, for what is there: nothing is watched.
     Once,
-}
-
-/// Why running ended, if not because it was asked to.
-#[derive(Debug)]
-pub enum RunError {
-    /// Nothing can be watched.
-    Watch(WatchError),
-    /// The watcher has ended.
-    Watcher(String),
-    /// A system call that everything rests on failed.
-    System(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Watch(error) => error.fmt(f),
-            Self::Watcher(reason) => write!(f, "the watcher has failed: {reason}"),
-            Self::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
 }
 
 /// Before a job is tried again for which the system had no descriptor, process or memory.
@@ -142,6 +116,7 @@ pub fn run(
         core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, keeper, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
+        manager: Manager::of_environment(clock.now()),
         clock,
         mode,
         view,
@@ -188,6 +163,7 @@ struct Driver<'a> {
     children: Children,
     /// Standard output and standard error.
     sinks: [Sink; 2],
+    manager: Manager,
     clock: Clock,
     mode: Mode,
     view: &'a mut dyn View,
@@ -220,8 +196,8 @@ impl Driver<'_> {
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
-            let deadline =
-                self.core.deadline().into_iter().chain(waiting).chain(reminder).chain(self.crawl).min();
+            let others = waiting.chain(reminder).chain(self.manager.deadline()).chain(self.crawl);
+            let deadline = self.core.deadline().into_iter().chain(others).min();
             let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
             for Ready { token } in ready.drain(..) {
@@ -239,6 +215,7 @@ impl Driver<'_> {
             self.tell_crawl();
             self.step(Input::Due);
             self.balance();
+            self.manager.turn(self.core.running(), self.clock.now());
         }
         self.children.kill_strays();
         self.tell(|view, out| view.end(out));
@@ -350,6 +327,9 @@ impl Driver<'_> {
 
     fn stop(&mut self, signal: i32) {
         let again = self.halting.replace(signal).is_some();
+        if !again {
+            self.manager.stopping();
+        }
         self.step(if again { Input::Kill } else { Input::Halt });
     }
 
@@ -397,7 +377,10 @@ impl Driver<'_> {
         }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
-            Notice::Ready { .. } => self.step(Input::Ready),
+            Notice::Ready { directories } => {
+                self.manager.ready(self.core.rule_count(), directories, self.clock.now());
+                self.step(Input::Ready);
+            }
             Notice::Failed { reason } => return Err(RunError::Watcher(reason)),
             Notice::Overflow { .. }
             | Notice::RootMissing { .. }
