@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Mode, Origin, Span};
+use crate::dispatch::{self, Control, Mode, Origin, Span};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -63,8 +63,12 @@ pub(super) fn follow(
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
+    let control = match Control::new() {
+        Ok(control) => control,
+        Err(error) => return fail(error, Exit::System),
+    };
     let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
-    match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines) {
+    match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines, &control) {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
     }

@@ -241,6 +241,16 @@ impl Feedback {
         self.running.push(Trace { run, rule, lineage, until, serves: true });
     }
 
+    /// Somebody has the rule run: whatever spoke against it is forgotten.
+    pub(crate) fn acquit(&mut self, rule: RuleId) {
+        self.rules[rule.0].acquit();
+    }
+
+    /// Whether the rule is suspended.
+    pub(crate) fn is_suspended(&self, rule: RuleId) -> bool {
+        self.rules[rule.0].trial == Trial::Suspended
+    }
+
     /// From when on no change can come of what the rule has started, if it starts nothing more.
     fn settled(&self, rule: RuleId, now: MonoTime) -> MonoTime {
         let services = self.running.iter().filter(|trace| trace.rule == rule && trace.serves);

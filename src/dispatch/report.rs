@@ -91,6 +91,7 @@ impl fmt::Display for Cause {
         match &self.first {
             Some((path, mask)) if mask.names().next().is_some() => write!(f, "{} ({mask})", Escaped(path))?,
             Some((path, _)) => Escaped(path).fmt(f)?,
+            None if self.trigger == Trigger::Manual => f.write_str("by hand")?,
             // Nothing else starts a run without a path.
             None => f.write_str("at start")?,
         }
@@ -176,7 +177,7 @@ pub enum Report {
         rule: String,
         /// The run.
         run: RunId,
-        /// The change that it is started again for; none if tripline ends.
+        /// The change that it is started again for; none if it is not.
         cause: Option<Cause>,
     },
     /// A run took longer than its rule's `timeout` and was sent SIGTERM.
@@ -212,6 +213,16 @@ pub enum Report {
         removed: usize,
         /// How many are the same.
         unchanged: usize,
+    },
+    /// Somebody has paused the rule: it starts nothing, and changes collect.
+    Paused {
+        /// The rule; none stands for all.
+        rule: Option<String>,
+    },
+    /// It goes on.
+    Resumed {
+        /// The rule; none stands for all.
+        rule: Option<String>,
     },
     /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
     /// them itself, it starts nothing for a while.
@@ -293,6 +304,10 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: attempt {attempt} in {delay:?}")
             }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Paused { rule: Some(rule) } => write!(f, "{rule}: paused"),
+            Self::Paused { rule: None } => f.write_str("all rules paused"),
+            Self::Resumed { rule: Some(rule) } => write!(f, "{rule}: resumed"),
+            Self::Resumed { rule: None } => f.write_str("all rules resumed"),
             Self::Reloaded { added, changed, removed, unchanged } => {
                 let counts =
                     [(added, "added"), (changed, "changed"), (removed, "removed"), (unchanged, "unchanged")];

@@ -3,7 +3,9 @@
 
 mod cgroup;
 mod children;
+mod control;
 mod environment;
+mod error;
 mod existing;
 mod flow;
 mod lines;
@@ -13,11 +15,11 @@ mod proc;
 mod ready;
 mod reload;
 mod renew;
+mod setup;
 mod spool;
 mod tree;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::os::fd::AsFd;
@@ -25,12 +27,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::children::{Children, NotStarted, of_token};
+pub use self::control::Control;
 use self::environment::Environment;
+pub use self::error::RunError;
 use self::existing::existing;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Report, Status, Until};
 use crate::event::Scope;
 use crate::rules::{Diagnostics, Rules};
 use crate::sys::{
@@ -38,7 +42,7 @@ use crate::sys::{
     hangup_is_ignored, peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
-use crate::watch::{Message, Notice, WatchError, Watcher};
+use crate::watch::{Message, Notice, Watcher};
 
 /// What a person is told, as bytes for standard error.
 pub trait View {
@@ -72,35 +76,6 @@ pub enum Span {
     Once,
 }
 
-/// Why running ended, if not because it was asked to.
-#[derive(Debug)]
-pub enum RunError {
-    /// Nothing can be watched.
-    Watch(WatchError),
-    /// The watcher has ended.
-    Watcher(String),
-    /// A system call that everything rests on failed.
-    System(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Watch(error) => error.fmt(f),
-            Self::Watcher(reason) => write!(f, "the watcher has failed: {reason}"),
-            Self::System(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
-
-impl From<io::Error> for RunError {
-    fn from(error: io::Error) -> Self {
-        Self::System(error)
-    }
-}
-
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
 
@@ -112,8 +87,10 @@ const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
+const CONTROL: u64 = u64::MAX - 5;
 
-/// Runs the rules for that long, and reads them again from `origin` when they change. Answers the exit code: 0
+/// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
+/// through `control`. Answers the exit code: 0
 /// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
 /// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
@@ -126,6 +103,7 @@ pub fn run(
     mode: Mode,
     span: Span,
     view: &mut dyn View,
+    control: &Control,
 ) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
@@ -139,6 +117,7 @@ pub fn run(
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
+    epoll.add_readable(control.as_fd(), CONTROL)?;
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
@@ -152,6 +131,9 @@ pub fn run(
         clock: Clock::start(),
         mode,
         view,
+        control: control.clone(),
+        answer: None,
+        overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
@@ -196,6 +178,11 @@ struct Driver<'a> {
     clock: Clock,
     mode: Mode,
     view: &'a mut dyn View,
+    control: Control,
+    /// What has become of the last command.
+    answer: Option<Result<(), Refusal>>,
+    /// How often the kernel's queue has overflowed.
+    overflows: usize,
     signals: SignalFd,
     /// Whether the end of a terminal is the end of tripline.
     has_terminal: bool,
@@ -229,6 +216,7 @@ impl Driver<'_> {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
                     RULES => self.reload()?,
+                    CONTROL => self.requests(),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -298,6 +286,7 @@ impl Driver<'_> {
                 }
             }
             Effect::Report(report) => self.report(&report),
+            Effect::Answer(answer) => self.answer = Some(answer),
             Effect::Exit => self.over = true,
         }
         Vec::new()
@@ -408,6 +397,9 @@ impl Driver<'_> {
         if waits && matches!(notice, Notice::Ready { .. }) {
             self.early = Some(notice);
             return Ok(());
+        }
+        if let Notice::Overflow { times } = notice {
+            self.overflows = times;
         }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
