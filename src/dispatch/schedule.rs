@@ -110,8 +110,7 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         Skip, Start, Stop, Term, TimeOut,
     };
     use Input::{
-        Cancel, Done, Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned,
-        Timeout,
+        Done, Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned, Timeout,
     };
     use State::{Killing, Ready, Running, Settling, Starting, Stopping};
 
@@ -148,15 +147,12 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Stopping | Killing, Gone) => (Settling, Finish),
         (Settling | Ready | Starting | Running, Gone) => (state, Nothing),
         (Starting | Stopping | Killing, Next) => (Starting, Proceed),
-        (Settling | Ready | Running, Next) => (state, Nothing),
+        (Settling | Ready | Running, Next) | (Settling | Ready, Input::Cancel) => (state, Nothing),
         (Stopping, Grace) => (Killing, Action::Kill),
         (Settling | Ready | Starting | Running | Killing, Grace) => (state, Nothing),
 
-        // A run that is only starting is told as soon as it is there.
-        (Running, Cancel) => (Stopping, Action::Cancel),
-        (Starting | Stopping | Killing, Cancel) => (state, Abandon),
-        (Settling | Ready, Cancel) => (state, Nothing),
-
+        (Running, Input::Cancel) => (Stopping, Action::Cancel),
+        (Starting | Stopping | Killing, Input::Cancel) => (state, Abandon),
         (Settling | Ready, Drain) => (Settling, Action::Drop),
         (Starting | Running | Stopping | Killing, Drain) => (state, Action::Drop),
 

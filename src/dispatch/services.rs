@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::core::{Core, Phase};
 use super::job::RunId;
 use super::lifecycle::Input;
-use super::report::Status;
+use super::outcome::Status;
 use super::service::{Context, Service};
 use super::turn::Turn;
 use crate::rules::{RuleId, Rules};
