@@ -15,9 +15,11 @@ const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The files of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
-const SHELL: [&str; 12] = [
+const SHELL: [&str; 14] = [
     "dispatch/driver/mod.rs",
     "dispatch/driver/children.rs",
+    "dispatch/driver/control.rs",
+    "dispatch/driver/setup.rs",
     "dispatch/driver/tree.rs",
     "dispatch/driver/notify.rs",
     "dispatch/driver/output.rs",

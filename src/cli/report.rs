@@ -144,10 +144,10 @@ impl View for Lines {
             return;
         }
         self.before(report, out);
-        if self.format != LogFormat::Text {
-            log(report);
-        } else {
+        if self.format == LogFormat::Text {
             self.lines_of(report, out);
+        } else {
+            log(report);
         }
         self.after(report, out);
     }

@@ -70,6 +70,7 @@ pub use setup::{Account, Resource, Setup};
 pub use signal::SignalName;
 pub use sources::Sources;
 pub use successor::Successor;
+pub(crate) use suggest::instead_of;
 pub use template::{Field, Fields, Segment, Template};
 pub use terminal::{Terminal, When};
 pub use walk::{DirId, How, Met, Walk};

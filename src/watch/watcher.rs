@@ -6,12 +6,11 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
 
 use super::Notice;
-use super::handoff::{Handoff, Message, Request};
+use super::handoff::{Handoff, Load, Message, Request};
 use super::kernel::Linux;
 use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
@@ -109,10 +108,10 @@ impl Watcher {
         self.handoff.ask(Request::Rescope(scope));
     }
 
-    /// How many directories are watched. While the first look at all of them goes on, they grow.
+    /// How much it watches, and how much waits to be taken.
     #[must_use]
-    pub fn directories(&self) -> usize {
-        self.handoff.directories.load(Ordering::Relaxed)
+    pub fn load(&self) -> Load {
+        self.handoff.load()
     }
 
     /// Takes every message there is, in order.
@@ -163,8 +162,8 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             }
         }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
-        handoff.directories.store(observer.state.tree.len(), Ordering::Relaxed);
         handoff.give(&mut observer.notices, &mut events);
+        handoff.note_watches(observer.state.tree.len());
         let failed = match next {
             Ok(Next::Rest(until)) => {
                 thread::sleep(until.since(clock.now()));

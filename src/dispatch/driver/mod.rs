@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod children;
+mod control;
 mod environment;
 mod error;
 mod existing;
@@ -15,6 +16,7 @@ mod proc;
 mod ready;
 mod reload;
 mod renew;
+mod setup;
 mod spool;
 mod tell;
 mod tree;
@@ -28,6 +30,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use self::children::{Children, NotStarted, of_token};
+pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
@@ -36,7 +39,7 @@ use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
 pub use self::view::{Errand, View};
-use super::{Core, Effect, Input, Job, Limits, Status, Until};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
 use crate::sys::{
@@ -77,8 +80,10 @@ const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
+const CONTROL: u64 = u64::MAX - 5;
 
-/// Runs the rules for that long, and reads them again from `origin` when they change. Answers the exit code: 0
+/// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
+/// through `control`. Answers the exit code: 0
 /// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
 /// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
@@ -91,6 +96,7 @@ pub fn run(
     mode: Mode,
     span: Span,
     view: &mut dyn View,
+    control: &Control,
 ) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
@@ -104,6 +110,7 @@ pub fn run(
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
+    epoll.add_readable(control.as_fd(), CONTROL)?;
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
@@ -120,6 +127,9 @@ pub fn run(
         clock,
         mode,
         view,
+        control: control.clone(),
+        answer: None,
+        overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
@@ -167,6 +177,11 @@ struct Driver<'a> {
     clock: Clock,
     mode: Mode,
     view: &'a mut dyn View,
+    control: Control,
+    /// What has become of the last command.
+    answer: Option<Result<(), Refusal>>,
+    /// How often the kernel's queue has overflowed.
+    overflows: usize,
     signals: SignalFd,
     /// Whether the end of a terminal is the end of tripline.
     has_terminal: bool,
@@ -205,6 +220,7 @@ impl Driver<'_> {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
                     RULES => self.reload()?,
+                    CONTROL => self.requests(),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -277,6 +293,7 @@ impl Driver<'_> {
                 }
             }
             Effect::Report(report) => self.report(&report),
+            Effect::Answer(answer) => self.answer = Some(answer),
             Effect::Exit => self.over = true,
         }
         Vec::new()
@@ -374,6 +391,9 @@ impl Driver<'_> {
         if waits && matches!(notice, Notice::Ready { .. }) {
             self.early = Some(notice);
             return Ok(());
+        }
+        if let Notice::Overflow { times } = notice {
+            self.overflows = times;
         }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {

@@ -10,7 +10,6 @@ use crate::dispatch::driver::view::Errand;
 use crate::dispatch::{Input, Job, Report, Status};
 use crate::sys::{Pid, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 use crate::time::MonoTime;
-use crate::watch::Watcher;
 
 /// Between two looks at how far the crawl has come: as often as an eye takes in a number.
 pub(super) const CRAWL: Duration = Duration::from_millis(250);
@@ -42,7 +41,7 @@ impl Driver<'_> {
         let now = self.clock.now();
         if self.crawl.is_some_and(|at| at <= now) {
             self.crawl = Some(now + CRAWL);
-            let directories = self.watcher.as_ref().map_or(0, Watcher::directories);
+            let directories = self.watcher.as_ref().map_or(0, |watcher| watcher.load().watches);
             self.tell(|view, out| view.crawling(directories, out));
         }
     }
