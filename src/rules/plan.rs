@@ -35,6 +35,8 @@ pub struct Plan {
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
+    /// What any of them asks for.
+    asked: EventMask,
     pub(super) polling: Polling,
     pub(super) extent: Extent,
     pub(super) patience: Duration,
@@ -51,7 +53,9 @@ impl Plan {
         }
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
-        Self { tree, ignores, places: Places::default(), below, roots, on, polling, extent, patience }
+        let asked = on.iter().fold(EventMask::default(), |all, on| all | *on);
+        let places = Places::default();
+        Self { tree, ignores, places, below, roots, on, asked, polling, extent, patience }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -90,6 +94,9 @@ impl Plan {
 
     /// Whether a rule that asks for one of these events could match the path, which is no directory.
     fn asks(&self, path: &[u8], events: EventMask) -> bool {
+        if !self.asked.intersects(events) {
+            return false;
+        }
         let Some(place) = self.place(path) else { return false };
         let mut judge = self.ignores.judge(path, false).within(&place.around);
         self.hits_in(&place, path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
@@ -185,7 +192,7 @@ impl Scope for Plan {
     }
 
     fn mask(&self) -> EventMask {
-        self.on.iter().fold(EventMask::default(), |all, on| all | *on)
+        self.asked
     }
 }
 

@@ -151,7 +151,7 @@ impl State {
         if !raw.mask.intersects(itself) {
             return None;
         }
-        self.note(raw, &Name::from(&b""[..]));
+        self.note(raw);
         // The end of the watch follows a removal, and asks then.
         if !raw.mask.intersects(EventMask::MOVE_SELF) {
             return None;
@@ -161,29 +161,34 @@ impl State {
     }
 
     fn about_entry(&mut self, raw: &RawEvent<'_>) -> Option<Question> {
-        let name = Name::from(raw.name);
-        self.note(raw, &name);
+        self.note(raw);
         let names = EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
         let ask = if raw.mask.intersects(EventMask::ISDIR) {
-            raw.mask.intersects(names) || self.denied.contains(&(raw.wd, Arc::clone(&name)))
+            raw.mask.intersects(names) || self.denied.contains(&(raw.wd, raw.name.into()))
         } else {
             let may_be_link = self.follows && raw.mask.intersects(EventMask::CREATE | EventMask::MOVED_TO);
             let known =
-                self.tree.child(raw.wd, &name).is_some() || self.links.target(raw.wd, &name).is_some();
+                self.tree.child(raw.wd, raw.name).is_some() || self.links.target(raw.wd, raw.name).is_some();
             raw.mask.intersects(names) && (known || may_be_link)
         };
         let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
-        ask.then_some(Question::Name { parent: raw.wd, name, left })
+        ask.then(|| Question::Name { parent: raw.wd, name: raw.name.into(), left })
     }
 
-    fn note(&mut self, raw: &RawEvent<'_>, name: &Name) {
+    /// Of most events of a busy tree nobody is told: they cost no memory.
+    fn note(&mut self, raw: &RawEvent<'_>) {
+        let told = self.interest.intersects(raw.mask.without(EventMask::ISDIR));
+        if !told && !raw.mask.intersects(EventMask::MOVE) {
+            return;
+        }
+        let name = &Name::from(raw.name);
         let mut from = None;
         if raw.mask.intersects(EventMask::MOVED_FROM) {
             self.pairs.moved_from(raw.cookie, raw.wd, Arc::clone(name));
         } else if raw.mask.intersects(EventMask::MOVED_TO) {
             from = self.pairs.moved_to(raw.cookie, raw.wd, Arc::clone(name));
         }
-        if self.interest.intersects(raw.mask.without(EventMask::ISDIR)) {
+        if told {
             self.pending.note(Incident {
                 wd: raw.wd,
                 name: Arc::clone(name),
