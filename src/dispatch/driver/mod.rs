@@ -112,15 +112,11 @@ pub fn run(
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
     let environment = Environment::new(std::env::vars_os(), std::process::id());
-    let strings = environment.strings();
-    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
-    // The standard library's source of randomness, which it seeds hash tables with.
-    let seed = RandomState::new().build_hasher().finish();
+    let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
+        core,
         children: Children::new(environment, keeper, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
@@ -151,6 +147,15 @@ pub fn run(
     let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
     let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
     Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+}
+
+fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
+    let strings = environment.strings();
+    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
+    Core::new(Arc::clone(rules), limits).until(until).seeded(seed)
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
