@@ -5,7 +5,7 @@
  *                       xfs and tmpfs) is watched without being listed
  *   limit storm DIR     as crawl, then read with rests of 5 ms
  *   limit save DIR CMD  as crawl, then spawn CMD at each CLOSE_WRITE
- *   limit last DIR      as crawl, then print the monotonic clock, in nanoseconds, when something has been read
+ *   limit last DIR      as crawl without .git, then print the monotonic clock, in nanoseconds, when something has been read
  *
  * Each prints "ready", then a line for each name that it reads. */
 #define _GNU_SOURCE
@@ -30,7 +30,7 @@
 struct dent { unsigned long ino; long off; unsigned short len; unsigned char type; char name[]; };
 
 static int inotify[2];
-static int leaves;
+static int leaves, last;
 
 /* Directories at depth 1 are shared out between the threads. */
 static void crawl(int parent, const char *name, int fd, int depth, int half, int *turn) {
@@ -54,6 +54,7 @@ static void crawl(int parent, const char *name, int fd, int depth, int half, int
             struct dent *dent = (struct dent *)(buffer + at);
             at += dent->len;
             if (dent->type != DT_DIR || !strcmp(dent->name, ".") || !strcmp(dent->name, "..")) continue;
+            if (last && !strcmp(dent->name, ".git")) continue;
             if (depth == 0 && half >= 0 && (*turn)++ % 2 != half) continue;
             crawl(fd, dent->name, -1, depth + 1, half, turn);
         }
@@ -73,6 +74,7 @@ int main(int argc, char **argv) {
     const char *mode = argv[1];
     root = argv[2];
     leaves = !strcmp(mode, "leaf");
+    last = !strcmp(mode, "last");
     inotify[0] = inotify_init1(IN_CLOEXEC);
     inotify[1] = inotify_init1(IN_CLOEXEC);
     if (leaves) {
@@ -86,7 +88,7 @@ int main(int argc, char **argv) {
     puts("ready");
     fflush(stdout);
     static char buffer[1 << 18];
-    int storm = !strcmp(mode, "storm"), save = !strcmp(mode, "save"), last = !strcmp(mode, "last");
+    int storm = !strcmp(mode, "storm"), save = !strcmp(mode, "save");
     struct pollfd fds[2] = {{inotify[0], POLLIN, 0}, {inotify[1], POLLIN, 0}};
     extern char **environ;
     for (;;) {
