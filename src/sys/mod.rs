@@ -20,7 +20,7 @@ mod wake;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
-pub use dir::{Dir, Entry, Identity, Kind, Status};
+pub use dir::{Dir, Entry, Identity, Kind, Status, leave_working_directory, own_working_directory};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use keeper::Keeper;

@@ -77,6 +77,8 @@ pub(super) struct State {
     pub(super) interest: EventMask,
     /// Whether anyone asks when a file's content is complete.
     pub(super) settles: bool,
+    /// Whether anyone asks for the end of files, so that their names are kept.
+    pub(super) keeps: bool,
     pairs: Pairs,
 }
 
@@ -98,6 +100,7 @@ impl State {
             self.interest |= EventMask::MOVE;
         }
         self.settles = asked.intersects(EventMask::CHANGE);
+        self.keeps = asked.intersects(EventMask::END);
     }
 
     fn silent() -> Self {
@@ -114,6 +117,7 @@ impl State {
             untold: Vec::new(),
             interest: EventMask::default(),
             settles: false,
+            keeps: false,
             pairs: Pairs::default(),
         }
     }
