@@ -1,21 +1,26 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod attention;
 mod check;
 mod config;
+mod desktop;
 mod doctor;
 mod exit;
 mod explain;
 mod init;
 mod log;
-mod notify;
 mod on;
 mod pages;
+mod pid_file;
 mod quote;
 mod report;
 mod rules;
 mod run;
 mod schema;
+mod service;
+mod terminal;
+mod unit;
 mod verify;
 mod watch;
 mod watching;
@@ -52,6 +57,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Service { command }) => service::service(&command),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions { shell }) => pages::completions(shell),
         Some(Command::Man(args)) => pages::man(&args),
@@ -71,7 +77,7 @@ fn refuse(diagnostics: &Diagnostics) -> Exit {
 
 /// Says what was found, on standard error.
 fn warn(diagnostics: &Diagnostics) {
-    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
+    let _ = std::io::stderr().write_all(diagnostics.render(terminal::stderr_is_styled()).as_bytes());
 }
 
 /// Says why there is no going on.

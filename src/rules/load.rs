@@ -22,6 +22,7 @@ use super::setup::Account;
 use super::sources::Sources;
 use super::suggest;
 use super::wildcard::{Case, Name};
+use crate::event::Subject;
 
 /// The name of a rules file.
 const NAME: &str = "tripline.toml";
@@ -185,7 +186,7 @@ fn search(start: &Path) -> Result<Found, Diagnostic> {
         }
     }
     let message = format!("there is no {NAME} in {} or above it", start.display());
-    Err(Diagnostic::general(message).help("`-c FILE` names another; the README shows a first one"))
+    Err(Diagnostic::general(message).help("`tripline init` writes a first one, and `-c FILE` names another"))
 }
 
 fn list(path: &Path) -> Result<Found, Diagnostic> {
@@ -232,7 +233,7 @@ fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let found = Diagnostic::general(format!("cannot read {}: {error}", path.display()));
     match error.kind() {
-        io::ErrorKind::NotFound => found.help("the README shows a first rules file"),
+        io::ErrorKind::NotFound => found.help("`tripline init` writes a first tripline.toml"),
         _ => found,
     }
 }
@@ -295,6 +296,16 @@ impl FileSource for Disk {
         let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
         let mtime = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
         Some(Stamp { size: found.len(), mtime })
+    }
+
+    fn subject(&self, path: &Path) -> Subject {
+        match path.symlink_metadata().map(|found| found.file_type()) {
+            Ok(kind) if kind.is_file() => Subject::File,
+            Ok(kind) if kind.is_dir() => Subject::Dir,
+            Ok(kind) if kind.is_symlink() => Subject::Symlink,
+            Ok(_) => Subject::Other,
+            Err(_) => Subject::Gone,
+        }
     }
 
     fn hash(&self, path: &Path, most: u64) -> Option<u128> {
