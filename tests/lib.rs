@@ -10,6 +10,7 @@ mod any_rules;
 mod command_line;
 mod convergence;
 mod costs;
+mod crawl;
 mod daemon;
 mod doctor;
 mod drop_folder;

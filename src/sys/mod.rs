@@ -22,7 +22,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 pub use clock::since_boot;
-pub use dir::{Dir, Entry, Identity, Kind, Status};
+pub use dir::{Dir, Entry, Identity, Kind, Status, leave_working_directory, own_working_directory};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use keeper::Keeper;
