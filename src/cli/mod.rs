@@ -4,6 +4,7 @@ mod args;
 mod check;
 mod config;
 mod doctor;
+mod editors;
 mod exit;
 mod explain;
 mod init;

@@ -40,7 +40,7 @@ mod swap;
 mod turn;
 
 pub use self::core::{Core, Effect, Input, Until};
-pub use self::driver::{Mode, Origin, RunError, Span, View, run};
+pub use self::driver::{Mode, Origin, RunError, Span, View, control_groups_work, run};
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};

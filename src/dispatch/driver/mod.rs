@@ -25,6 +25,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::cgroup::control_groups_work;
 use self::children::{Children, NotStarted, of_token};
 use self::environment::Environment;
 pub use self::error::RunError;
