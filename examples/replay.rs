@@ -68,7 +68,7 @@ fn tell(core: &mut Core, input: Input, now: MonoTime) {
                 tell(core, Input::Gone { run }, now);
             }
             Effect::Over { .. } | Effect::Look { .. } => {}
-            Effect::LookAgain { .. } => {}
+            Effect::LookAgain { .. } | Effect::Answer(_) => {}
             Effect::Exit => println!("{ms:>4} ms  the end"),
         }
     }

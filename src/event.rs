@@ -211,6 +211,8 @@ pub enum Trigger {
     Retry,
     /// A run of another rule, which was told of it before, has succeeded.
     Chain,
+    /// Somebody asked for it.
+    Manual,
 }
 
 impl Trigger {
@@ -224,6 +226,7 @@ impl Trigger {
             Self::Start => "start",
             Self::Retry => "retry",
             Self::Chain => "chain",
+            Self::Manual => "manual",
         }
     }
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 pub struct MonoTime(Duration);
 
 impl MonoTime {
+    /// Later than any other.
+    pub const MAX: Self = Self(Duration::MAX);
+
     /// The moment `since_origin` after the origin.
     #[must_use]
     pub const fn from_origin(since_origin: Duration) -> Self {

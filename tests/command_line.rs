@@ -148,7 +148,7 @@ fn every_exit_code_is_that_of_its_meaning() {
     let test = Test::new([]).file("tripline.toml", GOOD);
     // Enough descriptors to read the rules with, and too few to watch.
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -n 5; exec \"$0\""]).arg(tripline().get_program());
+    command.args(["-c", "ulimit -n 6; exec \"$0\""]).arg(tripline().get_program());
     let output = command.current_dir(test.root()).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let message = String::from_utf8(output.stderr).unwrap();

@@ -34,5 +34,6 @@ mod rules_files;
 mod scenarios;
 mod support;
 mod swap;
+mod terminal;
 mod trees;
 mod watching;

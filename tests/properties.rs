@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tripline::dispatch::{Core, Effect, Input, Job, Limits, Outcome, Part, Report, RunId, Status};
+use tripline::dispatch::{
+    Command, Core, Effect, Input, Job, Limits, Outcome, Part, Refusal, Report, RunId, Status,
+};
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 use tripline::time::MonoTime;
@@ -36,6 +38,8 @@ enum Act {
     Gone(usize),
     /// The rules are read again, in another order and with another quiet period.
     Reload(usize),
+    /// Somebody asks for something.
+    Ask(Command),
     Halt,
     Kill,
 }
@@ -130,7 +134,13 @@ struct World {
     /// Those that some run was told, and those of them that another may be told: theirs was stopped or failed.
     numbered: BTreeMap<&'static str, BTreeSet<usize>>,
     again: BTreeSet<Vec<u8>>,
+    /// Those that somebody has had run once more.
+    rerun: BTreeSet<Vec<u8>>,
     jobs: BTreeMap<RunId, Vec<Vec<u8>>>,
+    /// The rule of each run.
+    started: BTreeMap<RunId, String>,
+    /// Whether somebody has cancelled a run, and with it what it had no room for.
+    cancelled: bool,
     b_ended: Option<MonoTime>,
     /// Changes that the reports account for without a run.
     refused: usize,
@@ -157,8 +167,11 @@ impl World {
             outputs: BTreeSet::new(),
             numbered: BTreeMap::new(),
             again: BTreeSet::new(),
+            rerun: BTreeSet::new(),
             jobs: BTreeMap::new(),
             b_ended: None,
+            started: BTreeMap::new(),
+            cancelled: false,
             refused: 0,
             spawned: 0,
             last: BTreeMap::new(),
@@ -182,6 +195,7 @@ impl World {
             Act::Exit(which) => self.exit(which),
             Act::Gone(which) => self.gone(which),
             Act::Reload(way) => self.step(Input::Reload(Arc::new(self.settings.rules(way)))),
+            Act::Ask(ref command) => self.ask(command),
             Act::Halt => self.end(Input::Halt),
             Act::Kill => self.end(Input::Kill),
         }
@@ -209,6 +223,15 @@ impl World {
         let mask = EventMask::CLOSE_WRITE | EventMask::CHANGE;
         let (subject, trigger) = (Subject::File, Trigger::Event);
         self.step(Input::Event(Event { mask, path, subject, from: None, cookie: 0, trigger }));
+    }
+
+    fn ask(&mut self, command: &Command) {
+        self.cancelled |= matches!(command, Command::Cancel { .. });
+        let rule = if let Command::Rerun { rule } = command { Some(rule) } else { None };
+        for (_, paths) in self.jobs.iter().filter(|(run, _)| rule == self.started.get(run)) {
+            self.rerun.extend(paths.iter().cloned());
+        }
+        self.step(Input::Command(command.clone()));
     }
 
     fn end(&mut self, input: Input) {
@@ -284,6 +307,13 @@ impl World {
                 Effect::Look { run } => assert!(is_service(&self.runs[&run].1)),
                 Effect::Over { run } => assert!(self.over.insert(run), "a run is over once"),
                 Effect::LookAgain { dir } => panic!("no ignore file has changed below {dir:?}"),
+                Effect::Answer(answer) => assert!(
+                    matches!(
+                        answer,
+                        Ok(()) | Err(Refusal::NotRunning(_) | Refusal::NoRule { .. } | Refusal::Ending)
+                    ),
+                    "{answer:?}"
+                ),
                 Effect::Exit => self.exits += 1,
             }
         }
@@ -303,10 +333,13 @@ impl World {
         paths.iter().for_each(|path| self.tell(path));
         self.told.extend(paths.iter().cloned());
         self.jobs.insert(job.run, paths);
+        self.started.insert(job.run, job.rule.name.clone());
         self.spawned += 1;
         let rule = job.rule.name.clone();
         if rule == "f" {
-            assert!(self.runs.values().all(|(_, other)| other.paths != job.paths), "two runs of one path");
+            let one = !job.paths.is_empty();
+            let same = |other: &Job| one && other.rule.name == rule && other.paths == job.paths;
+            assert!(!self.runs.values().any(|(_, other)| same(other)), "two runs of one path");
         }
         if self.settings.throttle && (rule == "e" || rule == "f") {
             let last = self.last.insert(rule.clone(), self.now);
@@ -330,7 +363,7 @@ impl World {
         let Some(rule) = rule else { return };
         let told = self.numbered.entry(rule).or_default();
         if told.contains(&number) {
-            assert!(self.again.remove(path), "{text} is told twice");
+            assert!(self.again.remove(path) || self.rerun.contains(path), "{text} is told twice");
         } else {
             assert!(told.last().is_none_or(|&last| last < number), "{text} after {told:?}");
             told.insert(number);
@@ -367,6 +400,8 @@ impl World {
             | Report::NotOnce { .. }
             | Report::Service { .. }
             | Report::Killing { .. }
+            | Report::Paused { .. }
+            | Report::Resumed { .. }
             | Report::Suspected { .. } => {}
             Report::Suspended { .. } => panic!("nothing here is written by a run"),
         }
@@ -374,6 +409,7 @@ impl World {
 
     /// Lets every process end that still runs, and time pass until nothing waits for it.
     fn wind_down(&mut self) {
+        self.step(Input::Command(Command::Resume { rule: None, forget: false }));
         for _ in 0..1_000 {
             self.answer(0, false);
             self.exit(0);
@@ -411,6 +447,18 @@ fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
+/// What somebody may ask for, but to end.
+fn commands() -> impl Strategy<Value = Command> {
+    let rule = || prop::sample::select(vec!["b", "e", "f", "s"]).prop_map(str::to_owned);
+    prop_oneof![
+        prop::option::of(rule()).prop_map(|rule| Command::Pause { rule }),
+        prop::option::of(rule()).prop_map(|rule| Command::Resume { rule, forget: false }),
+        rule().prop_map(|rule| Command::Trigger { rule, paths: Vec::new() }),
+        rule().prop_map(|rule| Command::Rerun { rule }),
+        rule().prop_map(|rule| Command::Cancel { rule }),
+    ]
+}
+
 /// Acts that leave tripline running, each after a wait in milliseconds.
 fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
     let act = prop_oneof![
@@ -425,6 +473,7 @@ fn acts() -> impl Strategy<Value = Vec<(u64, Act)>> {
         4 => any::<usize>().prop_map(Act::Exit),
         4 => any::<usize>().prop_map(Act::Gone),
         1 => (0..12_usize).prop_map(Act::Reload),
+        2 => commands().prop_map(Act::Ask),
     ];
     prop::collection::vec((prop::sample::select(vec![0, 1, 20, 60, 3_000, 11_000]), act), 0..80)
 }
@@ -449,7 +498,7 @@ proptest! {
         let missing = world.changed.difference(&world.told).count();
         prop_assert!(missing <= world.refused, "{} lost, {} accounted for", missing, world.refused);
         let drops = |policy| policy == "skip" || policy == "signal";
-        if !drops(settings.batch) && !drops(settings.event) {
+        if !drops(settings.batch) && !drops(settings.event) && !world.cancelled {
             prop_assert_eq!(missing, 0);
         }
     }

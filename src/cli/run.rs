@@ -6,7 +6,7 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Mode, Origin, Span};
+use crate::dispatch::{self, Control, Mode, Origin, Span};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -70,13 +70,18 @@ pub(super) fn follow(
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
-    let mut lines = Lines::new(rules.rules.len(), mode, format);
+    let control = match Control::new() {
+        Ok(control) => control,
+        Err(error) => return fail(error, Exit::System),
+    };
+    let mut lines = Lines::new(&rules, mode, format);
     let rules = Arc::new(rules);
     let ended = match pid_file {
         Some(pid_file) => {
-            dispatch::run(&rules, origin, mode, span, &mut Announced { view: &mut lines, pid_file })
+            let mut announced = Announced { view: &mut lines, pid_file };
+            dispatch::run(&rules, origin, mode, span, &mut announced, &control)
         }
-        None => dispatch::run(&rules, origin, mode, span, &mut lines),
+        None => dispatch::run(&rules, origin, mode, span, &mut lines, &control),
     };
     match ended {
         Ok(code) => Exit::Commands(code),

@@ -62,6 +62,16 @@ impl Batch {
         Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
     }
 
+    /// A run that somebody asked for, and no path caused.
+    pub(crate) fn by_hand() -> Self {
+        Self { trigger: Trigger::Manual, ..Self::at_start() }
+    }
+
+    /// The same, because somebody asked for it.
+    pub(crate) fn once_more(self) -> Self {
+        Self { changes: self.changes, ..Self::by_hand() }
+    }
+
     /// The same, with what its changes may have come of.
     pub(crate) fn of(self, lineage: Lineage) -> Self {
         Self { lineage, ..self }
@@ -75,13 +85,17 @@ impl Batch {
     /// The same, passed on by the success of `rule`: as one, or with each path by itself.
     pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
         let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
-        let whole = Self { trigger, after, attempt: 1, lineage, changes: self.changes };
-        if per == Per::Batch || whole.len() < 2 {
-            return vec![whole];
+        Self { trigger, after, attempt: 1, lineage, changes: self.changes }.parts(per)
+    }
+
+    /// As one, or with each path by itself.
+    pub(crate) fn parts(mut self, per: Per) -> Vec<Self> {
+        if per == Per::Batch || self.len() < 2 {
+            return vec![self];
         }
-        let part = Self { changes: IndexMap::new(), ..whole.clone() };
-        let one = |change| Self { changes: IndexMap::from([change]), ..part.clone() };
-        whole.changes.into_iter().map(one).collect()
+        let changes = std::mem::take(&mut self.changes);
+        let one = |change| Self { changes: IndexMap::from([change]), ..self.clone() };
+        changes.into_iter().map(one).collect()
     }
 
     /// Rules have other numbers now; what its changes may have come of is no longer told.

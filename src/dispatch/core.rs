@@ -3,14 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::batch::Batch;
 use super::contents::Contents;
+use super::control::{Command, Refusal, Tally};
 use super::feedback::Feedback;
 use super::hold::Holds;
 use super::jitter::Jitter;
 use super::job::{Job, Limits, RunId};
 use super::lane::{self, LaneId};
 use super::lanes::Lanes;
-use super::report::{Report, Status};
+use super::outcome::Status;
+use super::report::Report;
 use super::services::Services;
 use super::slots::Slots;
 use super::turn::Turn;
@@ -62,6 +65,8 @@ pub enum Input {
         /// Its run.
         run: RunId,
     },
+    /// Somebody asks for this.
+    Command(Command),
     /// Go on with these rules in place of those there are. `Ready` follows once what they need is watched.
     Reload(Arc<Rules>),
     /// End: nothing new starts, what runs is sent its stop signal, then SIGKILL after its grace period.
@@ -99,6 +104,8 @@ pub enum Effect {
     },
     /// Tell the user.
     Report(Report),
+    /// What becomes of an [`Input::Command`]: done, or why not.
+    Answer(Result<(), Refusal>),
     /// Everything has ended: after [`Input::Halt`], [`Input::Kill`] or [`Input::Once`], or as [`Until`] says.
     /// Comes once.
     Exit,
@@ -148,6 +155,11 @@ pub struct Core {
     pub(super) holds: Holds,
     pub(super) contents: Contents,
     pub(super) jitter: Jitter,
+    pub(super) tally: Tally,
+    /// Whether rules that come are paused, because all are.
+    pub(super) pauses_new: bool,
+    /// What each rule was last told, in a run that has ended.
+    pub(super) last: HashMap<RuleId, Batch>,
     pub(super) runs: HashMap<RunId, LaneId>,
     pub(super) last_run: RunId,
     /// Empty between steps; kept for its memory.
@@ -181,6 +193,9 @@ impl Core {
             holds: Holds::default(),
             contents: Contents::default(),
             jitter,
+            tally: Tally::new(live),
+            pauses_new: false,
+            last: HashMap::new(),
             runs,
             last_run,
             matches,
@@ -225,11 +240,18 @@ impl Core {
 
     /// Takes one step: `now` never goes back. Appends what is to be done, in order.
     pub fn step(&mut self, input: Input, now: MonoTime, effects: &mut Vec<Effect>) {
+        let said = effects.len();
         let mut turn = Turn { core: self, now, effects };
         turn.take(input);
         turn.expire();
         turn.fill_slots();
         turn.finish();
+        for effect in &effects[said..] {
+            if let Effect::Report(report) = effect {
+                let rules = &self.rules.rules;
+                self.tally.note(report, now, |name| rules.iter().position(|rule| rule.name == name));
+            }
+        }
     }
 
     /// The moment at which [`Input::Due`] is to come; none if nothing waits for a time. It has not passed

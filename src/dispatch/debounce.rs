@@ -19,6 +19,11 @@ impl Debounce {
         Self { quiet, latest: now + cap, last: now }
     }
 
+    /// Never due by itself.
+    pub(crate) fn never() -> Self {
+        Self::start(Duration::MAX, Duration::MAX, MonoTime::default())
+    }
+
     /// Counts another event.
     pub(crate) fn note(&mut self, now: MonoTime) {
         self.last = now;
@@ -46,6 +51,13 @@ mod tests {
         assert_eq!(debounce.due(), at(100));
         debounce.note(at(99));
         assert_eq!(debounce.due(), at(130));
+    }
+
+    #[test]
+    fn what_is_never_due_stays_so() {
+        let mut debounce = Debounce::never();
+        debounce.note(at(10));
+        assert_eq!(debounce.due().since_origin(), Duration::MAX);
     }
 
     #[test]

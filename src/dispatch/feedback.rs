@@ -7,9 +7,12 @@
 //! has stood still often and long enough without any change, there is no other explanation, and it is
 //! suspended.
 
+mod record;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use self::record::{Record, Trial};
 use super::job::RunId;
 use super::lineage::Lineage;
 use crate::event::Scope;
@@ -60,37 +63,6 @@ struct Trace {
     until: Option<MonoTime>,
     /// Whether it is a service: not a run that its rule waits for.
     serves: bool,
-}
-
-/// What is known of one rule.
-#[derive(Clone, Debug)]
-struct Record {
-    running: usize,
-    last_start: MonoTime,
-    /// From which generation on it is put to the test.
-    trusted: usize,
-    /// The last generation for which it was: once is enough for each.
-    tested: usize,
-    trial: Trial,
-    /// The tests that it has stood without a change, and their time together.
-    tests: usize,
-    evidence: Duration,
-    /// The longest that a generation took since then.
-    cycle: Duration,
-    /// What its last run may have written.
-    path: Vec<u8>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trial {
-    /// It may run.
-    None,
-    /// It is to stand still for so long, once nothing of it runs any more.
-    Called(Duration),
-    /// It stands still for so long.
-    Going(Duration),
-    /// It is suspended.
-    Suspended,
 }
 
 /// A change, as far as it concerns one rule.
@@ -241,6 +213,16 @@ impl Feedback {
         self.running.push(Trace { run, rule, lineage, until, serves: true });
     }
 
+    /// Somebody has the rule run: whatever spoke against it is forgotten.
+    pub(crate) fn acquit(&mut self, rule: RuleId) {
+        self.rules[rule.0].acquit();
+    }
+
+    /// Whether the rule is suspended.
+    pub(crate) fn is_suspended(&self, rule: RuleId) -> bool {
+        self.rules[rule.0].trial == Trial::Suspended
+    }
+
     /// From when on no change can come of what the rule has started, if it starts nothing more.
     fn settled(&self, rule: RuleId, now: MonoTime) -> MonoTime {
         let services = self.running.iter().filter(|trace| trace.rule == rule && trace.serves);
@@ -267,39 +249,6 @@ impl Feedback {
     /// The path that the rule's last run may have written.
     pub(crate) fn path(&self, rule: RuleId) -> &[u8] {
         &self.rules[rule.0].path
-    }
-}
-
-impl Record {
-    const fn new() -> Self {
-        Self {
-            running: 0,
-            last_start: MonoTime::from_origin(Duration::ZERO),
-            trusted: GENERATIONS,
-            tested: 0,
-            trial: Trial::None,
-            tests: 0,
-            evidence: Duration::ZERO,
-            cycle: Duration::ZERO,
-            path: Vec::new(),
-        }
-    }
-
-    /// Forgets what spoke against it.
-    fn acquit(&mut self) {
-        (self.trial, self.tests, self.tested) = (Trial::None, 0, 0);
-        (self.evidence, self.cycle) = (Duration::ZERO, Duration::ZERO);
-    }
-
-    /// Begins a test that was called for, if nothing runs any more. Answers when it is over.
-    fn settled(&mut self, settled: MonoTime) -> Option<MonoTime> {
-        match self.trial {
-            Trial::Called(wait) if self.running == 0 => {
-                self.trial = Trial::Going(wait);
-                Some(settled + wait)
-            }
-            _ => None,
-        }
     }
 }
 

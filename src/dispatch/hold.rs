@@ -48,6 +48,11 @@ impl Holds {
         (true, Some(Report::Held { rule, path, long: Some(long) }))
     }
 
+    /// Whether a path holds the rule.
+    pub(crate) fn are_on(&self, id: RuleId) -> bool {
+        self.0.contains_key(&id)
+    }
+
     /// Forgets all: rules have other numbers now.
     pub(crate) fn clear(&mut self) {
         self.0.clear();

@@ -1,5 +1,6 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
+mod glance;
 mod waiting;
 
 use std::collections::HashMap;
@@ -11,7 +12,8 @@ use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
 use super::jitter::Jitter;
 use super::job::{self, Ended, Limits, Part, RunId};
-use super::report::{self, Cause, Outcome, Report, Status};
+use super::outcome::{Outcome, Status};
+use super::report::{self, Cause, Report};
 use super::run::Run;
 use super::schedule::{self, Action, Input, State};
 use super::slots::Slots;
@@ -150,7 +152,7 @@ impl Lane {
 
     /// When it wants to be called.
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
-        let debounce = self.collecting.as_ref().map(|(_, debounce)| debounce.due());
+        let debounce = self.settles_at();
         match self.state {
             State::Starting => None,
             State::Running | State::Stopping => [self.limit(), debounce].into_iter().flatten().min(),
@@ -183,11 +185,13 @@ impl Lane {
         match action {
             Action::Nothing => {}
             Action::Collect => self.collect(fresh, rule, cx.now),
-            // What is to rest first does not join what has.
-            Action::Keep if input == Input::Match && rule.stable_for.is_some() => {
+            // What is to rest first does not join what has, nor what comes during a pause what runs in spite of it.
+            Action::Keep
+                if input == Input::Match && (rule.stable_for.is_some() || cx.slots.is_paused(self.rule)) =>
+            {
                 self.collect(fresh, rule, cx.now);
             }
-            Action::Keep => self.keep(fresh, rule),
+            Action::Keep => self.keep(fresh, rule, cx.slots),
             Action::LineUp => self.line_up(fresh, rule, cx),
             Action::Start => self.start(rule, cx),
             Action::Begin => self.begin(rule, cx),
@@ -201,6 +205,11 @@ impl Lane {
             Action::Skip => cx.report(Report::Skipped { rule: rule.name.clone(), changes: fresh.changes() }),
             Action::Term => self.term(rule, cx),
             Action::TimeOut => self.time_out(rule, cx),
+            Action::Cancel => {
+                self.abandon();
+                self.stop(None, rule, cx);
+            }
+            Action::Abandon => self.abandon(),
             Action::Drop => cx.refused = self.drop_waiting(),
             Action::Refuse => cx.refused = self.refuse(),
             Action::Stop => {
@@ -226,19 +235,20 @@ impl Lane {
     }
 
     /// Has what still collects run with what is due, behind which it came.
-    fn take_along(&mut self, rule: &Rule) {
-        if let Some((collecting, _)) = self.collecting.take_if(|_| rule.stable_for.is_none()) {
+    fn take_along(&mut self, rule: &Rule, slots: &Slots) {
+        let may = rule.stable_for.is_none() && !slots.is_paused(self.rule);
+        if let Some((collecting, _)) = self.collecting.take_if(|_| may) {
             self.backing_off = false;
             self.due.append(collecting, rule.per);
         }
     }
 
-    fn keep(&mut self, fresh: Queue, rule: &Rule) {
+    fn keep(&mut self, fresh: Queue, rule: &Rule, slots: &Slots) {
         if let Some(run) = &mut self.run {
             run.overtaken |= !fresh.is_empty();
         }
         if self.state == State::Ready {
-            self.take_along(rule);
+            self.take_along(rule, slots);
         }
         self.due.append(fresh, rule.per);
     }
@@ -272,7 +282,7 @@ impl Lane {
 
     /// Spawns the first batch. What still collects is taken along: the run starts after it, too.
     fn start(&mut self, rule: &Rule, cx: &mut Context<'_>) {
-        self.take_along(rule);
+        self.take_along(rule, cx.slots);
         let Some(mut batch) = self.due.take() else { return };
         cx.last_run.0 += 1;
         let id = *cx.last_run;
@@ -365,18 +375,6 @@ impl Lane {
         run.limit = None;
         cx.report(Report::Killing { rule: rule.name.clone(), run: run.id });
         cx.signal(run.id, libc::SIGKILL);
-    }
-
-    fn refuse(&mut self) -> usize {
-        if let Some(run) = &mut self.run {
-            run.stopped = true;
-        }
-        self.drop_waiting()
-    }
-
-    fn drop_waiting(&mut self) -> usize {
-        let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
-        collecting + std::mem::take(&mut self.due).changes()
     }
 
     /// Has what a failed run was told wait for its next attempt, in front of what is due. A change that came

@@ -89,6 +89,11 @@ impl Lanes {
         self.by_id.values().filter(|lane| lane.rule() == rule).map(Lane::id).collect()
     }
 
+    /// The lanes of a rule, oldest first, to look at.
+    pub(crate) fn each_of(&self, rule: RuleId) -> impl Iterator<Item = &Lane> {
+        self.by_id.values().filter(move |lane| lane.rule() == rule)
+    }
+
     /// Whether a rule has a lane.
     pub(crate) fn any_of(&self, rule: RuleId) -> bool {
         self.by_id.values().any(|lane| lane.rule() == rule)

@@ -8,10 +8,12 @@
 //! [`Effect`]s; [`Core::deadline`] says when it wants to be called again. Inside, each key (a rule, or a path
 //! of a rule with `per = "file"`) has a lane that collects changes in a batch, waits for the debounce and for
 //! a job slot, and follows its run to the end; what it does next stands in one table, `schedule`. A service is
-//! kept running beside them, by another, `lifecycle`.
+//! kept running beside them, by another, `lifecycle`. What somebody asks of a running tripline, and what there is to
+//! be seen of it, is in `control`.
 
 mod batch;
 mod contents;
+mod control;
 mod core;
 mod debounce;
 mod driver;
@@ -28,6 +30,7 @@ mod lifecycle;
 mod lineage;
 mod news;
 mod notify;
+mod outcome;
 mod report;
 mod run;
 mod schedule;
@@ -39,11 +42,16 @@ mod stdin;
 mod swap;
 mod turn;
 
+pub use self::control::{
+    Command, Counts, Last, Overview, Queues, Refusal, RuleOverview, RunOverview, ServiceOrder,
+    ServiceOverview, ServiceState, State,
+};
 pub use self::core::{Core, Effect, Input, Until};
-pub use self::driver::{Mode, Origin, RunError, Span, View, control_groups_work, run};
+pub use self::driver::{Control, Errand, Mode, Origin, RunError, Span, View, control_groups_work, run};
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};
 pub use self::news::News;
-pub use self::report::{Cause, Outcome, Report, Status};
+pub use self::outcome::{Outcome, Status};
+pub use self::report::{Cause, Report};
 pub use self::stdin::StdinSource;

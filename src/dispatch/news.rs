@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::report::Outcome;
+use super::outcome::Outcome;
 
 /// What has become of a service.
 #[derive(Clone, Debug, PartialEq, Eq)]

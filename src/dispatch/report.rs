@@ -9,61 +9,9 @@ use super::batch::Batch;
 use super::escape::Escaped;
 use super::job::RunId;
 use super::news::News;
+use super::outcome::Outcome;
 use crate::event::{EventMask, Trigger};
 use crate::rules::{Rules, SignalName};
-
-/// How a process ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Status {
-    /// It exited with this code.
-    Exited(i32),
-    /// This signal killed it.
-    Signaled(i32),
-}
-
-/// What became of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// Its leader exited with this code, which is success, and the whole process group is gone.
-    Ok(i32),
-    /// The same, with a code that says that there was nothing to do.
-    Skipped(i32),
-    /// It failed: its leader ended like this.
-    Failed(Status),
-    /// It was stopped because it took longer than its rule's `timeout`, and then ended like this.
-    TimedOut(Status),
-    /// It could not be started.
-    NotStarted {
-        /// What was to be executed.
-        program: Vec<u8>,
-        /// Why it could not be.
-        error: String,
-    },
-}
-
-impl Outcome {
-    /// The exit code of the command itself, where it has one; else [`code`](Self::code).
-    #[must_use]
-    pub(crate) fn exit_code(&self) -> i32 {
-        match *self {
-            Self::Ok(code) | Self::Skipped(code) | Self::Failed(Status::Exited(code)) => code,
-            _ => i32::from(self.code()),
-        }
-    }
-
-    /// What a shell would say of it: the exit code; 128 and the signal's number; 124 like timeout(1) after a
-    /// timeout; 127 for what could not be started. 0 is success, and that there was nothing to do.
-    #[must_use]
-    pub fn code(&self) -> u8 {
-        match *self {
-            Self::Ok(_) | Self::Skipped(_) => 0,
-            Self::Failed(Status::Exited(code)) => u8::try_from(code).unwrap_or(u8::MAX).max(1),
-            Self::Failed(Status::Signaled(signal)) => u8::try_from(128 + signal).unwrap_or(u8::MAX),
-            Self::TimedOut(_) => 124,
-            Self::NotStarted { .. } => 127,
-        }
-    }
-}
 
 /// Why a run starts, is signalled or is stopped: the first change of its batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,6 +39,7 @@ impl fmt::Display for Cause {
         match &self.first {
             Some((path, mask)) if mask.names().next().is_some() => write!(f, "{} ({mask})", Escaped(path))?,
             Some((path, _)) => Escaped(path).fmt(f)?,
+            None if self.trigger == Trigger::Manual => f.write_str("by hand")?,
             // Nothing else starts a run without a path.
             None => f.write_str("at start")?,
         }
@@ -176,7 +125,7 @@ pub enum Report {
         rule: String,
         /// The run.
         run: RunId,
-        /// The change that it is started again for; none if tripline ends.
+        /// The change that it is started again for; none if it is not.
         cause: Option<Cause>,
     },
     /// A run took longer than its rule's `timeout` and was sent SIGTERM.
@@ -212,6 +161,16 @@ pub enum Report {
         removed: usize,
         /// How many are the same.
         unchanged: usize,
+    },
+    /// Somebody has paused the rule: it starts nothing, and changes collect.
+    Paused {
+        /// The rule; none stands for all.
+        rule: Option<String>,
+    },
+    /// It goes on.
+    Resumed {
+        /// The rule; none stands for all.
+        rule: Option<String>,
     },
     /// For many runs in a row, changes that came during one led to the next. To learn whether the rule makes
     /// them itself, it starts nothing for a while.
@@ -293,6 +252,8 @@ impl fmt::Display for Report {
                 write!(f, "{rule}: attempt {attempt} in {delay:?}")
             }
             Self::Killing { rule, .. } => write!(f, "{rule}: killing"),
+            Self::Paused { rule } => write!(f, "{} paused", Whom(rule)),
+            Self::Resumed { rule } => write!(f, "{} resumed", Whom(rule)),
             Self::Reloaded { added, changed, removed, unchanged } => {
                 let counts =
                     [(added, "added"), (changed, "changed"), (removed, "removed"), (unchanged, "unchanged")];
@@ -331,24 +292,14 @@ impl fmt::Display for Report {
     }
 }
 
-impl fmt::Display for Outcome {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ok(0) => f.write_str("ok"),
-            Self::Ok(code) => write!(f, "ok, exit code {code}"),
-            Self::Skipped(code) => write!(f, "nothing to do, exit code {code}"),
-            Self::Failed(status) => status.fmt(f),
-            Self::TimedOut(status) => write!(f, "timed out, {status}"),
-            Self::NotStarted { program, error } => write!(f, "cannot run {}: {error}", Escaped(program)),
-        }
-    }
-}
+/// One rule, or all.
+struct Whom<'a>(&'a Option<String>);
 
-impl fmt::Display for Status {
+impl fmt::Display for Whom<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Exited(code) => write!(f, "exit code {code}"),
-            Self::Signaled(signal) => write!(f, "killed by {}", SignalName(*signal)),
+        match self.0 {
+            Some(rule) => write!(f, "{rule}:"),
+            None => f.write_str("all rules"),
         }
     }
 }
@@ -375,6 +326,7 @@ impl fmt::Display for Changes {
 
 #[cfg(test)]
 mod tests {
+    use super::super::outcome::Status;
     use super::*;
 
     fn ended(outcome: Outcome) -> String {
@@ -393,21 +345,6 @@ mod tests {
         let (program, error) = (b"no\nprog".to_vec(), "No such file or directory".to_owned());
         let missing = Outcome::NotStarted { program, error };
         assert_eq!(ended(missing), r"test: cannot run no\nprog: No such file or directory");
-    }
-
-    #[test]
-    fn a_failure_is_never_code_0() {
-        let codes = [
-            (Outcome::Ok(3), 0),
-            (Outcome::Skipped(3), 0),
-            (Outcome::Failed(Status::Exited(0)), 1),
-            (Outcome::Failed(Status::Exited(101)), 101),
-            (Outcome::Failed(Status::Signaled(9)), 137),
-            (Outcome::TimedOut(Status::Exited(0)), 124),
-        ];
-        for (outcome, code) in codes {
-            assert_eq!(outcome.code(), code, "{outcome}");
-        }
     }
 
     #[test]

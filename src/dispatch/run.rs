@@ -3,7 +3,8 @@
 use super::batch::Batch;
 use super::job::{Ended, Part, RunId};
 use super::lane::Over;
-use super::report::{Outcome, Report, Status};
+use super::outcome::{Outcome, Status};
+use super::report::Report;
 use crate::rules::{ExitCodes, OnBusy, Retry, Rule};
 use crate::time::MonoTime;
 

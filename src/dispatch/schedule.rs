@@ -48,6 +48,8 @@ pub(crate) enum Input {
     Timeout,
     /// The grace period is over.
     Grace,
+    /// The run is to end.
+    Cancel,
     /// Nothing more is to begin; what runs goes on.
     Drain,
     /// tripline was asked to end.
@@ -85,6 +87,10 @@ pub(crate) enum Action {
     Term,
     /// The same, and the run counts as timed out.
     TimeOut,
+    /// The run's stop signal; how it ends says nothing.
+    Cancel,
+    /// How the run ends says nothing, and no other command of it follows.
+    Abandon,
     /// Drop everything that waits, and say so.
     Drop,
     /// The same, and how the run ends says nothing.
@@ -100,8 +106,8 @@ pub(crate) enum Action {
 /// The table. Cells that a correct caller never reaches leave the lane as it is and lose nothing.
 pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) {
     use Action::{
-        Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Proceed, Refuse, Restart, Skip,
-        Start, Stop, Term, TimeOut,
+        Abandon, Begin, Collect, Deliver, Detach, Finish, Keep, LineUp, Nothing, Proceed, Refuse, Restart,
+        Skip, Start, Stop, Term, TimeOut,
     };
     use Input::{
         Done, Drain, Exited, Gone, Grace, Halt, Match, Next, Quiet, Slot, SpawnFailed, Spawned, Timeout,
@@ -141,10 +147,12 @@ pub(crate) fn next(state: State, input: Input, busy: OnBusy) -> (State, Action) 
         (Stopping | Killing, Gone) => (Settling, Finish),
         (Settling | Ready | Starting | Running, Gone) => (state, Nothing),
         (Starting | Stopping | Killing, Next) => (Starting, Proceed),
-        (Settling | Ready | Running, Next) => (state, Nothing),
+        (Settling | Ready | Running, Next) | (Settling | Ready, Input::Cancel) => (state, Nothing),
         (Stopping, Grace) => (Killing, Action::Kill),
         (Settling | Ready | Starting | Running | Killing, Grace) => (state, Nothing),
 
+        (Running, Input::Cancel) => (Stopping, Action::Cancel),
+        (Starting | Stopping | Killing, Input::Cancel) => (state, Abandon),
         (Settling | Ready, Drain) => (Settling, Action::Drop),
         (Starting | Running | Stopping | Killing, Drain) => (state, Action::Drop),
 
@@ -163,7 +171,7 @@ mod tests {
 
     const STATES: [State; 6] =
         [State::Settling, State::Ready, State::Starting, State::Running, State::Stopping, State::Killing];
-    const INPUTS: [Input; 14] = [
+    const INPUTS: [Input; 15] = [
         Input::Match,
         Input::Quiet,
         Input::Slot,
@@ -175,6 +183,7 @@ mod tests {
         Input::Next,
         Input::Timeout,
         Input::Grace,
+        Input::Cancel,
         Input::Drain,
         Input::Halt,
         Input::Kill,
@@ -243,11 +252,23 @@ mod tests {
     #[test]
     fn a_state_that_signals_the_group_is_one_that_waits_for_its_end() {
         every_cell(|_, _, _, after, action| match action {
-            Action::Term | Action::TimeOut | Action::Restart | Action::Stop => {
+            Action::Term | Action::TimeOut | Action::Restart | Action::Cancel | Action::Stop => {
                 assert_eq!(after, State::Stopping);
             }
             Action::Kill => assert_eq!(after, State::Killing),
             _ => {}
+        });
+    }
+
+    #[test]
+    fn a_cancelled_run_ends_and_what_waits_stays() {
+        every_cell(|state, input, _, after, action| {
+            if input == Input::Cancel {
+                let cancels = matches!(action, Action::Cancel | Action::Abandon);
+                assert_eq!(cancels, has_run(state), "{state:?}");
+                assert_eq!(has_run(state), has_run(after), "{state:?}");
+                assert_ne!(after, State::Running);
+            }
         });
     }
 

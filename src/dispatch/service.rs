@@ -9,7 +9,8 @@ use super::feedback::Feedback;
 use super::job::{self, Part, RunId};
 use super::lifecycle::{self, Action, Input, State};
 use super::news::News;
-use super::report::{Report, Status};
+use super::outcome::Status;
+use super::report::Report;
 use super::run;
 use crate::rules::{Readiness, Rule, RuleId, Rules, Service as Kept};
 use crate::time::MonoTime;
@@ -42,6 +43,8 @@ pub(crate) struct Service {
     /// Whether it has not been ready with that yet.
     fresh: bool,
     started: MonoTime,
+    /// Whether somebody has stopped it, so that it stays down.
+    parked: bool,
     /// When it wants to be called: to look, to start again, or for SIGKILL.
     limit: Option<MonoTime>,
     look: Duration,
@@ -60,6 +63,7 @@ impl Service {
             batch: Batch::at_start(),
             fresh: false,
             started: MonoTime::default(),
+            parked: false,
             limit: None,
             look: FIRST_LOOK,
             in_a_row: 0,
@@ -75,6 +79,22 @@ impl Service {
     /// Whether it has begun, and not ended by itself.
     pub(crate) fn has_begun(&self) -> bool {
         self.state != State::Down
+    }
+
+    /// Whether it runs, or is about to.
+    pub(crate) fn is_kept(&self) -> bool {
+        matches!(self.state, State::Starting | State::Stale | State::Waking | State::Up | State::Replacing)
+    }
+
+    /// Where it stands.
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    /// Since when it has run, if it does.
+    pub(crate) fn since(&self) -> Option<MonoTime> {
+        let begun = !matches!(self.state, State::Starting | State::Stale | State::Doomed);
+        self.run.filter(|_| begun).map(|_| self.started)
     }
 
     /// Rules have other numbers now, and its own this one.
@@ -101,7 +121,28 @@ impl Service {
         }
         self.fresh = true;
         (self.in_a_row, self.crashes) = (0, VecDeque::new());
-        self.apply(Input::Replace, cx);
+        if !self.parked {
+            self.apply(Input::Replace, cx);
+        }
+    }
+
+    /// Starts it, if it is not running.
+    pub(crate) fn raise(&mut self, cx: &mut Context<'_>) {
+        self.parked = false;
+        if !self.is_kept() {
+            self.replace(Batch::by_hand(), cx);
+        }
+    }
+
+    /// Stops it, and has it stay down, whatever changes.
+    pub(crate) fn park(&mut self, cx: &mut Context<'_>) {
+        self.parked = true;
+        self.apply(Input::Halt, cx);
+    }
+
+    /// Has it no longer stay down.
+    pub(crate) const fn unpark(&mut self) {
+        self.parked = false;
     }
 
     /// The leader of its process group has ended, or could not begin.

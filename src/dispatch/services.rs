@@ -6,7 +6,7 @@ use super::batch::Batch;
 use super::core::{Core, Phase};
 use super::job::RunId;
 use super::lifecycle::Input;
-use super::report::Status;
+use super::outcome::Status;
 use super::service::{Context, Service};
 use super::turn::Turn;
 use crate::rules::{RuleId, Rules};
@@ -50,6 +50,16 @@ impl Services {
         self.0.values().filter_map(Service::deadline).min()
     }
 
+    /// A rule's service.
+    pub(crate) fn of(&self, rule: RuleId) -> Option<&Service> {
+        self.0.get(&rule)
+    }
+
+    /// Whether a rule's service is not running; none if it has none.
+    pub(crate) fn is_down(&self, rule: RuleId) -> Option<bool> {
+        self.of(rule).map(|service| !service.is_kept())
+    }
+
     /// Whether none has a process.
     pub(crate) fn are_down(&self) -> bool {
         self.0.values().all(|service| service.run().is_none())
@@ -91,6 +101,21 @@ impl Turn<'_> {
     /// Tells the service of a rule.
     pub(super) fn tell_service_of(&mut self, rule: RuleId, input: Input) {
         self.with_service(rule, |service, cx| service.apply(input, cx));
+    }
+
+    /// Starts the service of a rule, because somebody wants so.
+    pub(super) fn raise(&mut self, rule: RuleId) {
+        self.with_service(rule, Service::raise);
+    }
+
+    /// Stops it, and has it stay down.
+    pub(super) fn park(&mut self, rule: RuleId) {
+        self.with_service(rule, Service::park);
+    }
+
+    /// Has it no longer stay down.
+    pub(super) fn unpark(&mut self, rule: RuleId) {
+        self.with_service(rule, |service, _| service.unpark());
     }
 
     /// Tells all of them.

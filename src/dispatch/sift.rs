@@ -20,6 +20,10 @@ impl Turn<'_> {
     pub(super) fn sift(&mut self, lane: &mut Lane, due: Queue) -> Queue {
         let rules = Arc::clone(&self.core.rules);
         let rule = &rules.rules[lane.rule().0];
+        if self.core.slots.is_paused(lane.rule()) {
+            lane.put_off(due, rule.per);
+            return Queue::default();
+        }
         if !due.is_empty() && self.is_held(lane.rule()) {
             self.hold(lane, due, rule);
             return Queue::default();

@@ -33,6 +33,9 @@ struct Line {
     opens: MonoTime,
     gate: Gate,
     held: bool,
+    paused: bool,
+    /// How many slots it is given although it is paused.
+    passes: usize,
     waiting: VecDeque<(u64, LaneId)>,
 }
 
@@ -92,6 +95,7 @@ impl Slots {
         let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
         let (_, lane) = line.waiting.pop_front()?;
         line.taken += 1;
+        line.passes = line.passes.saturating_sub(1);
         line.opens = now + line.throttle;
         self.taken += 1;
         Some(lane)
@@ -119,6 +123,34 @@ impl Slots {
         self.rules[rule.0].held = held;
     }
 
+    /// Gives the rule no slot while it is paused. Answers whether it was.
+    pub(crate) fn pause(&mut self, rule: RuleId, paused: bool) -> bool {
+        let line = &mut self.rules[rule.0];
+        line.passes = 0;
+        std::mem::replace(&mut line.paused, paused)
+    }
+
+    /// Whether the rule is paused.
+    pub(crate) fn is_paused(&self, rule: RuleId) -> bool {
+        self.rules[rule.0].paused
+    }
+
+    /// Lets the rule have one slot although it is paused.
+    pub(crate) fn let_pass(&mut self, rule: RuleId) {
+        let line = &mut self.rules[rule.0];
+        line.passes += usize::from(line.paused);
+    }
+
+    /// From when on the rule may be given a slot, if that is known.
+    pub(crate) fn opens(&self, rule: RuleId) -> Option<MonoTime> {
+        self.rules[rule.0].opens_at()
+    }
+
+    /// How many runs go on, and how many may.
+    pub(crate) const fn load(&self) -> (usize, usize) {
+        (self.taken, self.jobs)
+    }
+
     /// Sends everyone in line away.
     pub(crate) fn clear_lines(&mut self) {
         self.rules.iter_mut().for_each(|line| line.waiting.clear());
@@ -135,12 +167,15 @@ impl Line {
             opens,
             gate: Gate::OpensAt(opens),
             held: false,
+            paused: false,
+            passes: 0,
             waiting: VecDeque::new(),
         }
     }
 
     fn has_room(&self) -> bool {
-        self.taken < self.limit && !self.held && !self.waiting.is_empty()
+        let may = !self.held && (!self.paused || self.passes > 0);
+        self.taken < self.limit && may && !self.waiting.is_empty()
     }
 
     /// From when on it may be given a slot, if that is known.

@@ -15,6 +15,7 @@ use super::lineage::Lineage;
 use super::report::Report;
 use super::schedule;
 use super::turn::Turn;
+use crate::event::Trigger;
 use crate::rules::{Per, Rule, RuleId, Rules, Successor};
 
 impl Turn<'_> {
@@ -28,6 +29,9 @@ impl Turn<'_> {
         let successors = &old.successors(&new)[..live];
         let ids = self.renumber(successors, new);
         self.effects.push(Effect::Report(told(successors, self.core.live)));
+        if self.core.pauses_new {
+            (0..self.core.live).for_each(|number| _ = self.pause_rule(RuleId(number)));
+        }
         for (before, id) in ids {
             match successors.get(before.0) {
                 Some(Successor::Same(_)) => {}
@@ -68,6 +72,9 @@ impl Turn<'_> {
         core.slots.renumber(new.settings.jobs, new.rules.iter().map(|rule| lane::limits(rule)), &ids);
         core.lanes.renumber(&ids);
         core.services.renumber(&new, &ids);
+        core.tally.renumber(new.rules.len(), &ids);
+        let last = std::mem::take(&mut core.last).into_iter();
+        core.last = last.filter_map(|(rule, batch)| Some((*ids.get(&rule)?, batch))).collect();
         core.feedback.renumber(&new, &ids);
         core.holds.clear();
         let same = |(old, _): &(&RuleId, &RuleId)| matches!(successors.get(old.0), Some(Successor::Same(_)));
@@ -128,14 +135,13 @@ impl Turn<'_> {
         let rule = &self.core.rules.rules[id.0];
         let passed_on = batch.after().is_some_and(|after| rule.after.contains(&after));
         if batch.len() == 0 || (passed_on && rule.per != Per::File) {
-            let lane = self.core.lanes.open(Key { rule: id, path: None });
-            self.apply(lane, schedule::Input::Quiet, batch.into());
-            return;
+            return self.fall_due(Key { rule: id, path: None }, batch);
         }
         for event in batch.into_events() {
             let mut matches = Vec::new();
             self.core.rules.matches(&event, &mut matches);
-            if passed_on || matches.iter().any(|found| found.rule == id) {
+            let asked_for = event.trigger == Trigger::Manual;
+            if passed_on || asked_for || matches.iter().any(|found| found.rule == id) {
                 self.hand_out(id, &event, Lineage::default(), schedule::Input::Match);
             }
         }

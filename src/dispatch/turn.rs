@@ -9,7 +9,8 @@ use super::job::RunId;
 use super::lane::{Context, Key, Lane, Over};
 use super::lifecycle;
 use super::lineage::Lineage;
-use super::report::{Outcome, Report, Status};
+use super::outcome::{Outcome, Status};
+use super::report::Report;
 use super::schedule;
 use crate::event::Event;
 use crate::rules::{Match, Per, Rule, RuleId};
@@ -35,6 +36,7 @@ impl Turn<'_> {
             Input::Exited { run, status } => self.ended(run, Ok(status), schedule::Input::Exited),
             Input::Gone { run } => self.gone(run),
             Input::ServiceReady { run } => drop(self.tell_service(run, lifecycle::Input::Ready)),
+            Input::Command(command) => self.obey(command),
             Input::Reload(rules) => self.swap(rules),
             Input::Halt => self.halt(),
             Input::Kill => self.kill(),
@@ -65,7 +67,10 @@ impl Turn<'_> {
     pub(super) fn fill_slots(&mut self) {
         while let Some(id) = self.core.slots.take(self.now) {
             let Some(mut lane) = self.core.lanes.take(id) else { continue };
-            if self.is_held(lane.rule()) {
+            if !lane.is_in_line() {
+                self.core.slots.take_back(lane.rule(), self.now);
+                self.core.lanes.put(lane);
+            } else if self.is_held(lane.rule()) {
                 self.core.slots.take_back(lane.rule(), self.now);
                 let (due, id, rules) = (lane.take_due(), lane.rule(), Arc::clone(&self.core.rules));
                 self.hold(&mut lane, due, &rules.rules[id.0]);
@@ -93,6 +98,7 @@ impl Turn<'_> {
         if self.core.phase != Phase::Live {
             return;
         }
+        self.core.tally.events += 1;
         let again = self.core.rules.note(event).map(|dir| Effect::LookAgain { dir: dir.to_vec() });
         self.effects.extend(again);
         let mut matches = std::mem::take(&mut self.core.matches);
@@ -112,6 +118,7 @@ impl Turn<'_> {
 
     /// Gives a change to the lane of the rule that is for it.
     fn concern(&mut self, id: RuleId, event: &Event) {
+        self.core.tally.matched(id);
         let noted = self.core.feedback.note(id, &event.path, self.now);
         if noted.acquits {
             self.core.slots.shut(id, Some(self.now + self.core.rules.rules[id.0].debounce));
@@ -175,8 +182,7 @@ impl Turn<'_> {
     fn begin(&mut self, id: RuleId) {
         let rule = &self.core.rules.rules[id.0];
         if rule.on_start && !rule.steps.is_empty() {
-            let lane = self.core.lanes.open(Key { rule: id, path: None });
-            self.apply(lane, schedule::Input::Quiet, Batch::at_start().into());
+            self.fall_due(Key { rule: id, path: None }, Batch::at_start());
         } else if rule.service.is_some() && rule.after.is_empty() {
             self.serve(id, Batch::at_start());
         }
@@ -187,10 +193,11 @@ impl Turn<'_> {
             return;
         }
         let Some(lane) = self.lane_of(run) else { return };
-        let retired = lane.rule().0 >= self.core.live;
+        let (retired, cancelled) = (lane.rule().0 >= self.core.live, lane.is_doomed());
         self.apply(lane, schedule::Input::Spawned, Queue::default());
         let order = match self.core.phase {
             Phase::Live if retired => schedule::Input::Halt,
+            Phase::Live | Phase::Draining if cancelled => schedule::Input::Cancel,
             Phase::Live | Phase::Draining | Phase::Over => return,
             Phase::Halting => schedule::Input::Halt,
             Phase::Killing => schedule::Input::Kill,
@@ -225,7 +232,7 @@ impl Turn<'_> {
         }
     }
 
-    fn halt(&mut self) {
+    pub(super) fn halt(&mut self) {
         if !matches!(self.core.phase, Phase::Live | Phase::Draining) {
             return;
         }
@@ -319,12 +326,27 @@ impl Turn<'_> {
         {
             self.core.contents.keep(rule, batch);
         }
-        if let (Outcome::Ok(_), Some(batch), true) = (over.outcome, over.batch, going_on) {
+        if let (Outcome::Ok(_), Some(batch), true) = (&over.outcome, &over.batch, going_on) {
             // What comes after a rule with a service comes after that is ready.
             let once = self.core.phase == Phase::Draining;
             if once || !self.serve(rule, batch.clone()) {
-                self.pass_on(rule, &batch);
+                self.pass_on(rule, batch);
             }
+        }
+        if let Some(batch) = over.batch {
+            self.core.last.insert(rule, batch);
+        }
+    }
+
+    /// Something is due that has not collected before; while its rule is paused, it waits.
+    pub(super) fn fall_due(&mut self, key: Key, batch: Batch) {
+        let rule = key.rule;
+        let mut lane = self.core.lanes.open(key);
+        if self.core.slots.is_paused(rule) {
+            lane.put_off(batch.into(), self.core.rules.rules[rule.0].per);
+            self.core.lanes.put(lane);
+        } else {
+            self.apply(lane, schedule::Input::Quiet, batch.into());
         }
     }
 
@@ -338,8 +360,7 @@ impl Turn<'_> {
         for (number, next) in after {
             for part in batch.clone().passed_on(rule, next.per) {
                 let path = part.first().filter(|_| next.per == Per::File).map(|(path, _)| path.to_vec());
-                let lane = self.core.lanes.open(Key { rule: RuleId(number), path });
-                self.apply(lane, schedule::Input::Quiet, part.into());
+                self.fall_due(Key { rule: RuleId(number), path }, part);
             }
         }
     }

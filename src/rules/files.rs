@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::gitignore::Patterns;
 use super::setup::Account;
+use crate::event::Subject;
 
 /// What a directory holds of ignore files; empty where there is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,6 +73,14 @@ pub trait FileSource: fmt::Debug + Send + Sync {
     /// The size and the modification time of a regular file; none of anything else, and where there is nothing.
     fn stamp(&self, _path: &Path) -> Option<Stamp> {
         None
+    }
+    /// What is at a path.
+    fn subject(&self, path: &Path) -> Subject {
+        match self.stamp(path) {
+            Some(_) => Subject::File,
+            None if self.exists(path) => Subject::Other,
+            None => Subject::Gone,
+        }
     }
     /// A hash of the content of a regular file of `most` bytes at the most; none of anything else.
     fn hash(&self, _path: &Path, _most: u64) -> Option<u128> {

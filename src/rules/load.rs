@@ -22,6 +22,7 @@ use super::setup::Account;
 use super::sources::Sources;
 use super::suggest;
 use super::wildcard::{Case, Name};
+use crate::event::Subject;
 
 /// The name of a rules file.
 const NAME: &str = "tripline.toml";
@@ -295,6 +296,16 @@ impl FileSource for Disk {
         let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
         let mtime = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
         Some(Stamp { size: found.len(), mtime })
+    }
+
+    fn subject(&self, path: &Path) -> Subject {
+        match path.symlink_metadata().map(|found| found.file_type()) {
+            Ok(kind) if kind.is_file() => Subject::File,
+            Ok(kind) if kind.is_dir() => Subject::Dir,
+            Ok(kind) if kind.is_symlink() => Subject::Symlink,
+            Ok(_) => Subject::Other,
+            Err(_) => Subject::Gone,
+        }
     }
 
     fn hash(&self, path: &Path, most: u64) -> Option<u128> {

@@ -3,6 +3,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Notice;
@@ -19,6 +20,15 @@ pub enum Message {
     Event(Event),
     /// Something happened to the watcher.
     Notice(Notice),
+}
+
+/// How much there is of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Load {
+    /// Directories that are watched.
+    pub watches: usize,
+    /// Messages that wait to be taken.
+    pub waiting: usize,
 }
 
 /// What the watcher is asked to do.
@@ -43,6 +53,8 @@ struct Queue {
 #[derive(Debug)]
 pub(super) struct Handoff {
     queue: Mutex<Queue>,
+    /// Directories that are watched.
+    watches: AtomicUsize,
     /// Set for the dispatcher: there are messages.
     filled: Wake,
     /// Set for the watcher: there is room again, it is asked something, or it is to end.
@@ -51,7 +63,8 @@ pub(super) struct Handoff {
 
 impl Handoff {
     pub(super) fn new() -> io::Result<Self> {
-        Ok(Self { queue: Mutex::default(), filled: Wake::new()?, drained: Wake::new()? })
+        let watches = AtomicUsize::new(0);
+        Ok(Self { queue: Mutex::default(), watches, filled: Wake::new()?, drained: Wake::new()? })
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue> {
@@ -76,6 +89,16 @@ impl Handoff {
         queue.messages.extend(events.drain(..).map(Message::Event));
         drop(queue);
         self.filled.set();
+    }
+
+    /// Says how many directories are watched now.
+    pub(super) fn note_watches(&self, watches: usize) {
+        // Nothing else is to be seen in any order with it.
+        self.watches.store(watches, Ordering::Relaxed);
+    }
+
+    pub(super) fn load(&self) -> Load {
+        Load { watches: self.watches.load(Ordering::Relaxed), waiting: self.lock().messages.len() }
     }
 
     /// Takes all that is here.

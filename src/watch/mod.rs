@@ -44,7 +44,7 @@ mod ways;
 use std::time::Duration;
 
 pub use decode::{Decode, Malformed, RawEvent, decode};
-pub use handoff::Message;
+pub use handoff::{Load, Message};
 pub use mounts::file_system;
 pub use watcher::{WatchError, Watcher};
 

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::Notice;
-use super::handoff::{Handoff, Message, Request};
+use super::handoff::{Handoff, Load, Message, Request};
 use super::kernel::Linux;
 use super::mounts::{Mounts, concerning};
 use super::observer::{Next, Observer};
@@ -108,6 +108,12 @@ impl Watcher {
         self.handoff.ask(Request::Rescope(scope));
     }
 
+    /// How much it watches, and how much waits to be taken.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        self.handoff.load()
+    }
+
     /// Takes every message there is, in order.
     #[must_use]
     pub fn take(&self) -> Vec<Message> {
@@ -157,6 +163,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
         }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
+        handoff.note_watches(observer.state.tree.len());
         let failed = match next {
             Ok(Next::Rest(until)) => {
                 thread::sleep(until.since(clock.now()));

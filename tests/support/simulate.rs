@@ -167,6 +167,7 @@ impl<'a> World<'a> {
             Verb::Exchange(..) | Verb::Stop | Verb::Cont => {
                 return Err("there is no kernel here".to_owned());
             }
+            Verb::Ask(command) => self.feed(Input::Command(command.clone())),
             Verb::Ready => self.feed(Input::Ready),
             Verb::Reload(name) => self.reload(name)?,
             Verb::Once => self.once(),
@@ -369,7 +370,8 @@ impl<'a> World<'a> {
                     Effect::Spawn(job) => inputs.push_back(self.spawn(&job)),
                     Effect::Signal { run, signal } => self.signal(run, signal),
                     Effect::Report(report) => self.say(report.to_string()),
-                    Effect::Over { .. } => {}
+                    Effect::Over { .. } | Effect::Answer(Ok(())) => {}
+                    Effect::Answer(Err(refusal)) => self.say(format!("refused: {refusal}")),
                     Effect::Look { run } if self.ready.contains(&run) => {
                         inputs.push_back(Input::ServiceReady { run });
                     }

@@ -1,5 +1,11 @@
 //! What can happen in a script.
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use tripline::dispatch::{Command, ServiceOrder};
+
 use super::words::{number, words};
 
 /// A name as it was written: relative to the root unless it starts with `/`.
@@ -38,6 +44,8 @@ pub(crate) enum Verb {
     Halt,
     /// The second.
     Kill,
+    /// Somebody asks for something.
+    Ask(Command),
     /// tripline is stopped, like any process, and reads nothing more.
     Stop,
     /// It goes on.
@@ -116,6 +124,28 @@ impl Verb {
             [b"gone", name] => Self::Gone { rule: rule(name) },
             [b"spawnfail", name, error @ ..] if !error.is_empty() => {
                 Self::SpawnFail { rule: rule(name), error: rule(&error.join(&b' ')) }
+            }
+            [b"pause"] => Self::Ask(Command::Pause { rule: None }),
+            [b"pause", name] => Self::Ask(Command::Pause { rule: Some(rule(name)) }),
+            [b"resume"] => Self::Ask(Command::Resume { rule: None, forget: false }),
+            [b"resume", name] => Self::Ask(Command::Resume { rule: Some(rule(name)), forget: false }),
+            [b"resume", name, b"forget"] => {
+                Self::Ask(Command::Resume { rule: Some(rule(name)), forget: true })
+            }
+            [b"trigger", name, paths @ ..] => {
+                let paths = paths.iter().map(|path| PathBuf::from(OsStr::from_bytes(path))).collect();
+                Self::Ask(Command::Trigger { rule: rule(name), paths })
+            }
+            [b"rerun", name] => Self::Ask(Command::Rerun { rule: rule(name) }),
+            [b"cancel", name] => Self::Ask(Command::Cancel { rule: rule(name) }),
+            [b"service", order, name] => {
+                let order = match *order {
+                    b"start" => ServiceOrder::Start,
+                    b"stop" => ServiceOrder::Stop,
+                    b"toggle" => ServiceOrder::Toggle,
+                    _ => return Err(format!("`{text}` is no verb")),
+                };
+                Self::Ask(Command::Service { rule: rule(name), order })
             }
             [op, name] => {
                 Self::File(file_op(op).ok_or_else(|| format!("`{text}` is no verb"))?, name.to_vec())

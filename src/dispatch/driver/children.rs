@@ -11,13 +11,14 @@ use super::flow::{Flow, Flows, STREAMS};
 use super::output::Sink;
 use super::proc;
 use super::ready::Waking;
+use super::setup::setup;
 use super::tree::{Orphans, Tree};
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
-use crate::rules::{Account, Contain, Resource, Rule, Setup};
+use crate::rules::{Contain, Rule};
 use crate::sys::{
-    Credentials, Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, WindowSize,
-    foreground_group, is_executable, memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group,
-    set_window_size, signal_group, spawn, stderr, stdout, window_size,
+    Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, WindowSize, foreground_group, is_executable,
+    memory_file, pipe, pseudo_terminal, read, reap, set_foreground_group, set_window_size, signal_group,
+    spawn, stderr, stdout, window_size,
 };
 use crate::time::MonoTime;
 
@@ -73,10 +74,10 @@ pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
     /// Children from before tripline was tripline, as a shell leaves them with `exec`.
-    strangers: HashSet<i32>,
+    pub(super) strangers: HashSet<i32>,
     keeper: Option<Keeper>,
     flows: Flows,
-    environment: Environment,
+    pub(super) environment: Environment,
     buffer: Vec<u8>,
 }
 
@@ -228,6 +229,11 @@ impl Children {
     /// The run whose leader this is.
     pub(super) fn run_of(&self, pid: Pid) -> Option<RunId> {
         self.by_pid.get(&pid).copied()
+    }
+
+    /// The process that leads a run's group.
+    pub(super) fn pid_of(&self, run: RunId) -> Option<Pid> {
+        self.by_run.get(&run).map(|child| child.pid)
     }
 
     fn orphans(&self) -> Orphans {
@@ -404,39 +410,6 @@ fn cgroup(run: RunId, rule: &Rule) -> Option<Cgroup> {
         );
     }
     made.ok()
-}
-
-/// What the rule says of the process, in the kernel's words.
-fn setup(setup: &Setup) -> SpawnSetup {
-    let account = setup.account.as_ref();
-    let gid = setup.group.or(account.map(|account| account.gid));
-    let identity = gid.map(|gid| Credentials {
-        uid: account.map(|account| account.uid),
-        gid,
-        groups: account.map_or_else(|| vec![gid], |account| groups(account, gid)),
-    });
-    let limits = setup.limits.iter().map(|&(resource, limit)| (number(resource), limit)).collect();
-    SpawnSetup { identity, umask: setup.umask, nice: setup.nice, limits }
-}
-
-/// As initgroups(3) has them: those that the user is in, and the one that it runs as.
-fn groups(account: &Account, gid: u32) -> Vec<u32> {
-    let others = account.groups.iter().copied().filter(|&group| group != gid);
-    std::iter::once(gid).chain(others).collect()
-}
-
-fn number(resource: Resource) -> u32 {
-    match resource {
-        Resource::As => libc::RLIMIT_AS,
-        Resource::Core => libc::RLIMIT_CORE,
-        Resource::Cpu => libc::RLIMIT_CPU,
-        Resource::Data => libc::RLIMIT_DATA,
-        Resource::Fsize => libc::RLIMIT_FSIZE,
-        Resource::Memlock => libc::RLIMIT_MEMLOCK,
-        Resource::Nofile => libc::RLIMIT_NOFILE,
-        Resource::Nproc => libc::RLIMIT_NPROC,
-        Resource::Stack => libc::RLIMIT_STACK,
-    }
 }
 
 /// The variables that name files. Another user may not look at tripline's descriptors, and so is given its own.

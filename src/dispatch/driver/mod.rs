@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod children;
+mod control;
 mod environment;
 mod error;
 mod existing;
@@ -15,8 +16,11 @@ mod proc;
 mod ready;
 mod reload;
 mod renew;
+mod setup;
 mod spool;
+mod tell;
 mod tree;
+mod view;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -27,6 +31,7 @@ use std::time::Duration;
 
 pub use self::cgroup::control_groups_work;
 use self::children::{Children, NotStarted, of_token};
+pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
@@ -34,27 +39,16 @@ use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-use super::{Core, Effect, Input, Job, Limits, Report, Status, Until};
+pub use self::view::{Errand, View};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
-use crate::rules::{Diagnostics, Rules};
+use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Keeper, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
+    Epoll, Exit, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
     hangup_is_ignored, peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, Watcher};
-
-/// What a person is told, as bytes for standard error.
-pub trait View {
-    /// Something about a run.
-    fn report(&mut self, report: &Report, out: &mut Vec<u8>);
-    /// What would run, with [`Mode::Dry`].
-    fn job(&mut self, job: &Job, out: &mut Vec<u8>);
-    /// Mistakes for which rules that were read again are not taken, or warnings about those that are.
-    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>);
-    /// Something about the watcher.
-    fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
-}
 
 /// What becomes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,8 +81,10 @@ const STDERR: u64 = u64::MAX - 1;
 const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
+const CONTROL: u64 = u64::MAX - 5;
 
-/// Runs the rules for that long, and reads them again from `origin` when they change. Answers the exit code: 0
+/// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
+/// through `control`. Answers the exit code: 0
 /// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
 /// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
@@ -101,6 +97,7 @@ pub fn run(
     mode: Mode,
     span: Span,
     view: &mut dyn View,
+    control: &Control,
 ) -> Result<u8, RunError> {
     // Best effort: on a kernel before 5.11, children inherit what tripline was started with.
     let _ = close_on_exec_from(3);
@@ -114,6 +111,7 @@ pub fn run(
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
+    epoll.add_readable(control.as_fd(), CONTROL)?;
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
@@ -121,6 +119,7 @@ pub fn run(
     // The standard library's source of randomness, which it seeds hash tables with.
     let seed = RandomState::new().build_hasher().finish();
     let clock = Clock::start();
+    let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
         core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, keeper, rules.rules.len() > 1),
@@ -129,11 +128,16 @@ pub fn run(
         clock,
         mode,
         view,
+        control: control.clone(),
+        answer: None,
+        overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
         reloader,
         early: None,
+        crawl,
+        errand: None,
         polls_all: rules.plan().polling().always,
         epoll,
         reading: true,
@@ -174,6 +178,11 @@ struct Driver<'a> {
     clock: Clock,
     mode: Mode,
     view: &'a mut dyn View,
+    control: Control,
+    /// What has become of the last command.
+    answer: Option<Result<(), Refusal>>,
+    /// How often the kernel's queue has overflowed.
+    overflows: usize,
     signals: SignalFd,
     /// Whether the end of a terminal is the end of tripline.
     has_terminal: bool,
@@ -181,6 +190,10 @@ struct Driver<'a> {
     reloader: Option<Reloader>,
     /// Says that all is watched, while the rules files are not.
     early: Option<Notice>,
+    /// When to tell how far the first look at all directories has come; none once it is over.
+    crawl: Option<MonoTime>,
+    /// What was started last beside the runs.
+    errand: Option<Pid>,
     /// Whether everything is polled.
     polls_all: bool,
     epoll: Epoll,
@@ -199,7 +212,7 @@ impl Driver<'_> {
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
-            let others = waiting.chain(reminder).chain(self.manager.deadline());
+            let others = waiting.chain(reminder).chain(self.manager.deadline()).chain(self.crawl);
             let deadline = self.core.deadline().into_iter().chain(others).min();
             let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
@@ -208,6 +221,7 @@ impl Driver<'_> {
                     SIGNALS => self.signals()?,
                     WATCHER => self.messages()?,
                     RULES => self.reload()?,
+                    CONTROL => self.requests(),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -215,11 +229,13 @@ impl Driver<'_> {
             }
             self.children.remind(self.clock.now());
             self.spawn_waiting();
+            self.tell_crawl();
             self.step(Input::Due);
             self.balance();
             self.manager.turn(self.core.running(), self.clock.now());
         }
         self.children.kill_strays();
+        self.tell(|view, out| view.end(out));
         self.write_out()
     }
 
@@ -278,15 +294,10 @@ impl Driver<'_> {
                 }
             }
             Effect::Report(report) => self.report(&report),
+            Effect::Answer(answer) => self.answer = Some(answer),
             Effect::Exit => self.over = true,
         }
         Vec::new()
-    }
-
-    fn show(&mut self, job: &Job) -> Vec<Input> {
-        let run = job.run;
-        self.tell(|view, out| view.job(job, out));
-        vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
     }
 
     /// Starts a job; none if it has to wait for room.
@@ -320,20 +331,6 @@ impl Driver<'_> {
         }
     }
 
-    fn report(&mut self, report: &Report) {
-        if let Report::Ended { run, outcome, stopped, .. } = report {
-            let failed = outcome.code() != 0 && !stopped;
-            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
-        }
-        self.tell(|view, out| view.report(report, out));
-    }
-
-    fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
-        let mut out = Vec::new();
-        tell(self.view, &mut out);
-        self.sinks[1].put(&out, &self.epoll);
-    }
-
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
@@ -360,6 +357,7 @@ impl Driver<'_> {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
                 self.children.reap_orphan(pid);
+                self.run_errand();
                 continue;
             };
             let status = match exit {
@@ -388,9 +386,15 @@ impl Driver<'_> {
 
     fn notice(&mut self, notice: Notice) -> Result<(), RunError> {
         let waits = self.reloader.as_ref().is_some_and(|reloader| !reloader.is_watching());
+        if matches!(notice, Notice::Ready { .. }) {
+            self.crawl = None;
+        }
         if waits && matches!(notice, Notice::Ready { .. }) {
             self.early = Some(notice);
             return Ok(());
+        }
+        if let Notice::Overflow { times } = notice {
+            self.overflows = times;
         }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {

@@ -1,4 +1,4 @@
-//! What waits in a lane is put off, taken out, or told that its rule has another number.
+//! What waits in a lane is put off, taken out, dropped, or told that its rule has another number.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use super::super::batch::{Batch, Queue};
 use super::super::debounce::Debounce;
 use super::super::schedule::State;
 use super::{Key, Lane};
-use crate::rules::{Per, RuleId, Stamp};
+use crate::rules::{Per, Rule, RuleId, Stamp};
 use crate::time::MonoTime;
 
 impl Lane {
@@ -45,6 +45,62 @@ impl Lane {
             queue.append(batch.into(), per);
         }
         self.collecting = Some((queue, debounce));
+    }
+
+    /// Has what waits, if anything does, wait until further notice.
+    pub(crate) fn rest(&mut self, per: Per) {
+        if self.waits() {
+            self.wait(Queue::default(), Debounce::never(), per);
+        }
+    }
+
+    /// Has what came collect until further notice. What is due already stays so.
+    pub(crate) fn put_off(&mut self, late: Queue, per: Per) {
+        self.backing_off = false;
+        let (mut queue, _) = self.collecting.take().unwrap_or((Queue::default(), Debounce::never()));
+        queue.append(late, per);
+        self.collecting = Some((queue, Debounce::never()));
+    }
+
+    /// Has what collects be due as if all of it had come now.
+    pub(crate) fn wake(&mut self, rule: &Rule, now: MonoTime) {
+        if let Some((_, debounce)) = &mut self.collecting {
+            *debounce = Debounce::start(rule.debounce, rule.max_wait, now);
+        }
+    }
+
+    /// Has what has failed not be done again; what came later is due as if it had come now. Answers how many
+    /// changes are given up.
+    pub(crate) fn give_up(&mut self, rule: &Rule, now: MonoTime) -> usize {
+        self.backing_off = false;
+        let Some((mut queue, _)) = self.collecting.take() else { return 0 };
+        let given_up = queue.take().map_or(0, |batch| batch.len().max(1));
+        if !queue.is_empty() {
+            self.collecting = Some((queue, Debounce::start(rule.debounce, rule.max_wait, now)));
+        }
+        given_up
+    }
+
+    fn waits(&self) -> bool {
+        self.collecting.is_some() || !self.due.is_empty()
+    }
+
+    /// Drops what waits. How a run ends says nothing. Answers how many changes were dropped.
+    pub(super) fn refuse(&mut self) -> usize {
+        self.abandon();
+        self.drop_waiting()
+    }
+
+    /// How a run ends says nothing.
+    pub(super) fn abandon(&mut self) {
+        if let Some(run) = &mut self.run {
+            run.stopped = true;
+        }
+    }
+
+    pub(super) fn drop_waiting(&mut self) -> usize {
+        let collecting = self.collecting.take().map_or(0, |(queue, _)| queue.changes());
+        collecting + std::mem::take(&mut self.due).changes()
     }
 
     /// What is due, taken out of the line.
