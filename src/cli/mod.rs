@@ -6,6 +6,7 @@ mod check;
 mod config;
 mod desktop;
 mod doctor;
+mod editors;
 mod exit;
 mod explain;
 mod init;

@@ -29,6 +29,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::cgroup::control_groups_work;
 use self::children::{Children, NotStarted, of_token};
 pub use self::control::Control;
 use self::environment::Environment;
