@@ -1,8 +1,6 @@
 //! What holds of the processes: what a command is given, what is left behind, how all of it ends (P7).
 
 use std::fs;
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::path::Path;
 
 use rustix::process::Signal;
@@ -10,7 +8,6 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::proc::{child, children, descriptors, eventually, settled_switches, status, switches};
 use crate::support::running::{Running, tripline};
-use crate::support::watching::LIMIT;
 
 /// Rules in a fresh directory, and tripline ready there.
 fn start(rules: &str) -> (TempDir, Running) {
@@ -154,33 +151,6 @@ fn a_stopped_command_ends_too() {
     let pid = rustix::process::Pid::from_raw(sleep.pid.cast_signed()).unwrap();
     rustix::process::kill_process(pid, Signal::STOP).unwrap();
     assert_eq!(running.stop(), ["r: a (close_write)", "r: stopping", "r: killed by SIGTERM"]);
-}
-
-#[test]
-fn the_service_manager_is_told_and_commands_are_not_told_of_it() {
-    let directory = tempdir().unwrap();
-    let rules = "[rules.r]\npaths = [\"a*\"]\nrun = \"echo ${NOTIFY_SOCKET-unset} ${LISTEN_FDS-unset}\"\n";
-    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
-    let path = directory.path().join("socket").display().to_string();
-    let name = format!("tripline-test-{}", std::process::id());
-    let hidden = SocketAddr::from_abstract_name(name.as_bytes()).unwrap();
-    for (socket, name) in [
-        (UnixDatagram::bind(&path).unwrap(), path.clone()),
-        (UnixDatagram::bind_addr(&hidden).unwrap(), format!("@{name}")),
-    ] {
-        socket.set_read_timeout(Some(LIMIT)).unwrap();
-        let mut command = tripline();
-        command.arg("run").current_dir(directory.path()).env("NOTIFY_SOCKET", &name).env("LISTEN_FDS", "1");
-        let running = Running::start(&mut command);
-        let mut message = [0; 64];
-        let length = socket.recv(&mut message).unwrap();
-        assert_eq!(&message[..length], b"READY=1");
-        running.until_ready();
-        save(&directory, "a");
-        let lines = running.until(|line| line == "r: ok");
-        assert_eq!(lines, ["r: a (close_write)", "unset unset", "r: ok"]);
-        running.stop();
-    }
 }
 
 #[test]

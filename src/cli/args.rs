@@ -61,6 +61,12 @@ pub(super) enum Command {
     /// Write a first tripline.toml for what is found in a directory
     #[command(after_help = "Example: tripline init && tripline")]
     Init(InitArgs),
+    /// Have systemd run tripline from login on
+    #[command(after_help = "Example: tripline service install --user")]
+    Service {
+        #[command(subcommand)]
+        command: ServiceCommand,
+    },
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
@@ -76,6 +82,64 @@ pub(super) enum Command {
     #[command(after_help = "Example: tripline man | man -l -\n         \
                             tripline man --dir ~/.local/share/man/man1")]
     Man(ManArgs),
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ServiceCommand {
+    /// Show a unit file that runs these rules, write it, and say how to start it
+    ///
+    /// What runs with these rules runs as in a shell: what the unit file takes away from commands, and what it does
+    /// not, stands in it with the reasons.
+    #[command(after_help = "Example: tripline service install --user --print")]
+    Install(InstallArgs),
+    /// Remove the unit file
+    #[command(after_help = "Example: tripline service uninstall --user")]
+    Uninstall(UninstallArgs),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct InstallArgs {
+    /// As a service of this user
+    #[arg(long, required = true)]
+    user: bool,
+    /// Show it, and write nothing
+    #[arg(long)]
+    pub(super) print: bool,
+    /// Write it even if there is another of this name
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The unit's name
+    #[arg(long, value_name = "NAME", default_value = "tripline", value_parser = unit_name)]
+    pub(super) name: String,
+    /// The rules file, or a directory of them; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// The profile to choose: what [profile.NAME] says in the rules file overrules the rest
+    #[arg(long, value_name = "NAME")]
+    pub(super) profile: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct UninstallArgs {
+    /// As a service of this user
+    #[arg(long, required = true)]
+    user: bool,
+    /// Remove it even if it was written by somebody else
+    #[arg(long)]
+    pub(super) force: bool,
+    /// The unit's name
+    #[arg(long, value_name = "NAME", default_value = "tripline", value_parser = unit_name)]
+    pub(super) name: String,
+}
+
+/// Of what systemd.unit(5) allows, without what stands for an instance.
+fn unit_name(text: &str) -> Result<String, String> {
+    let name = text.strip_suffix(".service").unwrap_or(text);
+    let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_' | '.');
+    match !name.is_empty() && name.len() <= 200 && name.chars().all(valid) {
+        true => Ok(name.to_owned()),
+        false => Err("letters, digits and `:-_.` make a name".to_owned()),
+    }
 }
 
 #[derive(Args, Debug)]
@@ -97,9 +161,9 @@ pub(super) struct DoctorArgs {
 
 #[derive(Args, Debug)]
 pub(super) struct ManArgs {
-    /// The subcommand
-    #[arg(conflicts_with = "dir")]
-    pub(super) command: Option<String>,
+    /// The subcommand, such as `run` or `service install`
+    #[arg(conflicts_with = "dir", value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
     /// Write all pages into this directory instead
     #[arg(long, value_name = "DIR")]
     pub(super) dir: Option<PathBuf>,
@@ -157,6 +221,9 @@ pub(super) struct RunArgs {
     /// Show the rules in a table, as `tripline rules` does, and end
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) list: bool,
+    /// Write the process number to this file once everything is watched, and remove the file at the end
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "list"])]
+    pub(super) pid_file: Option<PathBuf>,
     #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
@@ -271,9 +338,10 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 #[derive(Args, Clone, Copy, Debug)]
 pub(super) struct LogArgs {
-    /// How messages are written to standard error; what is logged is set by TRIPLINE_LOG, such as `debug`
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub(super) log_format: LogFormat,
+    /// How messages are written: text (the default), json, or journal (the default where standard error is systemd's
+    /// journal); what is logged is set by TRIPLINE_LOG, such as `debug`
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) log_format: Option<LogFormat>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -282,4 +350,6 @@ pub(super) enum LogFormat {
     Text,
     /// One JSON object a line, what happens to runs included.
     Json,
+    /// To systemd's journal with fields, what happens to runs included.
+    Journal,
 }

@@ -1,21 +1,51 @@
 //! Logs, through `tracing`: what is written is set by `TRIPLINE_LOG`, in `tracing`'s directives.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{LogArgs, LogFormat};
 use super::report::stderr_is_styled;
 
-/// Writes logs to standard error from now on. Without `TRIPLINE_LOG`, warnings; as JSON, runs too.
-pub(super) fn start(args: LogArgs) {
-    let default = if args.log_format == LogFormat::Json { "tripline=info" } else { "tripline=warn" };
-    let wanted = std::env::var("TRIPLINE_LOG").unwrap_or_else(|_| default.to_owned());
-    let filter = EnvFilter::builder().parse_lossy(wanted);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // A second start in one process, as tests do, keeps the first.
-    let _ = match args.log_format {
-        LogFormat::Text => builder.with_ansi(stderr_is_styled()).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+/// Writes logs from now on: to standard error, or to the journal if that is where standard error leads. Without
+/// `TRIPLINE_LOG`, warnings, and runs where nothing else tells of them. Answers the format.
+pub(super) fn start(args: LogArgs) -> LogFormat {
+    let chosen = if stderr_is_the_journal() { LogFormat::Journal } else { LogFormat::Text };
+    let format = args.log_format.unwrap_or(chosen);
+    let default = if format == LogFormat::Text { "tripline=warn" } else { "tripline=info" };
+    let filter = || {
+        let wanted = std::env::var("TRIPLINE_LOG").unwrap_or_else(|_| default.to_owned());
+        EnvFilter::builder().parse_lossy(wanted)
     };
+    let lines = || tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr);
+    // A second start in one process, as tests do, keeps the first.
+    let _ = match format {
+        LogFormat::Text => lines().with_ansi(stderr_is_styled()).try_init(),
+        LogFormat::Json => lines().json().flatten_event(true).try_init(),
+        LogFormat::Journal => match tracing_journald::layer() {
+            Ok(journal) => {
+                // The fields' names are those of `tracing`, in capitals, as the journal has them.
+                let journal = journal.with_field_prefix(None);
+                tracing_subscriber::registry().with(filter()).with(journal).try_init().map_err(Into::into)
+            }
+            Err(error) => {
+                let _ = lines().with_ansi(false).try_init();
+                tracing::warn!(%error, "the journal does not answer");
+                return LogFormat::Text;
+            }
+        },
+    };
+    format
+}
+
+/// Whether `JOURNAL_STREAM` names what standard error is (systemd.exec(5)).
+fn stderr_is_the_journal() -> bool {
+    let Ok(stream) = std::env::var("JOURNAL_STREAM") else { return false };
+    let stderr = io::stderr().as_fd().try_clone_to_owned().and_then(|fd| File::from(fd).metadata());
+    stderr.is_ok_and(|stderr| stream == format!("{}:{}", stderr.dev(), stderr.ino()))
 }

@@ -8,14 +8,16 @@ mod exit;
 mod explain;
 mod init;
 mod log;
-mod notify;
 mod on;
 mod pages;
+mod pid_file;
 mod quote;
 mod report;
 mod rules;
 mod run;
 mod schema;
+mod service;
+mod unit;
 mod verify;
 mod watch;
 mod watching;
@@ -52,6 +54,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Service { command }) => service::service(&command),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions { shell }) => pages::completions(shell),
         Some(Command::Man(args)) => pages::man(&args),

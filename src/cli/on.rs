@@ -19,7 +19,7 @@ pub(super) fn on(args: &OnArgs) -> Exit {
         Ok(mut rules) => {
             rules.set_extent(args.extent.extent());
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
-            run::follow(rules, None, (Mode::Live, span), args.poll, args.log)
+            run::follow(rules, None, (Mode::Live, span), args.poll, args.log, None)
         }
         Err(diagnostics) => {
             refuse(&diagnostics);

@@ -20,9 +20,9 @@ pub(super) fn completions(shell: Shell) -> Exit {
 }
 
 pub(super) fn man(args: &ManArgs) -> Exit {
-    let written = match (&args.dir, &args.command) {
-        (Some(dir), _) => write_all(dir).map_err(|error| format!("{}: {error}", dir.display())),
-        (None, command) => print(command.as_deref()),
+    let written = match &args.dir {
+        Some(dir) => write_all(dir).map_err(|error| format!("{}: {error}", dir.display())),
+        None => print(&args.command),
     };
     written.map_or_else(|error| fail(error, Exit::Usage), |()| Exit::Ok)
 }
@@ -32,17 +32,14 @@ fn write_all(dir: &Path) -> io::Result<()> {
     clap_mangen::generate_to(Cli::command(), dir)
 }
 
-fn print(subcommand: Option<&str>) -> Result<(), String> {
+fn print(subcommand: &[String]) -> Result<(), String> {
     let mut whole = Cli::command();
+    // Built with the whole, each has the name of its page: `tripline-run`.
     whole.build();
-    let page = match subcommand {
-        None => whole,
-        // Built with the whole, it has the name of its page: `tripline-run`.
-        Some(name) => whole
-            .find_subcommand(name)
-            .cloned()
-            .ok_or_else(|| format!("there is no `tripline {}`", name.escape_debug()))?,
-    };
+    let page = subcommand.iter().try_fold(&whole, |command, name| command.find_subcommand(name));
+    let page = page
+        .cloned()
+        .ok_or_else(|| format!("there is no `tripline {}`", subcommand.join(" ").escape_debug()))?;
     let mut out = Vec::new();
     Man::new(page).render(&mut out).map_err(|error| error.to_string())?;
     let _ = io::stdout().write_all(&out);

@@ -7,7 +7,6 @@ use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::LogFormat;
-use super::notify;
 use super::quote::quoted;
 use crate::dispatch::{Escaped, Job, Mode, News, Outcome, Report, View};
 use crate::rules::Diagnostics;
@@ -20,7 +19,7 @@ pub(super) fn stderr_is_styled() -> bool {
     io::stderr().is_terminal() && !no_color && !dumb
 }
 
-/// Lines on standard error, or as JSON through the log.
+/// Lines on standard error, or through the log: as JSON, or into the journal.
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
@@ -72,7 +71,7 @@ impl View for Lines {
         if self.mode == Mode::Dry && matches!(report, Report::Ended { .. } | Report::Service { .. }) {
             return;
         }
-        if self.format == LogFormat::Json {
+        if self.format != LogFormat::Text {
             return log(report);
         }
         match report {
@@ -105,7 +104,7 @@ impl View for Lines {
         let rule = &job.rule.name;
         let command = job.argv.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
         let cwd = quoted(job.cwd.as_os_str().as_bytes());
-        if self.format == LogFormat::Json {
+        if self.format != LogFormat::Text {
             tracing::info!(rule, run = job.run.0, command, cwd, "{rule}: would run");
         } else {
             self.line(Style::Plain, format_args!("{rule}: would run: {command} (in {cwd})"), out);
@@ -115,7 +114,7 @@ impl View for Lines {
     fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>) {
         let mistaken = found.has_errors();
         let unchanged = "the rules stay as they were";
-        if self.format == LogFormat::Json {
+        if self.format != LogFormat::Text {
             let text = found.render(false);
             match mistaken {
                 true => tracing::error!("{unchanged}: {text}"),
@@ -133,7 +132,6 @@ impl View for Lines {
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>) {
         let mut text = words(notice);
         if matches!(notice, Notice::Ready { .. }) {
-            notify::ready();
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
         let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. } | Notice::LooksAgain);
@@ -142,17 +140,21 @@ impl View for Lines {
                 let style = if bad { Style::Bad } else { Style::Plain };
                 self.line(style, format_args!("tripline: {text}"), out);
             }
-            (LogFormat::Json, true) => tracing::warn!("{text}"),
-            (LogFormat::Json, false) => tracing::info!("{text}"),
+            (LogFormat::Json | LogFormat::Journal, true) => tracing::warn!("{text}"),
+            (LogFormat::Json | LogFormat::Journal, false) => tracing::info!("{text}"),
         }
     }
 }
 
 fn log(report: &Report) {
     match report {
-        Report::Ended { rule, run, outcome, elapsed, .. } => {
-            let milliseconds = elapsed.as_millis() as u64;
-            tracing::info!(rule, run = run.0, %outcome, milliseconds, "{report}");
+        Report::Ended { rule, run, outcome, stopped, elapsed, .. } => {
+            let (milliseconds, exit_code) = (elapsed.as_millis() as u64, outcome.code());
+            if exit_code == 0 || *stopped {
+                tracing::info!(rule, run = run.0, %outcome, exit_code, milliseconds, "{report}");
+            } else {
+                tracing::warn!(rule, run = run.0, %outcome, exit_code, milliseconds, "{report}");
+            }
         }
         Report::Service { rule, news } => tracing::info!(rule, %news, "{report}"),
         Report::Started { rule, run, cause } => tracing::info!(rule, run = run.0, %cause, "{report}"),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::args::{LogArgs, PollArgs, RunArgs};
+use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
 use super::{Exit, fail, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Control, Mode, Origin, Span};
@@ -19,7 +20,12 @@ pub(super) fn run(args: &RunArgs) -> Exit {
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
             let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
             let origin = (!args.once).then_some(Origin { read, sources });
-            follow(loaded.rules, origin, (mode, span), args.poll, args.log)
+            match args.pid_file.as_deref().map(PidFile::prepare).transpose() {
+                Ok(pid_file) => {
+                    follow(loaded.rules, origin, (mode, span), args.poll, args.log, pid_file.as_ref())
+                }
+                Err(error) => fail(error, Exit::System),
+            }
         }
         Err(diagnostics) => refuse(&diagnostics),
     }
@@ -50,15 +56,16 @@ fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode)
     attempt
 }
 
-/// Runs rules for that long.
+/// Runs rules for that long. The file appears once all is watched.
 pub(super) fn follow(
     mut rules: Rules,
     origin: Option<Origin>,
     (mode, span): (Mode, Span),
     poll: PollArgs,
     args: LogArgs,
+    pid_file: Option<&PidFile>,
 ) -> Exit {
-    log::start(args);
+    let format = log::start(args);
     if let Some(polling) = poll.asked() {
         rules.set_polling(polling);
     }
@@ -67,8 +74,15 @@ pub(super) fn follow(
         Ok(control) => control,
         Err(error) => return fail(error, Exit::System),
     };
-    let mut lines = Lines::new(rules.rules.len(), mode, args.log_format);
-    match dispatch::run(&Arc::new(rules), origin, mode, span, &mut lines, &control) {
+    let mut lines = Lines::new(rules.rules.len(), mode, format);
+    let rules = Arc::new(rules);
+    let ended = match pid_file {
+        Some(pid_file) => {
+            dispatch::run(&rules, origin, mode, span, &mut Announced { view: &mut lines, pid_file }, &control)
+        }
+        None => dispatch::run(&rules, origin, mode, span, &mut lines, &control),
+    };
+    match ended {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
     }

@@ -214,6 +214,18 @@ impl Core {
         &self.rules
     }
 
+    /// How many of them are in force.
+    #[must_use]
+    pub fn rule_count(&self) -> usize {
+        self.live
+    }
+
+    /// How many runs go on, services left out.
+    #[must_use]
+    pub fn running(&self) -> usize {
+        self.runs.len()
+    }
+
     /// The same, going on no longer than that.
     #[must_use]
     pub fn until(self, until: Until) -> Self {

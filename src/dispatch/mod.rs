@@ -29,6 +29,7 @@ mod lanes;
 mod lifecycle;
 mod lineage;
 mod news;
+mod notify;
 mod outcome;
 mod report;
 mod run;

@@ -3,6 +3,7 @@
 //! Each descriptor is an `OwnedFd` from birth and close-on-exec. `EINTR` is handled in `retry` alone.
 #![allow(unsafe_code)]
 
+mod clock;
 mod dir;
 mod epoll;
 mod inotify;
@@ -20,6 +21,7 @@ mod wake;
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
+pub use clock::since_boot;
 pub use dir::{Dir, Entry, Identity, Kind, Status};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};

@@ -1,4 +1,4 @@
-//! Why there is no going on.
+//! Why running ended, if not because it was asked to.
 
 use std::fmt;
 use std::io;

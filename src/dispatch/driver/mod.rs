@@ -10,6 +10,7 @@ mod existing;
 mod flow;
 mod lines;
 mod log;
+mod notify;
 mod output;
 mod proc;
 mod ready;
@@ -31,6 +32,7 @@ pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
+use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
@@ -90,10 +92,9 @@ const RULES: u64 = u64::MAX - 4;
 const CONTROL: u64 = u64::MAX - 5;
 
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
-/// through `control`. Answers the exit code: 0
-/// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
-/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
-/// calling thread, and makes the process a subreaper.
+/// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
+/// of the commands' codes, and no less than 128 and the signal's number if one came. Blocks SIGINT, SIGTERM,
+/// SIGHUP, SIGQUIT and SIGCHLD in the calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is killed.
@@ -124,11 +125,13 @@ pub fn run(
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
     // The standard library's source of randomness, which it seeds hash tables with.
     let seed = RandomState::new().build_hasher().finish();
+    let clock = Clock::start();
     let mut driver = Driver {
         core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, keeper, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
-        clock: Clock::start(),
+        manager: Manager::of_environment(clock.now()),
+        clock,
         mode,
         view,
         control: control.clone(),
@@ -175,6 +178,7 @@ struct Driver<'a> {
     children: Children,
     /// Standard output and standard error.
     sinks: [Sink; 2],
+    manager: Manager,
     clock: Clock,
     mode: Mode,
     view: &'a mut dyn View,
@@ -208,7 +212,8 @@ impl Driver<'_> {
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
-            let deadline = self.core.deadline().into_iter().chain(waiting).chain(reminder).min();
+            let others = waiting.chain(reminder).chain(self.manager.deadline());
+            let deadline = self.core.deadline().into_iter().chain(others).min();
             let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
             for Ready { token } in ready.drain(..) {
@@ -226,6 +231,7 @@ impl Driver<'_> {
             self.spawn_waiting();
             self.step(Input::Due);
             self.balance();
+            self.manager.turn(self.core.running(), self.clock.now());
         }
         self.children.kill_strays();
         self.write_out()
@@ -235,7 +241,8 @@ impl Driver<'_> {
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
         let watcher = self.watcher.iter().map(AsFd::as_fd);
-        for fd in watcher.chain(self.reloader.iter().map(AsFd::as_fd)) {
+        let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
+        for fd in watcher.chain(others) {
             let _ = self.epoll.remove(fd);
         }
         let mut ready = Vec::new();
@@ -357,6 +364,9 @@ impl Driver<'_> {
 
     fn stop(&mut self, signal: i32) {
         let again = self.halting.replace(signal).is_some();
+        if !again {
+            self.manager.stopping();
+        }
         self.step(if again { Input::Kill } else { Input::Halt });
     }
 
@@ -403,7 +413,10 @@ impl Driver<'_> {
         }
         self.tell(|view, out| view.notice(&notice, out));
         match notice {
-            Notice::Ready { .. } => self.step(Input::Ready),
+            Notice::Ready { directories } => {
+                self.manager.ready(self.core.rule_count(), directories, self.clock.now());
+                self.step(Input::Ready);
+            }
             Notice::Failed { reason } => return Err(RunError::Watcher(reason)),
             Notice::Overflow { .. }
             | Notice::RootMissing { .. }

@@ -14,7 +14,10 @@ impl Driver<'_> {
     pub(super) fn hang_up(&mut self) {
         match &self.reloader {
             _ if self.has_terminal && !has_terminal() => self.stop(libc::SIGHUP),
-            Some(reloader) => reloader.ask(),
+            Some(reloader) => {
+                self.manager.asked();
+                reloader.ask();
+            }
             None if hangup_is_ignored() => {}
             None => self.stop(libc::SIGHUP),
         }
@@ -24,6 +27,7 @@ impl Driver<'_> {
     pub(super) fn reload(&mut self) -> Result<(), RunError> {
         match self.reloader.as_ref().and_then(Reloader::take) {
             Some(Ok(loaded)) if self.halting.is_none() => {
+                self.manager.reloading();
                 let rules = Arc::new(loaded.rules);
                 self.tell(|view, out| view.diagnostics(&rules.warnings, out));
                 if rules.plan().polling().always != self.polls_all {
@@ -35,7 +39,10 @@ impl Driver<'_> {
                 }
                 self.step(Input::Reload(rules));
             }
-            Some(Err(mistakes)) => self.tell(|view, out| view.diagnostics(&mistakes, out)),
+            Some(Err(mistakes)) => {
+                self.manager.unchanged();
+                self.tell(|view, out| view.diagnostics(&mistakes, out));
+            }
             Some(Ok(_)) | None => {}
         }
         self.early.take().map_or(Ok(()), |ready| self.notice(ready))
