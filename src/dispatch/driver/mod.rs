@@ -18,6 +18,7 @@ mod reload;
 mod renew;
 mod setup;
 mod spool;
+mod start;
 mod tree;
 
 use std::collections::VecDeque;
@@ -27,7 +28,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::children::{Children, NotStarted, of_token};
+use self::children::{Children, of_token};
 pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
@@ -77,9 +78,6 @@ pub enum Span {
     /// Once, for what is there: nothing is watched.
     Once,
 }
-
-/// Before a job is tried again for which the system had no descriptor, process or memory.
-const RETRY: Duration = Duration::from_millis(500);
 
 /// How long a reader may let the end wait that was asked for.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -297,43 +295,6 @@ impl Driver<'_> {
             Effect::Exit => self.over = true,
         }
         Vec::new()
-    }
-
-    fn show(&mut self, job: &Job) -> Vec<Input> {
-        let run = job.run;
-        self.tell(|view, out| view.job(job, out));
-        vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
-    }
-
-    /// Starts a job; none if it has to wait for room.
-    fn spawn(&mut self, job: Job) -> Option<Input> {
-        let run = job.run;
-        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
-            Ok(()) => Input::Spawned { run },
-            Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
-                let (rule, wait) = (&job.rule.name, RETRY.as_millis());
-                tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
-                self.waiting.push((self.clock.now() + RETRY, job));
-                return None;
-            }
-            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => Input::SpawnFailed { run, error },
-        })
-    }
-
-    /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
-    fn spawn_waiting(&mut self) {
-        let (now, halting) = (self.clock.now(), self.halting.is_some());
-        let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
-        for (_, job) in due {
-            let answer = if halting {
-                Some(Input::SpawnFailed { run: job.run, error: "tripline ends".to_owned() })
-            } else {
-                self.spawn(job)
-            };
-            if let Some(answer) = answer {
-                self.step(answer);
-            }
-        }
     }
 
     fn report(&mut self, report: &Report) {
