@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{LogArgs, LogFormat};
-use super::report::stderr_is_styled;
+use super::terminal::stderr_is_styled;
 
 /// Writes logs from now on: to standard error, or to the journal if that is where standard error leads. Without
 /// `TRIPLINE_LOG`, warnings, and runs where nothing else tells of them. Answers the format.

@@ -1,8 +1,10 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod attention;
 mod check;
 mod config;
+mod desktop;
 mod doctor;
 mod exit;
 mod explain;
@@ -17,6 +19,7 @@ mod rules;
 mod run;
 mod schema;
 mod service;
+mod terminal;
 mod unit;
 mod verify;
 mod watch;
@@ -74,7 +77,7 @@ fn refuse(diagnostics: &Diagnostics) -> Exit {
 
 /// Says what was found, on standard error.
 fn warn(diagnostics: &Diagnostics) {
-    let _ = std::io::stderr().write_all(diagnostics.render(report::stderr_is_styled()).as_bytes());
+    let _ = std::io::stderr().write_all(diagnostics.render(terminal::stderr_is_styled()).as_bytes());
 }
 
 /// Says why there is no going on.

@@ -8,8 +8,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::dispatch::{Job, Report, View};
-use crate::rules::Diagnostics;
+use crate::dispatch::{Errand, Job, Report, View};
+use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
 /// The file, removed with this value. Until the process is ready it has another name.
@@ -132,5 +132,25 @@ impl View for Announced<'_> {
             self.pid_file.appear();
         }
         self.view.notice(notice, out);
+    }
+
+    fn rules(&mut self, rules: &Rules) {
+        self.view.rules(rules);
+    }
+
+    fn follows_crawl(&self) -> bool {
+        self.view.follows_crawl()
+    }
+
+    fn crawling(&mut self, directories: usize, out: &mut Vec<u8>) {
+        self.view.crawling(directories, out);
+    }
+
+    fn errand(&mut self) -> Option<Errand> {
+        self.view.errand()
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.view.end(out);
     }
 }

@@ -1,36 +1,111 @@
 //! What the person sees: a line when a run starts, a line when it ends, and what the watcher has to say.
 
-use std::env;
 use std::fmt::Display;
-use std::io::{self, IsTerminal, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use super::args::LogFormat;
+use super::attention::{Attention, End};
+use super::desktop::Desktop;
 use super::quote::quoted;
-use crate::dispatch::{Escaped, Job, Mode, News, Outcome, Report, View};
-use crate::rules::Diagnostics;
+use super::terminal::{self, Terminal, stderr_is_styled};
+use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, View};
+use crate::rules::{Diagnostics, Rules, Settings};
 use crate::watch::Notice;
-
-/// Whether standard error is a terminal that may be coloured (no-color.org).
-pub(super) fn stderr_is_styled() -> bool {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
-    io::stderr().is_terminal() && !no_color && !dumb
-}
 
 /// Lines on standard error, or through the log: as JSON, or into the journal.
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
+    settings: Settings,
     mode: Mode,
     format: LogFormat,
     styled: bool,
+    /// Standard error, if it is a terminal that takes more than lines.
+    terminal: Option<Terminal>,
+    /// Whether the last line there tells how far the crawl has come, and is to be written over.
+    crawling: bool,
+    /// Whether the terminal has a title of ours.
+    titled: bool,
+    attention: Attention,
+    desktop: Desktop,
 }
 
 impl Lines {
-    pub(super) fn new(rules: usize, mode: Mode, format: LogFormat) -> Self {
-        Self { rules, mode, format, styled: stderr_is_styled() }
+    pub(super) fn new(rules: &Rules, mode: Mode, format: LogFormat) -> Self {
+        let text = format == LogFormat::Text;
+        let mut lines = Self {
+            rules: 0,
+            settings: rules.settings.clone(),
+            mode,
+            format,
+            styled: stderr_is_styled(),
+            terminal: Terminal::stderr().filter(|_| text),
+            crawling: false,
+            titled: false,
+            attention: Attention::default(),
+            desktop: Desktop::default(),
+        };
+        lines.rules(rules);
+        lines
+    }
+
+    /// Whether the terminal is told by its title.
+    fn has_title(&self) -> bool {
+        self.terminal.is_some() && self.settings.terminal.title && self.mode == Mode::Live
+    }
+
+    /// What comes before the line about something that happened to a run.
+    fn before(&mut self, report: &Report, out: &mut Vec<u8>) {
+        self.erase(out);
+        let clears = self.terminal.is_some() && self.settings.terminal.clear;
+        if clears && matches!(report, Report::Started { .. }) && self.attention.is_idle() {
+            out.extend(terminal::CLEAR.as_bytes());
+        }
+    }
+
+    /// What comes after it.
+    fn after(&mut self, report: &Report, out: &mut Vec<u8>) {
+        let ended = self.attention.see(report);
+        if let Some(end) = ended {
+            self.ring(report, end, out);
+        }
+        if self.has_title() && (ended.is_some() || matches!(report, Report::Started { .. })) {
+            if !std::mem::replace(&mut self.titled, true) {
+                out.extend(terminal::SAVE_TITLE.as_bytes());
+            }
+            out.extend(terminal::title(&self.attention).into_bytes());
+        }
+    }
+
+    fn ring(&mut self, report: &Report, end: End<'_>, out: &mut Vec<u8>) {
+        let (bell, notify) = (self.settings.terminal.bell, self.settings.terminal.notify);
+        if self.terminal.is_some() && end.is_for(bell) {
+            out.extend(terminal::BELL.as_bytes());
+        }
+        if end.is_for(notify) {
+            let title = format!("{}: {}", end.rule, if end.failed { "failed" } else { "ok" });
+            self.desktop.note(&title, &report.to_string(), end.failed);
+        }
+    }
+
+    /// The line that a run begins with.
+    fn started(&self, report: &Report, rule: &str, cause: &Cause, out: &mut Vec<u8>) {
+        match self.terminal {
+            Some(terminal) => {
+                let text = terminal.cause(rule, cause, &self.settings.root);
+                self.line(Style::Start, terminal.header(&text, &report.to_string()), out);
+            }
+            None => self.line(Style::Start, report, out),
+        }
+    }
+
+    /// Makes room where the last line told how far the crawl had come.
+    fn erase(&mut self, out: &mut Vec<u8>) {
+        if std::mem::take(&mut self.crawling) {
+            out.extend(terminal::ERASE_LINE.as_bytes());
+        }
     }
 
     fn line(&self, style: Style, text: impl Display, out: &mut Vec<u8>) {
@@ -65,38 +140,23 @@ impl Style {
 
 impl View for Lines {
     fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
-        if let Report::Reloaded { added, changed, unchanged, .. } = report {
-            self.rules = added + changed + unchanged;
-        }
         if self.mode == Mode::Dry && matches!(report, Report::Ended { .. } | Report::Service { .. }) {
             return;
         }
-        if self.format != LogFormat::Text {
-            return log(report);
+        self.before(report, out);
+        if self.format == LogFormat::Text {
+            self.lines_of(report, out);
+        } else {
+            log(report);
         }
-        match report {
-            Report::Unchanged { .. } => tracing::debug!("{report}"),
-            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
-                self.line(Style::Bad, report, out);
-            }
-            Report::Ended { outcome, elapsed, .. } => {
-                let style = match outcome {
-                    Outcome::Ok(_) => Style::Good,
-                    Outcome::Skipped(_) => Style::Plain,
-                    _ => Style::Bad,
-                };
-                self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
-            }
-            Report::Service { news: News::Ready(elapsed), .. } => {
-                self.line(Style::Good, format_args!("{report} ({})", Seconds(*elapsed)), out);
-            }
-            Report::Service { news: News::Ended(outcome), .. } if outcome.code() != 0 => {
-                self.line(Style::Bad, report, out);
-            }
-            Report::Service { news: News::Suspended(..), .. } => self.line(Style::Bad, report, out),
-            Report::Started { .. } => self.line(Style::Start, report, out),
-            Report::Reloaded { .. } => self.line(Style::Plain, format_args!("tripline: {report}"), out),
-            _ => self.line(Style::Plain, report, out),
+        self.after(report, out);
+    }
+
+    fn rules(&mut self, rules: &Rules) {
+        self.rules = rules.rules.len();
+        self.settings = rules.settings.clone();
+        if self.settings.terminal.notify.is_some() && !self.desktop.is_there() {
+            self.desktop = Desktop::find();
         }
     }
 
@@ -130,6 +190,7 @@ impl View for Lines {
     }
 
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>) {
+        self.erase(out);
         let mut text = words(notice);
         if matches!(notice, Notice::Ready { .. }) {
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
@@ -142,6 +203,65 @@ impl View for Lines {
             }
             (LogFormat::Json | LogFormat::Journal, true) => tracing::warn!("{text}"),
             (LogFormat::Json | LogFormat::Journal, false) => tracing::info!("{text}"),
+        }
+    }
+
+    fn follows_crawl(&self) -> bool {
+        self.terminal.is_some()
+    }
+
+    fn crawling(&mut self, directories: usize, out: &mut Vec<u8>) {
+        // A line in the middle of what commands write would be written over.
+        if self.attention.is_idle() && directories > 0 {
+            self.erase(out);
+            let text = format!("watching {} directories ...", grouped(directories));
+            let _ = if self.styled {
+                write!(out, "\x1b[{}m{text}\x1b[0m", Style::Plain.code())
+            } else {
+                write!(out, "{text}")
+            };
+            self.crawling = true;
+        }
+    }
+
+    fn errand(&mut self) -> Option<Errand> {
+        self.desktop.take()
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        self.erase(out);
+        if self.titled {
+            out.extend(terminal::RESTORE_TITLE.as_bytes());
+        }
+    }
+}
+
+impl Lines {
+    /// The line about something that happened to a run.
+    fn lines_of(&self, report: &Report, out: &mut Vec<u8>) {
+        match report {
+            Report::Unchanged { .. } => tracing::debug!("{report}"),
+            Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
+                self.line(Style::Bad, report, out);
+            }
+            Report::Ended { outcome, elapsed, .. } => {
+                let style = match outcome {
+                    Outcome::Ok(_) => Style::Good,
+                    Outcome::Skipped(_) => Style::Plain,
+                    _ => Style::Bad,
+                };
+                self.line(style, format_args!("{report} ({})", Seconds(*elapsed)), out);
+            }
+            Report::Service { news: News::Ready(elapsed), .. } => {
+                self.line(Style::Good, format_args!("{report} ({})", Seconds(*elapsed)), out);
+            }
+            Report::Service { news: News::Ended(outcome), .. } if outcome.code() != 0 => {
+                self.line(Style::Bad, report, out);
+            }
+            Report::Service { news: News::Suspended(..), .. } => self.line(Style::Bad, report, out),
+            Report::Started { rule, cause, .. } => self.started(report, rule, cause, out),
+            Report::Reloaded { .. } => self.line(Style::Plain, format_args!("tripline: {report}"), out),
+            _ => self.line(Style::Plain, report, out),
         }
     }
 }
@@ -200,6 +320,13 @@ pub(super) fn words(notice: &Notice) -> String {
     }
 }
 
+/// A number with a comma between each three digits.
+pub(super) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let comma = |at: usize| if at > 0 && (digits.len() - at).is_multiple_of(3) { "," } else { "" };
+    digits.char_indices().map(|(at, digit)| format!("{}{digit}", comma(at))).collect()
+}
+
 pub(super) fn count(number: usize, one: &str, many: &str) -> String {
     format!("{number} {}", if number == 1 { one } else { many })
 }
@@ -220,11 +347,44 @@ impl Display for Seconds {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
     use super::*;
+    use crate::rules::{IgnoreFiles, SourceFile, Surroundings};
 
     #[test]
     fn times_are_as_long_as_they_need_to_be() {
         let shown = |milliseconds| Seconds(Duration::from_millis(milliseconds)).to_string();
         assert_eq!([shown(7), shown(1_250), shown(61_000)], ["7 ms", "1.2 s", "1 min 1 s"]);
+    }
+
+    #[test]
+    fn how_far_the_crawl_has_come_is_one_line_until_something_else_is_said() {
+        let file =
+            SourceFile { name: "rules".into(), text: "[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]\n".into() };
+        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
+        let around = Surroundings { directory: "/w".into(), home: None, files };
+        let mut lines = Lines::new(&Rules::parse(file, &around).unwrap(), Mode::Live, LogFormat::Text);
+        lines.terminal = Some(Terminal { links: false });
+        let mut out = Vec::new();
+        lines.crawling(0, &mut out);
+        lines.crawling(999, &mut out);
+        lines.crawling(83_211, &mut out);
+        lines.notice(&Notice::RootFound { path: b"/w".to_vec() }, &mut out);
+        lines.notice(&Notice::LooksAgain, &mut out);
+        let erase = terminal::ERASE_LINE;
+        let expected = format!(
+            "watching 999 directories ...{erase}watching 83,211 directories ...{erase}tripline: {}\ntripline: {}\n",
+            "/w is there, and watched", "everything can be looked at again"
+        );
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn large_numbers_are_readable() {
+        let shown = [0, 999, 1_000, 83_211, 1_234_567].map(grouped);
+        assert_eq!(shown, ["0", "999", "1,000", "83,211", "1,234,567"]);
     }
 }

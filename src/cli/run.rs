@@ -74,11 +74,12 @@ pub(super) fn follow(
         Ok(control) => control,
         Err(error) => return fail(error, Exit::System),
     };
-    let mut lines = Lines::new(rules.rules.len(), mode, format);
+    let mut lines = Lines::new(&rules, mode, format);
     let rules = Arc::new(rules);
     let ended = match pid_file {
         Some(pid_file) => {
-            dispatch::run(&rules, origin, mode, span, &mut Announced { view: &mut lines, pid_file }, &control)
+            let mut announced = Announced { view: &mut lines, pid_file };
+            dispatch::run(&rules, origin, mode, span, &mut announced, &control)
         }
         None => dispatch::run(&rules, origin, mode, span, &mut lines, &control),
     };

@@ -16,8 +16,8 @@ impl Rules {
         for (key, place) in self.raw.settings.places() {
             match place {
                 Some(place) => self.line(key, place, &mut out),
-                // Without it nothing is polled that can be watched, and no value says so.
-                None if key == "poll" => {}
+                // What there is only with a value.
+                None if ["poll", "bell", "notify"].contains(&key) => {}
                 None => push(&format!("{key} = {}", self.default_of(key)), "default", &mut out),
             }
         }
@@ -60,7 +60,9 @@ impl Rules {
             "root" => format!("{:?}", self.settings.root),
             "ignore" | "hold_while" => "[]".to_owned(),
             "gitignore" | "default_ignore" => "true".to_owned(),
-            "case_insensitive" | "one_file_system" | "follow_symlinks" => "false".to_owned(),
+            "case_insensitive" | "one_file_system" | "follow_symlinks" | "clear" | "title" => {
+                "false".to_owned()
+            }
             "shell" => format!("{:?}", self.settings.shell),
             "debounce" => format!("\"{:?}\"", super::compile::DEBOUNCE),
             "poll_interval" => format!("\"{:?}\"", crate::event::Polling::default().interval),

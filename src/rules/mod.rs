@@ -39,6 +39,7 @@ mod successor;
 mod suggest;
 mod tables;
 mod template;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -71,6 +72,7 @@ pub use sources::Sources;
 pub use successor::Successor;
 pub(crate) use suggest::instead_of;
 pub use template::{Field, Fields, Segment, Template};
+pub use terminal::{Terminal, When};
 pub use walk::{DirId, How, Met, Walk};
 
 pub use trust::refuse_untrusted;
@@ -105,6 +107,8 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+    /// What the person who looks on is shown.
+    pub terminal: Terminal,
 }
 
 /// What a command begins with.

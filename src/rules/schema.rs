@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::compile::{CONTAIN, ON_BUSY, OUTPUT, PER, STDIN, TYPES};
+use super::compile::{CONTAIN, ON_BUSY, OUTPUT, PER, STDIN, TYPES, WHEN};
 use crate::event::EventMask;
 
 /// A key of a table, and what docs/rules.md says it means.
@@ -90,6 +90,14 @@ const SETTINGS: &[Key] = &[
     ),
     Key("follow_symlinks", Flag, "follow symbolic links below the root"),
     Key("one_file_system", Flag, "leave out directories on other file systems than their root's"),
+    Key("clear", Flag, "clear the terminal before a run, unless another goes on"),
+    Key("title", Flag, "tell in the terminal's title what runs and what has failed"),
+    Key(
+        "bell",
+        Word(|| names(&WHEN)),
+        "ring the terminal's bell when a run has ended: after a `failure`, at a `change` from success to failure or back, or `always`",
+    ),
+    Key("notify", Word(|| names(&WHEN)), "the same on the desktop, through notify-send(1)"),
 ];
 
 const RULE: &[Key] = &[

@@ -7,6 +7,7 @@ pub(crate) mod live;
 pub(crate) mod place;
 pub(crate) mod proc;
 pub(crate) mod running;
+pub(crate) mod screen;
 pub(crate) mod simulate;
 pub(crate) mod trip;
 pub(crate) mod verb;

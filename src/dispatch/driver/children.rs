@@ -74,10 +74,10 @@ pub(super) struct Children {
     by_run: HashMap<RunId, Child>,
     by_pid: HashMap<Pid, RunId>,
     /// Children from before tripline was tripline, as a shell leaves them with `exec`.
-    strangers: HashSet<i32>,
+    pub(super) strangers: HashSet<i32>,
     keeper: Option<Keeper>,
     flows: Flows,
-    environment: Environment,
+    pub(super) environment: Environment,
     buffer: Vec<u8>,
 }
 

@@ -19,7 +19,9 @@ mod renew;
 mod setup;
 mod spool;
 mod start;
+mod tell;
 mod tree;
+mod view;
 
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -37,27 +39,16 @@ use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-use super::{Core, Effect, Input, Job, Limits, Refusal, Report, Status, Until};
+pub use self::view::{Errand, View};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
-use crate::rules::{Diagnostics, Rules};
+use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Keeper, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
+    Epoll, Exit, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
     hangup_is_ignored, peek_exit, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, Watcher};
-
-/// What a person is told, as bytes for standard error.
-pub trait View {
-    /// Something about a run.
-    fn report(&mut self, report: &Report, out: &mut Vec<u8>);
-    /// What would run, with [`Mode::Dry`].
-    fn job(&mut self, job: &Job, out: &mut Vec<u8>);
-    /// Mistakes for which rules that were read again are not taken, or warnings about those that are.
-    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>);
-    /// Something about the watcher.
-    fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
-}
 
 /// What becomes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,6 +115,7 @@ pub fn run(
     // The standard library's source of randomness, which it seeds hash tables with.
     let seed = RandomState::new().build_hasher().finish();
     let clock = Clock::start();
+    let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
         core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
         children: Children::new(environment, keeper, rules.rules.len() > 1),
@@ -140,6 +132,8 @@ pub fn run(
         watcher,
         reloader,
         early: None,
+        crawl,
+        errand: None,
         polls_all: rules.plan().polling().always,
         epoll,
         reading: true,
@@ -192,6 +186,10 @@ struct Driver<'a> {
     reloader: Option<Reloader>,
     /// Says that all is watched, while the rules files are not.
     early: Option<Notice>,
+    /// When to tell how far the first look at all directories has come; none once it is over.
+    crawl: Option<MonoTime>,
+    /// What was started last beside the runs.
+    errand: Option<Pid>,
     /// Whether everything is polled.
     polls_all: bool,
     epoll: Epoll,
@@ -210,7 +208,7 @@ impl Driver<'_> {
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
-            let others = waiting.chain(reminder).chain(self.manager.deadline());
+            let others = waiting.chain(reminder).chain(self.manager.deadline()).chain(self.crawl);
             let deadline = self.core.deadline().into_iter().chain(others).min();
             let timeout = deadline.map(|at| at.since(self.clock.now()));
             self.epoll.wait(timeout, &mut ready)?;
@@ -227,11 +225,13 @@ impl Driver<'_> {
             }
             self.children.remind(self.clock.now());
             self.spawn_waiting();
+            self.tell_crawl();
             self.step(Input::Due);
             self.balance();
             self.manager.turn(self.core.running(), self.clock.now());
         }
         self.children.kill_strays();
+        self.tell(|view, out| view.end(out));
         self.write_out()
     }
 
@@ -297,20 +297,6 @@ impl Driver<'_> {
         Vec::new()
     }
 
-    fn report(&mut self, report: &Report) {
-        if let Report::Ended { run, outcome, stopped, .. } = report {
-            let failed = outcome.code() != 0 && !stopped;
-            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
-        }
-        self.tell(|view, out| view.report(report, out));
-    }
-
-    fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
-        let mut out = Vec::new();
-        tell(self.view, &mut out);
-        self.sinks[1].put(&out, &self.epoll);
-    }
-
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
@@ -337,6 +323,7 @@ impl Driver<'_> {
         while let Some((pid, exit)) = peek_exit() {
             let Some(run) = self.children.run_of(pid) else {
                 self.children.reap_orphan(pid);
+                self.run_errand();
                 continue;
             };
             let status = match exit {
@@ -365,6 +352,9 @@ impl Driver<'_> {
 
     fn notice(&mut self, notice: Notice) -> Result<(), RunError> {
         let waits = self.reloader.as_ref().is_some_and(|reloader| !reloader.is_watching());
+        if matches!(notice, Notice::Ready { .. }) {
+            self.crawl = None;
+        }
         if waits && matches!(notice, Notice::Ready { .. }) {
             self.early = Some(notice);
             return Ok(());

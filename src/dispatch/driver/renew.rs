@@ -29,7 +29,10 @@ impl Driver<'_> {
             Some(Ok(loaded)) if self.halting.is_none() => {
                 self.manager.reloading();
                 let rules = Arc::new(loaded.rules);
-                self.tell(|view, out| view.diagnostics(&rules.warnings, out));
+                self.tell(|view, out| {
+                    view.rules(&rules);
+                    view.diagnostics(&rules.warnings, out);
+                });
                 if rules.plan().polling().always != self.polls_all {
                     tracing::warn!("`poll` counts from the next start of tripline");
                 }

@@ -4,18 +4,12 @@ use std::time::Duration;
 
 use super::Driver;
 use super::children::NotStarted;
-use crate::dispatch::{Input, Job, Status};
+use crate::dispatch::{Input, Job};
 
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
 
 impl Driver<'_> {
-    pub(super) fn show(&mut self, job: &Job) -> Vec<Input> {
-        let run = job.run;
-        self.tell(|view, out| view.job(job, out));
-        vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
-    }
-
     /// Starts a job; none if it has to wait for room.
     pub(super) fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;

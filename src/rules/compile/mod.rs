@@ -8,6 +8,7 @@ mod output;
 mod rule;
 mod service;
 mod setup;
+mod terminal;
 mod value;
 mod warn;
 
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
+pub(crate) use self::terminal::WHEN;
 
 use indexmap::IndexMap;
 
@@ -31,6 +33,7 @@ use super::path;
 use super::plan::{Entry, Plan};
 use super::raw::{Raw, RawSettings};
 use super::rule::{Rule, RuleId};
+use super::terminal::Terminal;
 use super::tree::Tree;
 use super::{Rules, Settings};
 use crate::event::{Extent, Polling, as_path};
@@ -104,6 +107,7 @@ struct Compiler {
     case: Case,
     shell: Vec<String>,
     jobs: usize,
+    terminal: Terminal,
     polling: Polling,
     extent: Extent,
     hold_while: Vec<PathBuf>,
@@ -139,6 +143,7 @@ impl Compiler {
             case: Case::Exact,
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
+            terminal: Terminal::default(),
             polling: Polling::default(),
             extent: Extent::default(),
             hold_while: Vec::new(),
@@ -171,6 +176,7 @@ impl Compiler {
             one_file_system: raw.one_file_system.as_ref().is_some_and(|typed| typed.value),
             follow_symlinks: raw.follow_symlinks.as_ref().is_some_and(|typed| typed.value),
         };
+        self.terminal = self.terminal(raw);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
@@ -270,7 +276,8 @@ impl Compiler {
         plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
-        let settings = Settings { root: as_path(&root).to_path_buf(), shell: self.shell, jobs: self.jobs };
+        let (shell, jobs, terminal) = (self.shell, self.jobs, self.terminal);
+        let settings = Settings { root: as_path(&root).to_path_buf(), shell, jobs, terminal };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
         let rules = rules.into_iter().map(Arc::new).collect();
         Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 14] = [
+const SETTINGS_KEYS: [&str; 18] = [
     "root",
     "ignore",
     "gitignore",
@@ -33,6 +33,10 @@ const SETTINGS_KEYS: [&str; 14] = [
     "poll_interval",
     "one_file_system",
     "follow_symlinks",
+    "clear",
+    "title",
+    "bell",
+    "notify",
 ];
 
 const RULE_KEYS: [&str; 48] = [
@@ -225,6 +229,10 @@ impl Reader<'_> {
                 "follow_symlinks" => {
                     self.once(&mut settings.follow_symlinks, key, |r| r.boolean(key, value));
                 }
+                "clear" => self.once(&mut settings.clear, key, |r| r.boolean(key, value)),
+                "title" => self.once(&mut settings.title, key, |r| r.boolean(key, value)),
+                "bell" => self.once(&mut settings.bell, key, |r| r.string(key, value)),
+                "notify" => self.once(&mut settings.notify, key, |r| r.string(key, value)),
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }

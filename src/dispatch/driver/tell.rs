@@ -1,0 +1,78 @@
+//! What the person is told, when, and what is started to tell them.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+use std::path::Path;
+use std::time::Duration;
+
+use super::{Driver, View};
+use crate::dispatch::driver::view::Errand;
+use crate::dispatch::{Input, Job, Report, Status};
+use crate::sys::{Pid, SpawnFds, SpawnOptions, SpawnSetup, spawn};
+use crate::time::MonoTime;
+
+/// Between two looks at how far the crawl has come: as often as an eye takes in a number.
+pub(super) const CRAWL: Duration = Duration::from_millis(250);
+
+impl Driver<'_> {
+    pub(super) fn report(&mut self, report: &Report) {
+        if let Report::Ended { run, outcome, stopped, .. } = report {
+            let failed = outcome.code() != 0 && !stopped;
+            self.children.show(*run, failed, &mut self.sinks, &self.epoll);
+        }
+        self.tell(|view, out| view.report(report, out));
+    }
+
+    pub(super) fn show(&mut self, job: &Job) -> Vec<Input> {
+        let run = job.run;
+        self.tell(|view, out| view.job(job, out));
+        vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
+    }
+
+    pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
+        let mut out = Vec::new();
+        tell(self.view, &mut out);
+        self.sinks[1].put(&out, &self.epoll);
+        self.run_errand();
+    }
+
+    /// Tells how far the crawl has come, if it is time.
+    pub(super) fn tell_crawl(&mut self) {
+        let now = self.clock.now();
+        if self.crawl.is_some_and(|at| at <= now) {
+            self.crawl = Some(now + CRAWL);
+            let directories = self.watcher.as_ref().map_or(0, |watcher| watcher.load().watches);
+            self.tell(|view, out| view.crawling(directories, out));
+        }
+    }
+
+    /// Starts the command that is to be started beside the runs, unless the one before it goes on: those that come
+    /// meanwhile are one.
+    pub(super) fn run_errand(&mut self) {
+        let goes_on = self.errand.is_some_and(|pid| self.children.strangers.contains(&pid.0));
+        if goes_on || self.halting.is_some() {
+            return;
+        }
+        self.errand = self.view.errand().and_then(|errand| {
+            let started = start(&errand, &self.children.environment.strings());
+            let name = errand.program.display();
+            started.inspect_err(|error| tracing::warn!("cannot run {name}: {error}")).ok()
+        });
+        // It belongs to no run.
+        self.children.strangers.extend(self.errand.map(|pid| pid.0));
+    }
+}
+
+/// When the crawl is told of for the first time, if somebody wants to know.
+pub(super) fn first_crawl(view: &dyn View, now: MonoTime) -> Option<MonoTime> {
+    view.follows_crawl().then(|| now + CRAWL)
+}
+
+fn start(errand: &Errand, env: &[Vec<u8>]) -> Result<Pid, String> {
+    let nowhere = File::options().write(true).open("/dev/null").map_err(|error| error.to_string())?;
+    let (program, argv, cwd) = (&*errand.program, &*errand.argv, Path::new("/"));
+    let fds = SpawnFds { stdin: None, stdout: nowhere.as_fd(), stderr: nowhere.as_fd() };
+    let (setup, more) = (SpawnSetup::default(), &[]);
+    let options = SpawnOptions { program, argv, env, cwd, fds, more, setup, keeper: None, cgroup: None };
+    spawn(&options).map_err(|error| error.to_string())
+}
