@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod children;
+mod client;
 mod control;
 mod environment;
 mod error;
@@ -17,6 +18,7 @@ mod ready;
 mod reload;
 mod renew;
 mod setup;
+mod socket;
 mod spool;
 mod start;
 mod tell;
@@ -39,6 +41,8 @@ use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
+pub use self::socket::Endpoint;
+use self::socket::Server;
 pub use self::view::{Errand, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
@@ -79,6 +83,9 @@ const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
 const CONTROL: u64 = u64::MAX - 5;
+const SOCKET: u64 = u64::MAX - 6;
+/// The first client of the socket; the others have the numbers below it.
+const CLIENTS: u64 = u64::MAX - 7;
 
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
 /// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
@@ -108,6 +115,8 @@ pub fn run(
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
+    let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
+    let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let strings = environment.strings();
     let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
@@ -125,6 +134,7 @@ pub fn run(
         mode,
         view,
         control: control.clone(),
+        server,
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -145,9 +155,7 @@ pub fn run(
         driver.step(Input::Once(existing(rules)));
     }
     driver.run()?;
-    let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
-    let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
-    Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+    Ok(driver.exit_code(span))
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
@@ -175,6 +183,7 @@ struct Driver<'a> {
     mode: Mode,
     view: &'a mut dyn View,
     control: Control,
+    server: Option<Server>,
     /// What has become of the last command.
     answer: Option<Result<(), Refusal>>,
     /// How often the kernel's queue has overflowed.
@@ -203,6 +212,12 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
+    fn exit_code(&self, span: Span) -> u8 {
+        let (worst, signal) = (self.core.worst_code(), self.halting.unwrap_or(0));
+        let stopped = if self.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
+        if span == Span::Stopped { 0 } else { worst.max(stopped) }
+    }
+
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
@@ -218,6 +233,8 @@ impl Driver<'_> {
                     WATCHER => self.messages()?,
                     RULES => self.reload()?,
                     CONTROL => self.requests(),
+                    SOCKET => self.accept(),
+                    client if client > u64::MAX / 2 => self.serve((CLIENTS - client) as usize),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -238,6 +255,7 @@ impl Driver<'_> {
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
+        self.server = None;
         let watcher = self.watcher.iter().map(AsFd::as_fd);
         let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
         for fd in watcher.chain(others) {
