@@ -8,6 +8,7 @@
 
 mod any_rules;
 mod command_line;
+mod control;
 mod convergence;
 mod costs;
 mod crawl;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::OnArgs;
 use super::{Exit, fail, refuse, run};
-use crate::dispatch::{Mode, Span};
+use crate::dispatch::{Endpoint, Mode, Span};
 use crate::rules::{Diagnostics, Raw, RawCommand, RawRule, Rules, Spanned, surroundings};
 
 pub(super) fn on(args: &OnArgs) -> Exit {
@@ -18,8 +18,9 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
         Ok(mut rules) => {
             rules.set_extent(args.extent.extent());
+            let endpoint = args.socket.clone().map(|path| Endpoint { path, named: true });
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
-            run::follow(rules, None, (Mode::Live, span), args.poll, args.log, None)
+            run::follow(rules, None, (Mode::Live, span), args.poll, args.log, None, endpoint)
         }
         Err(diagnostics) => {
             refuse(&diagnostics);

@@ -332,7 +332,7 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 }
 
 /// A time as a person reads it.
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

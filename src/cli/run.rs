@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
-use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Control, Mode, Origin, Span};
+use super::{Exit, control, fail, location, log, refuse, rules, warn};
+use crate::dispatch::{self, Control, Endpoint, Mode, Origin, Span};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -18,12 +18,19 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) => {
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
+            let endpoint = control::endpoint(args.socket.as_ref(), &location);
             let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
             let origin = (!args.once).then_some(Origin { read, sources });
             match args.pid_file.as_deref().map(PidFile::prepare).transpose() {
-                Ok(pid_file) => {
-                    follow(loaded.rules, origin, (mode, span), args.poll, args.log, pid_file.as_ref())
-                }
+                Ok(pid_file) => follow(
+                    loaded.rules,
+                    origin,
+                    (mode, span),
+                    args.poll,
+                    args.log,
+                    pid_file.as_ref(),
+                    endpoint,
+                ),
                 Err(error) => fail(error, Exit::System),
             }
         }
@@ -56,7 +63,7 @@ fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode)
     attempt
 }
 
-/// Runs rules for that long. The file appears once all is watched.
+/// Runs rules for that long, spoken to at the endpoint. The file appears once all is watched.
 pub(super) fn follow(
     mut rules: Rules,
     origin: Option<Origin>,
@@ -64,14 +71,15 @@ pub(super) fn follow(
     poll: PollArgs,
     args: LogArgs,
     pid_file: Option<&PidFile>,
+    endpoint: Option<Endpoint>,
 ) -> Exit {
     let format = log::start(args);
     if let Some(polling) = poll.asked() {
         rules.set_polling(polling);
     }
     warn(&rules.warnings);
-    let control = match Control::new() {
-        Ok(control) => control,
+    let ways = match Control::listening(endpoint) {
+        Ok(ways) => ways,
         Err(error) => return fail(error, Exit::System),
     };
     let mut lines = Lines::new(&rules, mode, format);
@@ -79,9 +87,9 @@ pub(super) fn follow(
     let ended = match pid_file {
         Some(pid_file) => {
             let mut announced = Announced { view: &mut lines, pid_file };
-            dispatch::run(&rules, origin, mode, span, &mut announced, &control)
+            dispatch::run(&rules, origin, mode, span, &mut announced, &ways)
         }
-        None => dispatch::run(&rules, origin, mode, span, &mut lines, &control),
+        None => dispatch::run(&rules, origin, mode, span, &mut lines, &ways),
     };
     match ended {
         Ok(code) => Exit::Commands(code),
