@@ -1,6 +1,7 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod aside;
 mod attention;
 mod check;
 mod config;
@@ -20,6 +21,7 @@ mod run;
 mod schema;
 mod service;
 mod terminal;
+mod tui;
 mod unit;
 mod verify;
 mod watch;

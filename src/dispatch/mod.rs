@@ -47,7 +47,7 @@ pub use self::control::{
     ServiceOverview, ServiceState, State,
 };
 pub use self::core::{Core, Effect, Input, Until};
-pub use self::driver::{Control, Errand, Mode, Origin, RunError, Span, View, run};
+pub use self::driver::{Control, Errand, Mode, Origin, RunError, Screen, Span, View, run};
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};

@@ -38,7 +38,7 @@ use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-pub use self::view::{Errand, View};
+pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
@@ -102,7 +102,7 @@ pub fn run(
     let _ = close_on_exec_from(3);
     let keeper = if mode == Mode::Live { keeper() } else { None };
     become_subreaper()?;
-    let signals = SignalFd::new()?;
+    let signals = if view.screen().is_some() { SignalFd::with_suspension()? } else { SignalFd::new()? };
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
@@ -112,16 +112,12 @@ pub fn run(
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
     let environment = Environment::new(std::env::vars_os(), std::process::id());
-    let strings = environment.strings();
-    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
-    // The standard library's source of randomness, which it seeds hash tables with.
-    let seed = RandomState::new().build_hasher().finish();
+    let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
-        children: Children::new(environment, keeper, rules.rules.len() > 1),
+        core,
+        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
@@ -151,6 +147,15 @@ pub fn run(
     let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
     let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
     Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+}
+
+fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
+    let strings = environment.strings();
+    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
+    Core::new(Arc::clone(rules), limits).until(until).seeded(seed)
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
@@ -336,7 +341,9 @@ impl Driver<'_> {
                 Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
-                Signal::Resize => self.children.resize(),
+                Signal::Resize => self.resize(),
+                Signal::Suspend => self.suspend(),
+                Signal::Continue => self.view.resume(),
             }
         }
         Ok(())
@@ -380,6 +387,7 @@ impl Driver<'_> {
                 Message::Notice(notice) => self.notice(notice)?,
             }
         }
+        self.view.stirred();
         Ok(())
     }
 
