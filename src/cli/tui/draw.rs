@@ -121,7 +121,7 @@ fn state(rule: &RuleOverview) -> (Mood, String) {
             (Some(last), Some(service)) if last.code == 0 => of(service),
             (Some(last), _) => {
                 let mood = if last.code == 0 { Mood::Good } else { Mood::Bad };
-                (mood, format!("{} {}", last.outcome, Seconds(last.elapsed)))
+                (mood, format!("{}, {}", last.outcome, Seconds(last.elapsed)))
             }
             (None, Some(service)) => of(service),
             (None, None) => (Mood::Quiet, "waiting".to_owned()),
@@ -275,11 +275,11 @@ fn status(model: &Model, area: Rect, buffer: &mut Buffer) {
         put(buffer, area, answer, Mood::Busy.style());
         return;
     }
-    put_both(buffer, area, (&numbers(model), DIM), (&hints(area.width), DIM));
     let rules = &model.overview.rules;
-    if !rules.is_empty() && rules.iter().all(|rule| rule.paused) {
-        put(buffer, area, "paused: p goes on", Mood::Halted.style());
-    }
+    let paused = !rules.is_empty() && rules.iter().all(|rule| rule.paused);
+    let (left, style) =
+        if paused { ("paused: p goes on".to_owned(), Mood::Halted.style()) } else { (numbers(model), DIM) };
+    put_both(buffer, area, (&left, style), (&hints(area.width), DIM));
 }
 
 /// What the watcher and the queues hold.

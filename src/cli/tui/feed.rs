@@ -58,6 +58,8 @@ pub(super) struct News {
     pub(super) suspend: bool,
     pub(super) resume: bool,
     stirred: bool,
+    /// Whether somebody waits for what is new.
+    urgent: bool,
 }
 
 /// What waits of one rule.
@@ -109,6 +111,15 @@ impl Feed {
         }
     }
 
+    /// The same, for what somebody waits for.
+    fn hurry(&self, change: impl FnOnce(&mut News)) {
+        self.change(|news| {
+            change(news);
+            news.urgent = true;
+        });
+        self.changed.notify_one();
+    }
+
     /// Something has happened that is seen when somebody looks.
     pub(super) fn stir(&self) {
         self.change(|_| {});
@@ -137,20 +148,20 @@ impl Feed {
     }
 
     pub(super) fn key(&self, key: KeyEvent) {
-        self.change(|news| news.keys.push(key));
+        self.hurry(|news| news.keys.push(key));
     }
 
     pub(super) fn close(&self) {
-        self.change(|news| news.closed = true);
+        self.hurry(|news| news.closed = true);
     }
 
     pub(super) fn suspend(&self) {
         *lock(&self.given_back) = false;
-        self.change(|news| news.suspend = true);
+        self.hurry(|news| news.suspend = true);
     }
 
     pub(super) fn resume(&self) {
-        self.change(|news| news.resume = true);
+        self.hurry(|news| news.resume = true);
     }
 
     /// The terminal is given back.
@@ -164,6 +175,11 @@ impl Feed {
         let guard = lock(&self.given_back);
         let waited = self.back.wait_timeout_while(guard, patience, |back| !*back);
         *waited.unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Waits so long, unless somebody waits for what is new.
+    pub(super) fn rest(&self, time: Duration) {
+        drop(self.changed.wait_timeout_while(lock(&self.news), time, |news| !news.urgent));
     }
 
     /// Takes what is new; waits for it so long, or for ever.

@@ -14,7 +14,7 @@ pub(super) const KEYS: [(&str, &str); 16] = [
     ("Up, Down", "scroll (k, j)"),
     ("PgUp, PgDn", "scroll by pages (Space)"),
     ("Home, End", "to the beginning, to the end (g, G)"),
-    ("/", "search; n, N for the next, the one before"),
+    ("/", "search; n, N: the next, the one before"),
     ("Esc", "leave what was opened"),
     ("Ctrl-Z, Ctrl-L", "to the shell; draw anew"),
     ("?", "this"),

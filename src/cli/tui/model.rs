@@ -203,14 +203,12 @@ impl Model {
                 None
             }
             Front::Nothing => self.command(key.code),
-            Front::Help | Front::Explanation(_) => {
+            front @ (Front::Help | Front::Explanation(_)) => {
+                let own = if *front == Front::Help { '?' } else { 'e' };
                 self.front = Front::Nothing;
-                // What closes it by its name does nothing else.
-                if matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'e')) {
-                    None
-                } else {
-                    self.command(key.code)
-                }
+                // What leaves it does nothing else.
+                let leaves = matches!(key.code, KeyCode::Esc | KeyCode::Enter | KeyCode::Char('q'));
+                if leaves || key.code == KeyCode::Char(own) { None } else { self.command(key.code) }
             }
         }
     }
@@ -229,7 +227,7 @@ impl Model {
                     self.needle = text;
                 }
                 self.front = Front::Nothing;
-                self.find(Direction::Back);
+                self.find(None);
             }
             _ => {}
         }
@@ -249,8 +247,8 @@ impl Model {
             KeyCode::Char('e') => return self.selected_rule().map(|_| Act::Explain),
             KeyCode::Char('c') => self.clear(),
             KeyCode::Char('/') => self.front = Front::Prompt(String::new()),
-            KeyCode::Char('n') => self.find(Direction::Back),
-            KeyCode::Char('N') => self.find(Direction::Forth),
+            KeyCode::Char('n') => self.find(Some(Direction::Forth)),
+            KeyCode::Char('N') => self.find(Some(Direction::Back)),
             KeyCode::Char('?') => self.front = Front::Help,
             KeyCode::Tab => self.select(1),
             KeyCode::BackTab => self.select(-1),
@@ -297,28 +295,27 @@ impl Model {
         Act::Command(if paused { Command::Resume { rule, forget: false } } else { Command::Pause { rule } })
     }
 
-    /// Shows the next line in this direction that holds what is searched for; beyond the end, from the other one.
-    fn find(&mut self, direction: Direction) {
-        let (needle, areas) = (self.needle.clone(), self.areas());
+    /// Shows the next line that holds what is searched for: in this direction from the one that was found before,
+    /// or from what is seen on. Beyond the end, from the other one.
+    fn find(&mut self, direction: Option<Direction>) {
+        let (needle, output) = (self.needle.clone(), self.areas().output);
         let Some(row) = self.rows.get_mut(self.selected).filter(|_| !needle.is_empty()) else { return };
-        let (columns, rows) = (usize::from(areas.output.width), usize::from(areas.output.height));
+        let (columns, rows) = (usize::from(output.width), usize::from(output.height));
         let window = Window { pane: &row.pane, columns, rows };
         let (start, end) = (row.pane.start(), row.pane.end());
-        let from = row.found.filter(|at| (start..end).contains(at)).unwrap_or(match direction {
-            Direction::Back => end,
-            Direction::Forth => start,
-        });
+        let top = window.top(row.scroll).line;
+        let before = row.found.filter(|at| direction.is_some() && (start..end).contains(at));
         let holds =
-            |&line: &usize| row.pane.line(line).is_some_and(|line| !matches(&line.text, &needle).is_empty());
-        let found = match direction {
-            Direction::Back => (start..from).rev().chain((from..end).rev()).find(holds),
-            Direction::Forth => (from + 1..end).chain(start..(from + 1).min(end)).find(holds),
+            |line: &usize| row.pane.line(*line).is_some_and(|line| !matches(&line.text, &needle).is_empty());
+        let found = if direction == Some(Direction::Back) {
+            let from = before.unwrap_or(top);
+            (start..from).rev().chain((from..end).rev()).find(holds)
+        } else {
+            let from = before.map_or(top, |line| line + 1);
+            (from..end).chain(start..from.min(end)).find(holds)
         };
         match found {
-            Some(line) => {
-                let scroll = window.show(line);
-                (row.scroll, row.found) = (scroll, Some(line));
-            }
+            Some(line) => (row.scroll, row.found) = (window.show(line), Some(line)),
             None => self.answer = Some(format!("not found: {needle}")),
         }
     }

@@ -5,7 +5,6 @@ use std::io::{self, BufWriter, Stdout, Write, stdout};
 use std::panic;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 use std::time::{Duration, Instant};
 
 use ratatui::Terminal;
@@ -16,6 +15,7 @@ use ratatui::crossterm::terminal::{
     disable_raw_mode, enable_raw_mode,
 };
 use ratatui::crossterm::{cursor, execute, queue};
+use ratatui::layout::Rect;
 
 use super::draw::draw;
 use super::feed::{Feed, News, Piece};
@@ -30,6 +30,8 @@ use crate::time::Clock;
 const FRAME: Duration = Duration::from_millis(50);
 /// Of its time, what drawing and asking may take: a tenth.
 const SHARE: u32 = 10;
+/// The longest that something new waits.
+const LONGEST: Duration = Duration::from_millis(500);
 /// How long an answer of the dispatcher is waited for before what was known is drawn.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// A frame of a large terminal in one write.
@@ -140,12 +142,12 @@ impl Screen<'_> {
             }
             if news.resume {
                 take_terminal()?;
-                self.terminal.clear()?;
+                self.redraw()?;
             }
             let start = Instant::now();
             self.take_in(news)?;
             self.draw()?;
-            thread::sleep(FRAME.max(start.elapsed() * SHARE));
+            self.feed.rest((start.elapsed() * SHARE).clamp(FRAME, LONGEST));
         }
     }
 
@@ -209,8 +211,14 @@ impl Screen<'_> {
                 ask_to_stop();
                 Ok(())
             }
-            Act::Redraw => self.terminal.clear(),
+            Act::Redraw => self.redraw(),
         }
+    }
+
+    /// Has everything drawn anew. `Terminal::clear` would ask where the cursor is, and the answer come as keys.
+    fn redraw(&mut self) -> io::Result<()> {
+        let size = self.terminal.size()?;
+        self.terminal.resize(Rect { x: 0, y: 0, width: size.width, height: size.height })
     }
 
     fn draw(&mut self) -> io::Result<()> {
