@@ -24,6 +24,7 @@ mod live;
 mod mistakes;
 mod output;
 mod pages;
+mod peers;
 mod privileges;
 mod processes;
 mod properties;

@@ -19,7 +19,8 @@ struct Kind {
 const KINDS: [Kind; 6] = [
     Kind {
         signs: &["Cargo.toml"],
-        ignore: &["target/"],
+        // cargo makes it under such a name, with six characters of its own, before it is renamed.
+        ignore: &["target/", "target??????/"],
         rule: r#"[rules.rust]
 paths = ["**/*.rs", "**/Cargo.toml"]
 run = ["cargo", "check", "--workspace", "--all-targets"]
@@ -93,7 +94,7 @@ pub(super) fn init(args: &InitArgs) -> Exit {
         Ok(()) => {
             let signs: Vec<_> = found.iter().map(|(_, sign)| *sign).collect();
             let signs = if signs.is_empty() { "any file".to_owned() } else { signs.join(", ") };
-            let _ = writeln!(std::io::stdout(), "{shown}: written, with rules for {signs}");
+            let _ = writeln!(std::io::stdout(), "{shown}: written, with rules for {signs}; `tripline` runs it");
             Exit::Ok
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -186,7 +186,7 @@ fn search(start: &Path) -> Result<Found, Diagnostic> {
         }
     }
     let message = format!("there is no {NAME} in {} or above it", start.display());
-    Err(Diagnostic::general(message).help("`-c FILE` names another; the README shows a first one"))
+    Err(Diagnostic::general(message).help("`tripline init` writes a first one, and `-c FILE` names another"))
 }
 
 fn list(path: &Path) -> Result<Found, Diagnostic> {
@@ -233,7 +233,7 @@ fn read_up_to(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 fn unreadable(path: &Path, error: &io::Error) -> Diagnostic {
     let found = Diagnostic::general(format!("cannot read {}: {error}", path.display()));
     match error.kind() {
-        io::ErrorKind::NotFound => found.help("the README shows a first rules file"),
+        io::ErrorKind::NotFound => found.help("`tripline init` writes a first tripline.toml"),
         _ => found,
     }
 }
