@@ -36,4 +36,5 @@ mod support;
 mod swap;
 mod terminal;
 mod trees;
+mod view;
 mod watching;

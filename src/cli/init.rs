@@ -94,7 +94,8 @@ pub(super) fn init(args: &InitArgs) -> Exit {
         Ok(()) => {
             let signs: Vec<_> = found.iter().map(|(_, sign)| *sign).collect();
             let signs = if signs.is_empty() { "any file".to_owned() } else { signs.join(", ") };
-            let _ = writeln!(std::io::stdout(), "{shown}: written, with rules for {signs}; `tripline` runs it");
+            let _ =
+                writeln!(std::io::stdout(), "{shown}: written, with rules for {signs}; `tripline` runs it");
             Exit::Ok
         }
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {

@@ -310,7 +310,7 @@ fn hints(width: u16) -> String {
 fn front(model: &Model, area: Rect, buffer: &mut Buffer) {
     let lines: Vec<String> = match &model.front {
         Front::Nothing | Front::Prompt(_) => return,
-        Front::Help => KEYS.iter().map(|(keys, what)| format!("{keys:<13}{what}")).collect(),
+        Front::Help => KEYS.iter().map(|(keys, what)| format!("{keys:<16}{what}")).collect(),
         Front::Explanation(text) => {
             let room = usize::from(area.width).saturating_sub(4).max(1);
             let wrapped =

@@ -152,6 +152,7 @@ impl Feed {
     }
 
     pub(super) fn close(&self) {
+        *lock(&self.given_back) = false;
         self.hurry(|news| news.closed = true);
     }
 

@@ -17,6 +17,8 @@ mod model;
 mod pane;
 mod pen;
 mod screen;
+#[cfg(test)]
+mod tests;
 mod view;
 mod wrap;
 

@@ -139,6 +139,9 @@ impl Text {
 
 impl Perform for Text {
     fn print(&mut self, c: char) {
+        if c.is_control() {
+            return;
+        }
         if self.column >= LONGEST {
             self.end_line();
         }

@@ -137,7 +137,9 @@ impl Screen<'_> {
                 return Ok(());
             }
             if news.suspend && !news.resume {
-                self.suspend()?;
+                if self.suspend()? {
+                    return Ok(());
+                }
                 news.resume = true;
             }
             if news.resume {
@@ -151,19 +153,16 @@ impl Screen<'_> {
         }
     }
 
-    /// Gives the terminal back, and waits until it may be taken again.
-    fn suspend(&mut self) -> io::Result<()> {
+    /// Gives the terminal back, and waits until it may be taken again; answers whether that never comes.
+    fn suspend(&mut self) -> io::Result<bool> {
         give_back();
         self.feed.give_back();
         loop {
             let news = self.feed.take(None);
             let (resumed, closed) = (news.resume, news.closed);
             self.take_in(news)?;
-            if closed {
-                self.feed.close();
-            }
             if resumed || closed {
-                return Ok(());
+                return Ok(closed);
             }
         }
     }

@@ -58,7 +58,6 @@ impl Tui {
 
     fn finish(&mut self) {
         if !std::mem::replace(&mut self.over, true) {
-            self.feed.suspend();
             self.feed.close();
             if !self.feed.wait_for_it(PATIENCE) {
                 screen::give_back_silently();

@@ -180,10 +180,9 @@ impl Flows {
     /// Nothing more comes of a run: what the command after it has written is shown, and all is forgotten.
     pub(super) fn forget(&mut self, run: RunId, sink: &mut Sink, epoll: &Epoll) {
         self.spools.remove(&(run, false));
-        if let Some((spool, _)) = self.spools.remove(&(run, true)) {
-            if self.screen.is_none() {
-                copy(&spool, sink, epoll);
-            }
+        let after = self.spools.remove(&(run, true));
+        if let Some((spool, _)) = after.filter(|_| self.screen.is_none()) {
+            copy(&spool, sink, epoll);
         }
     }
 
