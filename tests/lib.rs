@@ -39,4 +39,5 @@ mod support;
 mod swap;
 mod terminal;
 mod trees;
+mod view;
 mod watching;

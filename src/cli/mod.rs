@@ -1,6 +1,7 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod aside;
 mod attention;
 mod check;
 mod client_args;
@@ -24,6 +25,7 @@ mod schema;
 mod service;
 mod status;
 mod terminal;
+mod tui;
 mod unit;
 mod verify;
 mod watch;

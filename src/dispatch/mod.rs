@@ -48,7 +48,7 @@ pub use self::control::{
 };
 pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{
-    Control, Endpoint, Errand, Mode, Origin, RunError, Span, View, control_groups_work, run,
+    Control, Endpoint, Errand, Mode, Origin, RunError, Screen, Span, View, control_groups_work, run,
 };
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;

@@ -36,7 +36,7 @@ pub use process::{
     peek_exit, reap, signal_group,
 };
 pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
-pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
+pub use signal::{Signal, SignalFd, ask_to_stop, block_all, hangup_is_ignored, stop_here};
 pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;

@@ -44,7 +44,7 @@ pub use self::reload::Origin;
 use self::reload::Reloader;
 pub use self::socket::Endpoint;
 use self::socket::Server;
-pub use self::view::{Errand, View};
+pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
@@ -107,7 +107,7 @@ pub fn run(
     let _ = close_on_exec_from(3);
     let keeper = if mode == Mode::Live { keeper() } else { None };
     become_subreaper()?;
-    let signals = SignalFd::new()?;
+    let signals = if view.screen().is_some() { SignalFd::with_suspension()? } else { SignalFd::new()? };
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
@@ -124,7 +124,7 @@ pub fn run(
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
         core,
-        children: Children::new(environment, keeper, rules.rules.len() > 1),
+        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
@@ -327,7 +327,9 @@ impl Driver<'_> {
                 Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
-                Signal::Resize => self.children.resize(),
+                Signal::Resize => self.resize(),
+                Signal::Suspend => self.suspend(),
+                Signal::Continue => self.view.resume(),
             }
         }
         Ok(())
@@ -371,6 +373,7 @@ impl Driver<'_> {
                 Message::Notice(notice) => self.notice(notice)?,
             }
         }
+        self.view.stirred();
         Ok(())
     }
 
