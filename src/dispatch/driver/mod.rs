@@ -287,16 +287,23 @@ impl Driver<'_> {
 
     /// Tells the core, and does what it asks for, until it asks for nothing.
     fn step(&mut self, input: Input) {
+        self.step_at(self.clock.now(), input);
+    }
+
+    /// The same, where the time is known; answers the time afterwards.
+    fn step_at(&mut self, mut now: MonoTime, input: Input) -> MonoTime {
         let mut effects = Vec::new();
-        self.core.step(input, self.clock.now(), &mut effects);
+        self.core.step(input, now, &mut effects);
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             for answer in self.carry_out(effect) {
                 let mut more = Vec::new();
-                self.core.step(answer, self.clock.now(), &mut more);
+                now = self.clock.now();
+                self.core.step(answer, now, &mut more);
                 queue.extend(more);
             }
         }
+        now
     }
 
     /// What the core is to be told about it.
@@ -367,10 +374,14 @@ impl Driver<'_> {
 
     fn messages(&mut self) -> Result<(), RunError> {
         let messages = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        let mut now = self.clock.now();
         for message in messages {
             match message {
-                Message::Event(event) => self.step(Input::Event(event)),
-                Message::Notice(notice) => self.notice(notice)?,
+                Message::Event(event) => now = self.step_at(now, Input::Event(event)),
+                Message::Notice(notice) => {
+                    self.notice(notice)?;
+                    now = self.clock.now();
+                }
             }
         }
         self.view.stirred();
