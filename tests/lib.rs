@@ -8,8 +8,10 @@
 
 mod any_rules;
 mod command_line;
+mod control;
 mod convergence;
 mod costs;
+mod crawl;
 mod daemon;
 mod doctor;
 mod drop_folder;
@@ -37,4 +39,5 @@ mod support;
 mod swap;
 mod terminal;
 mod trees;
+mod view;
 mod watching;

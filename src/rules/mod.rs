@@ -58,7 +58,7 @@ pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
-pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
+pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, locate, surroundings};
 pub use plan::Plan;
 pub use raw::{
     Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
