@@ -10,6 +10,7 @@ mod any_rules;
 mod command_line;
 mod control;
 mod convergence;
+mod costs;
 mod daemon;
 mod doctor;
 mod drop_folder;

@@ -118,15 +118,11 @@ pub fn run(
     let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
     let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
     let environment = Environment::new(std::env::vars_os(), std::process::id());
-    let strings = environment.strings();
-    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
-    // The standard library's source of randomness, which it seeds hash tables with.
-    let seed = RandomState::new().build_hasher().finish();
+    let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
+        core,
         children: Children::new(environment, keeper, rules.rules.len() > 1),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
@@ -156,6 +152,15 @@ pub fn run(
     }
     driver.run()?;
     Ok(driver.exit_code(span))
+}
+
+fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
+    let strings = environment.strings();
+    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
+    Core::new(Arc::clone(rules), limits).until(until).seeded(seed)
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
