@@ -9,6 +9,7 @@
 mod any_rules;
 mod command_line;
 mod convergence;
+mod costs;
 mod daemon;
 mod doctor;
 mod drop_folder;

@@ -68,6 +68,11 @@ impl Running {
         }
     }
 
+    /// The next line, if there is one by now.
+    pub(crate) fn poll(&self) -> Option<String> {
+        self.lines.try_recv().ok()
+    }
+
     /// Every line up to the first that `last` takes, itself included.
     pub(crate) fn until(&self, mut last: impl FnMut(&str) -> bool) -> Vec<String> {
         let mut all = Vec::new();
