@@ -10,6 +10,7 @@ mod doctor;
 mod exit;
 mod explain;
 mod init;
+mod keys;
 mod log;
 mod on;
 mod pages;
