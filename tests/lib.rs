@@ -8,8 +8,10 @@
 
 mod any_rules;
 mod command_line;
+mod control;
 mod convergence;
 mod costs;
+mod crawl;
 mod daemon;
 mod doctor;
 mod drop_folder;

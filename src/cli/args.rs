@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::client_args::ClientCommand;
+
 use crate::event::{Extent, Polling};
 use crate::rules::duration;
 
@@ -67,6 +69,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ServiceCommand,
     },
+    #[command(flatten)]
+    Client(ClientCommand),
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
@@ -226,6 +230,9 @@ pub(super) struct RunArgs {
     /// Write the process number to this file once everything is watched, and remove the file at the end
     #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "list"])]
     pub(super) pid_file: Option<PathBuf>,
+    /// Be spoken to at this socket, instead of one for the rules file (`tripline status`, `pause`, ...)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["once", "list", "dry_run"])]
+    pub(super) socket: Option<PathBuf>,
     #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
@@ -278,6 +285,9 @@ pub(super) struct OnArgs {
     /// Wait for the first change, run the command, and exit with its exit code
     #[arg(long, conflicts_with = "on_start")]
     pub(super) exit: bool,
+    /// Be spoken to at this socket (`tripline status --socket PATH`)
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
     #[command(flatten)]
     pub(super) extent: ExtentArgs,
     #[command(flatten)]

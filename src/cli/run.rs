@@ -6,8 +6,8 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
 use super::tui::{self, Feed, Tui};
-use super::{Exit, fail, keys, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Control, Mode, Origin, RunError, Span, View};
+use super::{Exit, control, fail, keys, location, log, refuse, rules, warn};
+use crate::dispatch::{self, Control, Endpoint, Mode, Origin, RunError, Span, View};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -19,6 +19,7 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) => {
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
+            let endpoint = control::endpoint(args.socket.as_ref(), &location);
             let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
             let origin = (!args.once).then_some(Origin { read, sources });
             let tui = match shows_screen(args, &loaded.rules) {
@@ -28,7 +29,7 @@ pub(super) fn run(args: &RunArgs) -> Exit {
             match args.pid_file.as_deref().map(PidFile::prepare).transpose() {
                 Ok(pid_file) => {
                     let (poll, log, pid_file) = (args.poll, args.log, pid_file.as_ref());
-                    follow(loaded.rules, origin, &Manner { mode, span, poll, log, pid_file, tui })
+                    follow(loaded.rules, origin, &Manner { mode, span, poll, log, pid_file, tui, endpoint })
                 }
                 Err(error) => fail(error, Exit::System),
             }
@@ -84,6 +85,8 @@ pub(super) struct Manner<'a> {
     pub(super) pid_file: Option<&'a PidFile>,
     /// Whether the rules and their output are shown on a screen of their own.
     pub(super) tui: bool,
+    /// Where others speak to it.
+    pub(super) endpoint: Option<Endpoint>,
 }
 
 /// Runs rules.
@@ -93,7 +96,7 @@ pub(super) fn follow(mut rules: Rules, origin: Option<Origin>, manner: &Manner<'
     if let Some(polling) = manner.poll.asked() {
         rules.set_polling(polling);
     }
-    let control = match Control::new() {
+    let control = match Control::listening(manner.endpoint.clone()) {
         Ok(control) => control,
         Err(error) => return fail(error, Exit::System),
     };

@@ -9,6 +9,7 @@ mod epoll;
 mod inotify;
 mod keeper;
 mod mounts;
+mod peer;
 mod pipe;
 mod proc;
 mod process;
@@ -22,11 +23,12 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 pub use clock::since_boot;
-pub use dir::{Dir, Entry, Identity, Kind, Status};
+pub use dir::{Dir, Entry, Identity, Kind, Status, leave_working_directory, own_working_directory};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use keeper::Keeper;
 pub use mounts::MountInfo;
+pub use peer::{Peer, peer};
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{

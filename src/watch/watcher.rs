@@ -85,7 +85,7 @@ impl Watcher {
         let epoll = Epoll::new().map_err(WatchError::Start)?;
         epoll.add_readable(inotify.as_fd(), INOTIFY).map_err(WatchError::Start)?;
         epoll.add_readable(handoff.drained(), HANDOFF).map_err(WatchError::Start)?;
-        let observer = Observer::new(Linux { inotify }, scope);
+        let observer = Observer::new(Linux::new(inotify), scope);
         let theirs = Arc::clone(&handoff);
         let run = move || {
             let _farewell = Farewell(&theirs);
@@ -147,6 +147,7 @@ impl Drop for Farewell<'_> {
 
 fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     block_all();
+    observer.kernel.roam();
     let clock = Clock::start();
     let (mut events, mut ready) = (Vec::new(), Vec::new());
     let mut mounts = MountTable::open(&observer, epoll);
@@ -163,6 +164,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
         }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
+        observer.kernel.go_home();
         handoff.note_watches(observer.state.tree.len());
         let failed = match next {
             Ok(Next::Rest(until)) => {

@@ -20,6 +20,9 @@ impl Driver<'_> {
             let failed = outcome.code() != 0 && !stopped;
             self.children.show(*run, failed, &mut self.sinks, &self.epoll);
         }
+        if let Some(server) = &mut self.server {
+            server.publish(report, &self.epoll);
+        }
         self.tell(|view, out| view.report(report, out));
     }
 
