@@ -87,6 +87,8 @@ const CONTROL: u64 = u64::MAX - 5;
 const SOCKET: u64 = u64::MAX - 6;
 /// The first client of the socket; the others have the numbers below it.
 const CLIENTS: u64 = u64::MAX - 7;
+/// Far below the last of them, and far above the streams of runs.
+const CLIENT: u64 = u64::MAX / 2;
 
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
 /// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
@@ -240,9 +242,9 @@ impl Driver<'_> {
                     RULES => self.reload()?,
                     CONTROL => self.requests(),
                     SOCKET => self.accept(),
-                    client if client > u64::MAX / 2 => self.serve((CLIENTS - client) as usize),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
+                    client @ CLIENT..=CLIENTS => self.serve((CLIENTS - client) as usize),
                     stream => self.output(stream),
                 }
             }
