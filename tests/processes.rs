@@ -171,7 +171,7 @@ fn a_command_that_finds_no_room_in_the_system_is_run_later() {
     // A run takes five descriptors here: two pipes, both ends while it starts, and its list of paths.
     let rule = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nmax_parallel = 8\nrun = [\"sleep\", \"0.1\"]\n";
     fs::write(directory.path().join("tripline.toml"), format!("{rule}{OTHER}")).unwrap();
-    let line = format!("ulimit -n 28; exec {} run", env!("CARGO_BIN_EXE_tripline"));
+    let line = format!("ulimit -n 31; exec {} run", env!("CARGO_BIN_EXE_tripline"));
     let running =
         Running::start(std::process::Command::new("sh").args(["-c", &line]).current_dir(directory.path()));
     running.until_ready();
