@@ -62,8 +62,16 @@ fn watches_that_are_refused_are_added_once_they_are_granted() {
 
 #[test]
 fn a_directory_that_cannot_be_opened_or_listed_is_looked_at_later() {
-    let open =
-        ["-P", "ROOT", "-P", "ROOT/a", "-e", "trace=openat", "-e", "inject=openat:error=EMFILE:when=4..7"];
+    let open = [
+        "-P",
+        "ROOT",
+        "-P",
+        "ROOT/a",
+        "-e",
+        "trace=openat,openat2",
+        "-e",
+        "inject=openat,openat2:error=EMFILE:when=4..7",
+    ];
     assert_told(&open, &["ulimit -n", "looked at again"]);
     let list = ["-e", "trace=getdents64", "-e", "inject=getdents64:error=EIO:when=2+3"];
     assert_told(&list, &["Input/output error", "looked at again"]);

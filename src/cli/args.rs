@@ -225,6 +225,8 @@ pub(super) struct RunArgs {
     /// Show the rules in a table, as `tripline rules` does, and end
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) tui: TuiArgs,
     /// Write the process number to this file once everything is watched, and remove the file at the end
     #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "list"])]
     pub(super) pid_file: Option<PathBuf>,
@@ -235,6 +237,23 @@ pub(super) struct RunArgs {
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct TuiArgs {
+    /// Show the rules and their output on a screen of its own, even if the rules file does not say `tui = true`
+    #[arg(long, overrides_with = "no_tui", conflicts_with_all = ["once", "list", "dry_run", "log_format"])]
+    tui: bool,
+    /// Show lines, even if the rules file says `tui = true`
+    #[arg(long, overrides_with = "tui")]
+    no_tui: bool,
+}
+
+impl TuiArgs {
+    /// What was asked for, if anything.
+    pub(super) fn asked(self) -> Option<bool> {
+        (self.tui || self.no_tui).then_some(self.tui)
+    }
 }
 
 #[derive(Args, Debug)]

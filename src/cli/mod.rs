@@ -1,6 +1,7 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod aside;
 mod attention;
 mod check;
 mod client_args;
@@ -8,9 +9,11 @@ mod config;
 mod control;
 mod desktop;
 mod doctor;
+mod editors;
 mod exit;
 mod explain;
 mod init;
+mod keys;
 mod log;
 mod on;
 mod pages;
@@ -23,6 +26,7 @@ mod schema;
 mod service;
 mod status;
 mod terminal;
+mod tui;
 mod unit;
 mod verify;
 mod watch;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::args::OnArgs;
-use super::{Exit, fail, refuse, run};
+use super::run::{self, Manner};
+use super::{Exit, fail, refuse};
 use crate::dispatch::{Endpoint, Mode, Span};
 use crate::rules::{Diagnostics, Raw, RawCommand, RawRule, Rules, Spanned, surroundings};
 
@@ -20,7 +21,8 @@ pub(super) fn on(args: &OnArgs) -> Exit {
             rules.set_extent(args.extent.extent());
             let endpoint = args.socket.clone().map(|path| Endpoint { path, named: true });
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
-            run::follow(rules, None, (Mode::Live, span), args.poll, args.log, None, endpoint)
+            let (mode, poll, log) = (Mode::Live, args.poll, args.log);
+            run::follow(rules, None, &Manner { mode, span, poll, log, pid_file: None, tui: false, endpoint })
         }
         Err(diagnostics) => {
             refuse(&diagnostics);

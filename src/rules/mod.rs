@@ -18,8 +18,10 @@ mod files;
 mod gitconfig;
 mod gitignore;
 mod glob;
+mod hits;
 mod ignore;
 mod include;
+mod judge;
 mod level;
 mod load;
 mod matcher;
@@ -27,6 +29,7 @@ mod names;
 mod over;
 mod parse;
 mod path;
+mod places;
 mod plan;
 mod raw;
 mod rule;
@@ -77,7 +80,7 @@ pub use walk::{DirId, How, Met, Walk};
 
 pub use trust::refuse_untrusted;
 
-use self::plan::Entry;
+use self::hits::Entry;
 use self::tree::Tree;
 use crate::event::{Extent, Polling};
 

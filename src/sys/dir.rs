@@ -1,5 +1,5 @@
-//! Directories by descriptor: openat(2) chains, getdents64(2), fstatat(2), and whether a file is being
-//! written.
+//! Directories by descriptor: openat(2) chains, getdents64(2), fstatat(2), a working directory, and whether a file
+//! is being written.
 
 use std::ffi::CString;
 use std::io;
@@ -39,9 +39,11 @@ pub struct Entry {
 pub struct Status {
     /// What it is.
     pub kind: Kind,
-    /// How many names it has.
+    /// How many names it has; a directory, where [`Dir::counts_links`], two and one for each in it.
     pub links: u64,
-    /// Its number in its file system.
+    /// The number of its file system.
+    pub device: u64,
+    /// Its number there.
     pub inode: u64,
     /// How many bytes it holds.
     pub size: u64,
@@ -68,6 +70,13 @@ const SILENT: [u64; 9] = [
     0x6265_6572, // sysfs
 ];
 
+/// File systems that count the links of directories. ext4 sets the number to 1 where it would be too large.
+const COUNTING: [u64; 3] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x0102_1994, // tmpfs
+];
+
 /// openat(2) refuses longer paths; a chain of opens takes their place.
 const SEGMENT: usize = libc::PATH_MAX as usize - 1;
 /// Large enough that a directory of a thousand names costs one call.
@@ -92,6 +101,43 @@ impl Dir {
     pub fn open_below(&self, relative: &[u8]) -> io::Result<Self> {
         let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW;
         open_chain(self.0.as_raw_fd(), relative, flags).map(Self)
+    }
+
+    /// As [`open_below`](Self::open_below) for one name, but only what lies on the same mount, so on the same file
+    /// system (openat2(2), `RESOLVE_NO_XDEV`).
+    ///
+    /// # Errors
+    /// As those, and `EXDEV` for what is mounted there and where the kernel cannot tell.
+    pub fn open_inside(&self, name: &[u8]) -> io::Result<Self> {
+        let name = CString::new(name)?;
+        let flags = libc::O_RDONLY | libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC;
+        // `struct open_how`: flags, mode, resolve.
+        let how = [u64::from(flags.cast_unsigned()), 0, libc::RESOLVE_NO_XDEV];
+        let fd = self.0.as_raw_fd();
+        let opened = retry(|| {
+            // SAFETY: `name` is NUL-terminated, `how` has the layout and the size of the structure, and both outlive
+            // the call.
+            let fd = unsafe {
+                libc::syscall(libc::SYS_openat2, fd, name.as_ptr(), how.as_ptr(), size_of_val(&how))
+            };
+            cvt(fd as libc::c_int)
+        });
+        match opened {
+            // Linux before 5.6, and sandboxes that do not know the call.
+            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) => {
+                Err(io::Error::from_raw_os_error(libc::EXDEV))
+            }
+            opened => opened.map(|fd| Self(own(fd))),
+        }
+    }
+
+    /// Makes it the working directory.
+    ///
+    /// # Errors
+    /// `EACCES` without the permission to search it.
+    pub fn enter(&self) -> io::Result<()> {
+        // SAFETY: takes no pointer.
+        cvt(unsafe { libc::fchdir(self.0.as_raw_fd()) }).map(drop)
     }
 
     /// Opens the directory that a name in this one leads to, following symbolic links.
@@ -141,11 +187,12 @@ impl Dir {
         let stat = self.stat(name, libc::AT_SYMLINK_NOFOLLOW)?;
         // 32 bits wide on some architectures.
         #[allow(clippy::unnecessary_cast)]
-        let (links, inode) = (stat.st_nlink as u64, stat.st_ino as u64);
+        let (links, device, inode) = (stat.st_nlink as u64, stat.st_dev as u64, stat.st_ino as u64);
         let time = |seconds, nanoseconds| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
         Ok(Status {
             kind: kind_of_mode(stat.st_mode),
             links,
+            device,
             inode,
             size: u64::try_from(stat.st_size).unwrap_or(0),
             mtime: time(stat.st_mtime, stat.st_mtime_nsec),
@@ -178,17 +225,27 @@ impl Dir {
     /// make changes, nor on proc and sysfs, whose files change by themselves.
     #[must_use]
     pub fn notifies(&self) -> bool {
+        self.file_system().is_none_or(|kind| !SILENT.contains(&kind))
+    }
+
+    /// Whether each directory on its file system has two links and one for each directory in it, so that one with two
+    /// links has none. On others the number means nothing, or not always that.
+    #[must_use]
+    pub fn counts_links(&self) -> bool {
+        self.file_system().is_some_and(|kind| COUNTING.contains(&kind))
+    }
+
+    /// The type of its file system (statfs(2)).
+    fn file_system(&self) -> Option<u64> {
         let mut statfs = MaybeUninit::<libc::statfs>::uninit();
         let fd = self.0.as_raw_fd();
         // SAFETY: `statfs` is writable.
-        if retry(|| cvt(unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) })).is_err() {
-            return true;
-        }
+        retry(|| cvt(unsafe { libc::fstatfs(fd, statfs.as_mut_ptr()) })).ok()?;
         // SAFETY: the call succeeded, so it filled the structure.
         let statfs = unsafe { statfs.assume_init() };
         // Signed, and 32 bits wide, on some architectures: only the low 32 bits count.
         #[allow(clippy::unnecessary_cast)]
-        !SILENT.contains(&(statfs.f_type as u64 & 0xffff_ffff))
+        Some(statfs.f_type as u64 & 0xffff_ffff)
     }
 
     /// Whether any process has this regular file open for writing: the kernel grants a read lease only
@@ -207,6 +264,24 @@ impl Dir {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Gives this thread a working directory of its own (unshare(2), `CLONE_FS`).
+///
+/// # Errors
+/// `EPERM` in some sandboxes.
+pub fn own_working_directory() -> io::Result<()> {
+    // SAFETY: takes no pointer.
+    cvt(unsafe { libc::unshare(libc::CLONE_FS) }).map(drop)
+}
+
+/// Makes the root the working directory, so that no other is kept from being freed or unmounted.
+///
+/// # Errors
+/// `EACCES` without the permission to search it.
+pub fn leave_working_directory() -> io::Result<()> {
+    // SAFETY: the path is NUL-terminated.
+    cvt(unsafe { libc::chdir(c"/".as_ptr()) }).map(drop)
 }
 
 /// Has the signal of a broken lease sent to this thread, where it stays blocked, and not to the process,

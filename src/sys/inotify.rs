@@ -1,6 +1,6 @@
 //! inotify(7): one instance and its watches.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -57,6 +57,22 @@ impl Inotify {
         self.add(&dir.proc_path(), mask | libc::IN_ONLYDIR)
     }
 
+    /// As [`watch_dir`](Self::watch_dir), of the working directory, without the way through `/proc`.
+    ///
+    /// # Errors
+    /// As those.
+    pub fn watch_here(&self, mask: u32) -> io::Result<Wd> {
+        self.add(c".", mask | libc::IN_ONLYDIR)
+    }
+
+    /// Watches the directory of that name in the working directory, without opening it; no symbolic link.
+    ///
+    /// # Errors
+    /// As [`watch_dir`](Self::watch_dir), and `ENOENT`, `ENOTDIR`.
+    pub fn watch_name(&self, name: &[u8], mask: u32) -> io::Result<Wd> {
+        self.add(&CString::new(name)?, mask | libc::IN_ONLYDIR | libc::IN_DONT_FOLLOW)
+    }
+
     /// Watches what `path` names, the link itself where it is a symbolic link.
     ///
     /// # Errors
@@ -65,7 +81,7 @@ impl Inotify {
         self.add(&CString::new(path)?, mask | libc::IN_DONT_FOLLOW)
     }
 
-    fn add(&self, path: &CString, mask: u32) -> io::Result<Wd> {
+    fn add(&self, path: &CStr, mask: u32) -> io::Result<Wd> {
         let mask = mask | libc::IN_MASK_ADD | libc::IN_EXCL_UNLINK;
         // SAFETY: `path` is a NUL-terminated string that outlives the call.
         cvt(unsafe { libc::inotify_add_watch(self.fd.as_raw_fd(), path.as_ptr(), mask) }).map(Wd)

@@ -23,7 +23,7 @@ use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 pub use clock::since_boot;
-pub use dir::{Dir, Entry, Identity, Kind, Status};
+pub use dir::{Dir, Entry, Identity, Kind, Status, leave_working_directory, own_working_directory};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use keeper::Keeper;
@@ -36,9 +36,9 @@ pub use process::{
     peek_exit, reap, signal_group,
 };
 pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
-pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
+pub use signal::{Signal, SignalFd, ask_to_stop, block_all, hangup_is_ignored, stop_here};
 pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
-pub use tty::{foreground_group, set_foreground_group};
+pub use tty::{foreground_group, is_foreground, set_foreground_group};
 pub use wake::Wake;
 
 /// The result of a call that answers -1 and sets `errno` on failure.

@@ -12,7 +12,7 @@ use super::scan::{Frame, Purpose};
 use super::translate::Sight;
 use super::tree::{Name, Place};
 use crate::event::{EventMask, Subject, Trigger};
-use crate::sys::{Identity, Wd};
+use crate::sys::{Identity, Kind, Status, Wd};
 use crate::time::MonoTime;
 
 /// The directory whose entries are looked at, open.
@@ -23,6 +23,16 @@ pub(super) struct Looking<'a, D> {
     /// The other paths of the directory.
     pub(super) also: &'a [Alias],
     pub(super) scan: Scan,
+    /// Its file system, if a directory there that has two links need not be listed.
+    pub(super) leaves_on: Option<u64>,
+}
+
+/// What a directory is that was watched without being opened.
+enum Probed {
+    /// There is no directory in it.
+    Leaf(Wd),
+    /// There may be.
+    Other(Wd),
 }
 
 impl<K: Kernel> Observer<K> {
@@ -71,7 +81,8 @@ impl<K: Kernel> Observer<K> {
         match self.try_open_verified(parent) {
             Ok((dir, path)) => {
                 let also = self.aliases(parent);
-                self.look_in(&Looking { parent, dir: &dir, path: &path, also: &also, scan }, name, now)
+                let at = Looking { parent, dir: &dir, path: &path, also: &also, scan, leaves_on: None };
+                self.look_in(&at, name, now)
             }
             Err(error) => {
                 self.cannot_look_in(parent, &error);
@@ -105,17 +116,56 @@ impl<K: Kernel> Observer<K> {
             self.forget_link(at, &link, now);
             return true;
         }
-        let opened = self.kernel.open_below(at.dir, name).and_then(|dir| self.stay(at.dir, dir));
-        let watched = opened.and_then(|dir| Ok((self.watch(&dir, &path)?, dir)));
-        match watched {
+        let probed = if known.is_none() { self.probe(at, name) } else { None };
+        if let Some(Probed::Leaf(wd)) = probed {
+            return self.place(at, name, (wd, None), now);
+        }
+        let told = match self.open_and_watch(at, name, &path) {
             Ok((wd, dir)) => {
                 self.forget_link(at, &link, now);
-                self.place(at, name, (wd, dir), now)
+                self.place(at, name, (wd, Some(dir)), now)
             }
             Err(_) if self.is_followed(at.dir, name) => self.follow_link(at, name, now),
             Err(error) => {
                 self.forget_link(at, &link, now);
                 self.look_failed(at, name, path, &error, now)
+            }
+        };
+        if let Some(Probed::Other(wd)) = probed {
+            // Another directory may have come to have the name.
+            self.unwatch_stranger(wd);
+        }
+        told
+    }
+
+    /// Watches a directory that was not known before, and then asks for its link count: one that is made in it
+    /// afterwards is an event. That it is the watched one that was asked about is certain, unless its parent has an
+    /// event of the name.
+    fn probe(&self, at: &Looking<'_, K::Dir>, name: &[u8]) -> Option<Probed> {
+        let device = at.leaves_on?;
+        let wd = self.kernel.watch_name(at.dir, name, self.state.mask())?;
+        let is_leaf = |status: Status| {
+            let Status { kind, links, .. } = status;
+            kind == Kind::Dir && links == 2 && status.device == device
+        };
+        let leaf = self.kernel.status(at.dir, name).is_ok_and(is_leaf);
+        Some(if leaf { Probed::Leaf(wd) } else { Probed::Other(wd) })
+    }
+
+    fn open_and_watch(
+        &mut self,
+        at: &Looking<'_, K::Dir>,
+        name: &[u8],
+        path: &[u8],
+    ) -> io::Result<(Wd, K::Dir)> {
+        match self.kernel.open_inside(at.dir, name) {
+            Err(error) if error.raw_os_error() == Some(libc::EXDEV) => {
+                let dir = self.kernel.open_below(at.dir, name).and_then(|dir| self.stay(at.dir, dir))?;
+                Ok((self.watch(&dir, path)?, dir))
+            }
+            opened => {
+                let dir = opened.and_then(|dir| self.stay(at.dir, dir))?;
+                Ok((self.watch_inside(&dir, path)?, dir))
             }
         }
     }
@@ -129,12 +179,12 @@ impl<K: Kernel> Observer<K> {
         Ok(dir)
     }
 
-    /// Hangs the directory that a name turned out to be where it belongs.
+    /// Hangs the directory that a name turned out to be where it belongs. Closed, there is nothing to look through.
     fn place(
         &mut self,
         at: &Looking<'_, K::Dir>,
         name: &Name,
-        (wd, dir): (Wd, K::Dir),
+        (wd, dir): (Wd, Option<K::Dir>),
         now: MonoTime,
     ) -> bool {
         self.state.denied.remove(&(at.parent, Arc::clone(name)));
@@ -147,7 +197,7 @@ impl<K: Kernel> Observer<K> {
                 if matches!(purpose, Purpose::Arrived(_)) {
                     self.seen(purpose, Sight::Arrived(place));
                 }
-                self.push(Frame::deep(wd, purpose, Some(dir)));
+                self.push(Frame::deep(wd, purpose, dir));
             }
             return true;
         }
@@ -173,7 +223,9 @@ impl<K: Kernel> Observer<K> {
         if found != Purpose::Rescoped {
             self.seen(purpose, Sight::Arrived(place));
         }
-        self.push(Frame::deep(wd, found, Some(dir)));
+        if dir.is_some() {
+            self.push(Frame::deep(wd, found, dir));
+        }
         true
     }
 

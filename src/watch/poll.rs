@@ -34,6 +34,16 @@ impl<K: Kernel> Observer<K> {
             }
             return Ok(self.polls.add(identity, Why::Silent));
         }
+        self.have_watched(dir)
+    }
+
+    /// As [`watch`](Self::watch), of a directory on the mount of the one that holds it: where none is polled, inotify
+    /// watches that one, and so hears of every change in this one, too.
+    pub(super) fn watch_inside(&mut self, dir: &K::Dir, path: &[u8]) -> io::Result<Wd> {
+        if self.polls.is_empty() { self.have_watched(dir) } else { self.watch(dir, path) }
+    }
+
+    fn have_watched(&mut self, dir: &K::Dir) -> io::Result<Wd> {
         match self.kernel.watch_dir(dir, self.state.mask()) {
             Err(error) if is_limit(&error) => Ok(self.polls.add(self.kernel.identity(dir)?, Why::Limit)),
             watched => watched,

@@ -203,7 +203,7 @@ mod tests {
     use super::*;
 
     fn status(inode: u64, size: u64, ctime: i128) -> Status {
-        Status { kind: Kind::File, links: 1, inode, size, mtime: 5, ctime }
+        Status { kind: Kind::File, links: 1, device: 1, inode, size, mtime: 5, ctime }
     }
 
     const INTERVAL: Duration = Duration::from_secs(2);

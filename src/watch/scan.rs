@@ -11,10 +11,11 @@ use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
+use super::translate::State;
 use super::tree::Name;
 use super::trouble::is_passing;
 use crate::event::{EventMask, Subject, Trigger};
-use crate::sys::{Entry, Kind, Wd};
+use crate::sys::{Entry, Identity, Kind, Wd};
 use crate::time::MonoTime;
 
 /// Directories looked through before the queue is read again: about a millisecond, in which the busiest
@@ -155,9 +156,10 @@ impl<K: Kernel> Observer<K> {
     fn descend(&mut self, mut frame: Frame<K::Dir>, dir: K::Dir, path: &[u8], now: MonoTime) {
         let depth = self.crawl.len();
         let (mut names, also) = (frame.names.take().unwrap_or_default(), self.aliases(frame.wd));
+        let leaves_on = if names.is_empty() { None } else { self.leaves_on(&frame, &dir) };
         while let Some(name) = names.pop() {
             let (parent, scan) = (frame.wd, frame.scan);
-            if !self.look_in(&Looking { parent, dir: &dir, path, also: &also, scan }, &name, now) {
+            if !self.look_in(&Looking { parent, dir: &dir, path, also: &also, scan, leaves_on }, &name, now) {
                 self.retry_name_later(parent, &name, scan, now);
             }
             if self.crawl.len() > depth && !names.is_empty() {
@@ -168,6 +170,16 @@ impl<K: Kernel> Observer<K> {
             }
         }
         self.looked_through(frame.wd);
+    }
+
+    /// The file system of a directory, if those in it need not be listed that have no directories in them: it counts
+    /// their links, nothing of their files is to be told or kept, and no link to be followed.
+    fn leaves_on(&self, frame: &Frame<K::Dir>, dir: &K::Dir) -> Option<u64> {
+        let State { follows, keeps, .. } = self.state;
+        let nameless = frame.scan.purpose == Purpose::Initial && !follows && !keeps && self.polls.is_empty();
+        let counted = nameless && self.kernel.counts_links(dir);
+        let identity = if counted { self.kernel.identity(dir).ok() } else { None };
+        identity.map(|Identity(device, _)| device)
     }
 
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with

@@ -85,7 +85,7 @@ impl Watcher {
         let epoll = Epoll::new().map_err(WatchError::Start)?;
         epoll.add_readable(inotify.as_fd(), INOTIFY).map_err(WatchError::Start)?;
         epoll.add_readable(handoff.drained(), HANDOFF).map_err(WatchError::Start)?;
-        let observer = Observer::new(Linux { inotify }, scope);
+        let observer = Observer::new(Linux::new(inotify), scope);
         let theirs = Arc::clone(&handoff);
         let run = move || {
             let _farewell = Farewell(&theirs);
@@ -147,26 +147,33 @@ impl Drop for Farewell<'_> {
 
 fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     block_all();
+    observer.kernel.roam();
     let clock = Clock::start();
     let (mut events, mut ready) = (Vec::new(), Vec::new());
     let mut mounts = MountTable::open(&observer, epoll);
     observer.start(clock.now());
-    while let Some(asked) = handoff.asked() {
-        for request in asked {
-            match request {
-                Request::LookAgain(dir) => observer.look_again(&dir),
-                Request::Rescope(scope) => {
-                    observer.rescope(scope, clock.now());
-                    mounts.known = mounts.read(&observer).unwrap_or_default();
+    let mut called = true;
+    loop {
+        if called {
+            let Some(asked) = handoff.asked() else { return };
+            for request in asked {
+                match request {
+                    Request::LookAgain(dir) => observer.look_again(&dir),
+                    Request::Rescope(scope) => {
+                        observer.rescope(scope, clock.now());
+                        mounts.known = mounts.read(&observer).unwrap_or_default();
+                    }
                 }
             }
         }
         let next = observer.turn(clock.now(), handoff.has_room(), &mut events);
         handoff.give(&mut observer.notices, &mut events);
+        observer.kernel.go_home();
         handoff.note_watches(observer.state.tree.len());
         let failed = match next {
             Ok(Next::Rest(until)) => {
                 thread::sleep(until.since(clock.now()));
+                called = true;
                 continue;
             }
             Ok(next) => epoll.wait(timeout(next, &clock), &mut ready).err(),
@@ -177,6 +184,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
             return;
         }
+        called = ready.contains(&Ready { token: HANDOFF });
         if ready.contains(&Ready { token: MOUNTS }) {
             mounts.follow(&mut observer, clock.now());
         }

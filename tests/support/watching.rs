@@ -74,17 +74,27 @@ impl Watching {
 
     /// Watches `root` with system calls that fail, as strace(1) is told by `faults`. None where it may not trace.
     pub(crate) fn start_failing(root: &Path, faults: &[&str]) -> Option<Self> {
+        Self::start_traced(root, &[], Path::new("/dev/null"), faults)
+    }
+
+    /// Watches `root`, and has strace(1) write to `output` what `traced` asks for. None where it may not trace.
+    pub(crate) fn start_traced(
+        root: &Path,
+        options: &[&str],
+        output: &Path,
+        traced: &[&str],
+    ) -> Option<Self> {
         let traced = |program: &str| {
             let mut command = Command::new("strace");
             // Detached, so that the process started is the program.
-            command.args(["-D", "-f", "-o", "/dev/null"]).args(faults).arg(program);
+            command.args(["-D", "-f", "-o"]).arg(output).args(traced).arg(program);
             command
         };
         let allowed = traced("true").output().is_ok_and(|output| output.status.success());
         if !allowed {
             eprintln!("skipped: no strace here, or it may not trace");
         }
-        allowed.then(|| Self::start_by(traced(env!("CARGO_BIN_EXE_tripline")), root, &[]))
+        allowed.then(|| Self::start_by(traced(env!("CARGO_BIN_EXE_tripline")), root, options))
     }
 
     fn start_by(mut command: Command, root: &Path, options: &[&str]) -> Self {

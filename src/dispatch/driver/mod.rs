@@ -32,6 +32,7 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::cgroup::control_groups_work;
 use self::children::{Children, of_token};
 pub use self::control::Control;
 use self::environment::Environment;
@@ -43,7 +44,7 @@ pub use self::reload::Origin;
 use self::reload::Reloader;
 pub use self::socket::Endpoint;
 use self::socket::{MOST, Server};
-pub use self::view::{Errand, View};
+pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
@@ -107,7 +108,7 @@ pub fn run(
     let _ = close_on_exec_from(3);
     let keeper = if mode == Mode::Live { keeper() } else { None };
     become_subreaper()?;
-    let signals = SignalFd::new()?;
+    let signals = if view.screen().is_some() { SignalFd::with_suspension()? } else { SignalFd::new()? };
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
@@ -124,7 +125,7 @@ pub fn run(
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
         core,
-        children: Children::new(environment, keeper, rules.rules.len() > 1),
+        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
@@ -287,16 +288,23 @@ impl Driver<'_> {
 
     /// Tells the core, and does what it asks for, until it asks for nothing.
     fn step(&mut self, input: Input) {
+        self.step_at(self.clock.now(), input);
+    }
+
+    /// The same, where the time is known; answers the time afterwards.
+    fn step_at(&mut self, mut now: MonoTime, input: Input) -> MonoTime {
         let mut effects = Vec::new();
-        self.core.step(input, self.clock.now(), &mut effects);
+        self.core.step(input, now, &mut effects);
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             for answer in self.carry_out(effect) {
                 let mut more = Vec::new();
-                self.core.step(answer, self.clock.now(), &mut more);
+                now = self.clock.now();
+                self.core.step(answer, now, &mut more);
                 queue.extend(more);
             }
         }
+        now
     }
 
     /// What the core is to be told about it.
@@ -327,7 +335,9 @@ impl Driver<'_> {
                 Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
-                Signal::Resize => self.children.resize(),
+                Signal::Resize => self.resize(),
+                Signal::Suspend => self.suspend(),
+                Signal::Continue => self.view.resume(),
             }
         }
         Ok(())
@@ -365,12 +375,17 @@ impl Driver<'_> {
 
     fn messages(&mut self) -> Result<(), RunError> {
         let messages = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        let mut now = self.clock.now();
         for message in messages {
             match message {
-                Message::Event(event) => self.step(Input::Event(event)),
-                Message::Notice(notice) => self.notice(notice)?,
+                Message::Event(event) => now = self.step_at(now, Input::Event(event)),
+                Message::Notice(notice) => {
+                    self.notice(notice)?;
+                    now = self.clock.now();
+                }
             }
         }
+        self.view.stirred();
         Ok(())
     }
 

@@ -80,6 +80,11 @@ fn a_first_crawl_is_complete_whatever_falls_between_two_calls() {
 }
 
 #[test]
+fn a_first_crawl_that_lists_no_leaves_is_complete_whatever_falls_between_two_calls() {
+    exhaust(CARELESS, 2);
+}
+
+#[test]
 fn events_read_one_by_one_say_the_same() {
     exhaust(PIECEMEAL, 2);
 }

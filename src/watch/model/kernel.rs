@@ -73,6 +73,8 @@ pub(super) struct Machine {
     pub(super) root_changed: bool,
     /// Events that one read(2) answers.
     batch: usize,
+    /// The working directory of the watcher, which it keeps from being freed.
+    place: Option<Ino>,
 }
 
 impl Machine {
@@ -89,6 +91,7 @@ impl Machine {
             root,
             root_changed: false,
             batch,
+            place: None,
         }
     }
 
@@ -106,6 +109,13 @@ impl Machine {
             self.seen.insert(path, (ino, time, changed));
         }
         applied
+    }
+
+    /// The watcher leaves its working directory.
+    pub(super) fn go_home(&mut self) {
+        if let Some(place) = self.place.take() {
+            self.world.close(place);
+        }
     }
 
     /// Does the next scheduled operation, due or not.
@@ -134,6 +144,15 @@ impl Model {
         match machine.fault.as_mut().and_then(|fault| fault.strike(call)) {
             Some(error) => Err(error),
             None => answer(&mut machine.world),
+        }
+    }
+
+    /// The thread is in the directory that it watched last.
+    fn go_to(&self, dir: &Handle) {
+        let mut machine = self.0.borrow_mut();
+        machine.world.inodes[dir.ino].opened += 1;
+        if let Some(before) = machine.place.replace(dir.ino) {
+            machine.world.close(before);
         }
     }
 
@@ -174,8 +193,13 @@ impl Kernel for Model {
         self.opened(|world| world.find(path))
     }
 
-    fn open_below(&self, dir: &Handle, relative: &[u8]) -> io::Result<Handle> {
-        self.opened(|world| world.find_below(dir.ino, relative))
+    fn open_below(&self, dir: &Handle, name: &[u8]) -> io::Result<Handle> {
+        self.opened(|world| world.find_below(dir.ino, name))
+    }
+
+    /// Nothing is mounted anywhere.
+    fn open_inside(&self, dir: &Handle, name: &[u8]) -> io::Result<Handle> {
+        self.open_below(dir, name)
     }
 
     /// There are no links.
@@ -191,7 +215,20 @@ impl Kernel for Model {
     }
 
     fn watch_dir(&self, dir: &Handle, mask: EventMask) -> io::Result<Wd> {
+        self.go_to(dir);
         self.call(Call::Watch, |world| Ok(world.queue.watch(dir.ino, mask)))
+    }
+
+    fn watch_name(&self, dir: &Handle, name: &[u8], mask: EventMask) -> Option<Wd> {
+        self.go_to(dir);
+        let watched = self.call(Call::Watch, |world| {
+            let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
+            if world.inodes[ino].kind() != Kind::Dir {
+                return Err(errno(libc::ENOTDIR));
+            }
+            Ok(world.queue.watch(ino, mask))
+        });
+        watched.ok()
     }
 
     fn watch_path(&self, path: &[u8], mask: EventMask) -> io::Result<Wd> {
@@ -206,6 +243,10 @@ impl Kernel for Model {
     }
 
     fn notifies(&self, _: &Handle) -> bool {
+        self.call(Call::Other, |_| Ok(true)).is_ok()
+    }
+
+    fn counts_links(&self, _: &Handle) -> bool {
         self.call(Call::Other, |_| Ok(true)).is_ok()
     }
 
@@ -235,7 +276,8 @@ impl Kernel for Model {
             let ino = world.find_below(dir.ino, name).ok_or_else(|| errno(libc::ENOENT))?;
             let inode = &world.inodes[ino];
             let (kind, &Inode { mtime, ctime, .. }) = (inode.kind(), inode);
-            Ok(Status { kind, links: 1, inode: ino as u64, size: 0, mtime, ctime })
+            let (links, inode) = (world.links(ino), ino as u64);
+            Ok(Status { kind, links, device: 0, inode, size: 0, mtime, ctime })
         })
     }
 

@@ -38,11 +38,25 @@ const THERE: Start = Start {
     slow: false,
     during_first_crawl: false,
     before: None,
+    careless: false,
 };
 /// Nothing of the root's path.
 const MISSING: Start = Start { made: &[], ..THERE };
 /// A root of which the first crawl begins with what happens.
 const CRAWLED: Start = Start { during_first_crawl: true, ..THERE };
+/// As that, of a scope that need not know what files there are.
+const CARELESS: Start = Start {
+    made: &[
+        Op::Mkdir("/p"),
+        Op::Mkdir("/p/r"),
+        Op::Mkdir("/p/r/a"),
+        Op::Mkdir("/p/r/a/b"),
+        Op::Mkdir("/p/r/b"),
+        Op::Write("/p/r/a/f"),
+    ],
+    careless: true,
+    ..CRAWLED
+};
 /// A kernel that tells one thing at a time.
 const PIECEMEAL: Start = Start { batch: 1, ..THERE };
 /// Another scope that wants the same takes the place of the first when what happens begins.
@@ -96,8 +110,9 @@ const LINKED: Start = Start {
     ..THERE
 };
 /// All of them.
-const STARTS: [Start; 11] =
-    [THERE, MISSING, CRAWLED, PIECEMEAL, RESCOPED, NARROWED, WIDENED, SLOW, LOSSY, EXCHANGED, LINKED];
+const STARTS: [Start; 12] = [
+    THERE, MISSING, CRAWLED, CARELESS, PIECEMEAL, RESCOPED, NARROWED, WIDENED, SLOW, LOSSY, EXCHANGED, LINKED,
+];
 
 /// Every operation that can happen after a start.
 fn operations(start: Start) -> Vec<Op> {

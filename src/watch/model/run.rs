@@ -19,12 +19,17 @@ use crate::time::MonoTime;
 /// Turns after which a run counts as one that never ends.
 const TURNS: usize = 500;
 
+/// All that is below a root.
 #[derive(Debug)]
-struct Everything([PathBuf; 1]);
+struct Everything {
+    roots: [PathBuf; 1],
+    /// Whether the end of a file concerns nobody.
+    careless: bool,
+}
 
 impl Scope for Everything {
     fn roots(&self) -> &[PathBuf] {
-        &self.0
+        &self.roots
     }
     fn wants(&self, _: &[u8]) -> bool {
         true
@@ -33,10 +38,10 @@ impl Scope for Everything {
         true
     }
     fn keeps(&self, _: &[u8]) -> bool {
-        true
+        !self.careless
     }
     fn mask(&self) -> EventMask {
-        EventMask::CHANGE | EventMask::RENAME
+        if self.careless { EventMask::CLOSE_WRITE } else { EventMask::CHANGE | EventMask::RENAME }
     }
 }
 
@@ -58,6 +63,8 @@ pub(super) struct Start {
     pub(super) during_first_crawl: bool,
     /// The root of the scope that is followed until what happens begins.
     pub(super) before: Option<&'static str>,
+    /// Whether the end of a file concerns nobody, so that its name need not be known.
+    pub(super) careless: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -88,7 +95,8 @@ impl Run {
         }
         machine.root_changed = false;
         let machine = Rc::new(RefCell::new(machine));
-        let below = |root: &str| Arc::new(Everything([PathBuf::from(root)]));
+        let careless = start.careless;
+        let below = |root: &str| Arc::new(Everything { roots: [PathBuf::from(root)], careless });
         let observer = Observer::new(Model(Rc::clone(&machine)), below(start.before.unwrap_or(start.root)));
         let (now, reported) = (MonoTime::default(), BTreeMap::new());
         let mut run = Self { machine, observer, now, slow: start.slow, reported, all_due: true };
@@ -123,6 +131,7 @@ impl Run {
         let mut out = Vec::new();
         let next = self.observer.turn(self.now, room, &mut out).map_err(|error| error.to_string())?;
         self.absorb(out);
+        self.machine.borrow_mut().go_home();
         let queued = !self.machine.borrow().world.queue.is_empty();
         let before = self.now;
         self.now = match next {

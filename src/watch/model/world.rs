@@ -202,6 +202,12 @@ impl World {
         self.inodes[ino].entries.as_ref().is_none_or(BTreeMap::is_empty)
     }
 
+    /// Two and one for each directory in it, of a directory; a file has one name.
+    pub(super) fn links(&self, ino: Ino) -> u64 {
+        let Some(entries) = &self.inodes[ino].entries else { return 1 };
+        2 + entries.values().filter(|&&below| self.inodes[below].kind() == Kind::Dir).count() as u64
+    }
+
     fn unlink(&mut self, ino: Ino) {
         self.inodes[ino].linked = false;
         if self.inodes[ino].opened == 0 {
