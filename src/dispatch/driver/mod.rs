@@ -43,7 +43,7 @@ use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
 pub use self::socket::Endpoint;
-use self::socket::Server;
+use self::socket::{MOST, Server};
 pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
@@ -87,8 +87,7 @@ const CONTROL: u64 = u64::MAX - 5;
 const SOCKET: u64 = u64::MAX - 6;
 /// The first client of the socket; the others have the numbers below it.
 const CLIENTS: u64 = u64::MAX - 7;
-/// Far below the last of them, and far above the streams of runs.
-const CLIENT: u64 = u64::MAX / 2;
+const LAST_CLIENT: u64 = CLIENTS - MOST as u64 + 1;
 
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
 /// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
@@ -244,7 +243,7 @@ impl Driver<'_> {
                     SOCKET => self.accept(),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
-                    client @ CLIENT..=CLIENTS => self.serve((CLIENTS - client) as usize),
+                    client @ LAST_CLIENT..=CLIENTS => self.serve((CLIENTS - client) as usize),
                     stream => self.output(stream),
                 }
             }

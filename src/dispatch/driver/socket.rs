@@ -16,7 +16,7 @@ use crate::dispatch::{Report, RunError};
 use crate::sys::{Epoll, peer};
 
 /// Clients at once. Who comes then takes the place of the one that has asked for nothing for the longest time.
-const MOST: usize = 16;
+pub(super) const MOST: usize = 16;
 
 /// Where a control socket is to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
