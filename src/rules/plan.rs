@@ -52,6 +52,8 @@ pub struct Plan {
     pub(super) polling: Polling,
     pub(super) extent: Extent,
     pub(super) patience: Duration,
+    /// Whether a rule asks for directories.
+    pub(super) dirs: bool,
 }
 
 impl Plan {
@@ -65,7 +67,7 @@ impl Plan {
         }
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
-        Self { tree, ignores, below, roots, on, polling, extent, patience }
+        Self { tree, ignores, below, roots, on, polling, extent, patience, dirs: true }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -215,6 +217,17 @@ impl Scope for Plan {
 
     fn mask(&self) -> EventMask {
         self.on.iter().fold(EventMask::default(), |all, on| all | *on)
+    }
+
+    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+        // What was found out about another directory at the same path does not hold of this one.
+        [from, to].into_iter().for_each(|dir| self.ignores.refresh(dir));
+        let all_kept = self.on.iter().all(|on| on.intersects(EventMask::END));
+        all_kept && self.tree.lead_alike(from, to) && self.ignores.treat_alike(from, to)
+    }
+
+    fn counts_dirs(&self) -> bool {
+        self.dirs
     }
 }
 
@@ -369,6 +382,34 @@ mod tests {
                 assert!(!plan.wants(dir.as_bytes()), "{glob} should not want {dir}");
             }
         }
+    }
+
+    #[test]
+    fn a_renamed_directory_is_known_only_where_the_same_globs_and_ignore_lines_count() {
+        for (paths, ignore, from, to, expected) in [
+            ("src/**/*.rs", &[][..], "/w/src/a", "/w/src/b/c", true),
+            ("src/**/*.rs", &[][..], "/w/src/a", "/w/lib/a", false),
+            ("**/a/*.rs", &[][..], "/w/src/a", "/w/src/b", false),
+            ("src/*/*.rs", &[][..], "/w/src/a", "/w/src/b", true),
+            ("src/*/*.rs", &[][..], "/w/src/a", "/w/src/b/c", false),
+            ("** !b/**", &[][..], "/w/a", "/w/b", false),
+            ("** !b/**", &[][..], "/w/a", "/w/c", true),
+            ("**", &["/b/gen"][..], "/w/a", "/w/b", false),
+            ("**", &["/b/gen"][..], "/w/a", "/w/c", true),
+            ("**", &["gen"][..], "/w/a", "/w/c", true),
+            ("**", &[][..], "/w/a", "/w/target", false),
+            ("**", &[][..], "/w/target/a", "/w/target/b", false),
+        ] {
+            let plan = plan(&[(paths, ignore)]);
+            assert_eq!(
+                plan.moved(from.as_bytes(), to.as_bytes()),
+                expected,
+                "{paths} {ignore:?} {from} {to}"
+            );
+        }
+        let mut careless = plan(&[("**", &[]), ("**", &[])]);
+        careless.on[1] = EventMask::CLOSE_WRITE;
+        assert!(!careless.moved(b"/w/a", b"/w/b"));
     }
 
     #[test]

@@ -106,6 +106,12 @@ impl<T> Tree<T> {
         states
     }
 
+    /// Whether the same patterns match what has the same path below two directories.
+    pub(crate) fn lead_alike(&self, one: &[u8], other: &[u8]) -> bool {
+        let places = |path| self.walk(path).into_iter().map(|State { node, pending, .. }| (node, pending));
+        places(one).eq(places(other))
+    }
+
     /// Where `name`, which ends at byte `end` of the path, leads from these states.
     fn step(&self, states: &[State], name: &[u8], end: usize, next: &mut Vec<State>) {
         next.clear();

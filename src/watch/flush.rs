@@ -85,7 +85,9 @@ impl<K: Kernel> Observer<K> {
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.kept.release(incident.wd, &incident.name);
-        } else if event.subject != Subject::Gone && self.keeps(&self.aliases(incident.wd), &event.path) {
+        } else if (event.subject != Subject::Gone || !self.state.tree.is_attached(incident.wd))
+            && self.keeps(&self.aliases(incident.wd), &event.path)
+        {
             self.state.kept.keep(incident.wd, &incident.name);
         }
     }
