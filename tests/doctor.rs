@@ -37,7 +37,8 @@ fn where_all_is_well_each_line_says_so() {
     assert_eq!(code, 0, "{shown}");
     for line in [
         "ok       Linux ",
-        ", 3 needed for the rules\n",
+        ", 3 needed for the rules",
+        "ok       descriptors: ",
         "inotify instances: ",
         "/w and 2 more directories: ",
     ] {
@@ -68,6 +69,46 @@ fn a_program_that_is_missing_is_a_problem_with_a_way_out() {
         shown.contains("{\"status\":\"problem\",\"message\":\"r: no program `no-such-program` is in PATH\","),
         "{shown}"
     );
+}
+
+#[test]
+fn editors_that_are_configured_are_named_with_what_a_save_of_theirs_is() {
+    let (_directory, root) =
+        place("[rules.r]\npaths = [\"src/**\"]\non = [\"close_write\"]\nrun = [\"true\"]\n");
+    fs::write(root.join(".vimrc"), "set backupcopy=yes\n").unwrap();
+    fs::create_dir_all(root.join("config/JetBrains/RustRover2026.1/options")).unwrap();
+    let edited = || {
+        let mut command = tripline();
+        command.env("HOME", &root).env("XDG_CONFIG_HOME", root.join("config"));
+        command.env_remove("VISUAL").env("EDITOR", "/usr/bin/hx --vsplit");
+        command
+    };
+    let (shown, code) = doctor(&mut edited(), &root, &[]);
+    assert_eq!(code, 0, "{shown}");
+    let expected = "\
+ok       vim (/w/.vimrc) writes the file in place (modify, close_write)
+ok       a JetBrains IDE (/w/config/JetBrains/RustRover2026.1/options/ide.general.xml) writes another file and renames it \
+(moved_to)
+note     r does not run for what is saved with a JetBrains IDE
+         mend: on = [\"change\"]
+ok       Helix (EDITOR) renames the old file away and writes a new one (create, modify, close_write)
+";
+    assert!(shown.ends_with(expected), "{shown}");
+    // `change` hears of all of them.
+    fs::write(root.join("tripline.toml"), RULES).unwrap();
+    let (shown, _) = doctor(&mut edited(), &root, &[]);
+    assert!(shown.contains("JetBrains") && !shown.contains("does not run"), "{shown}");
+}
+
+#[test]
+fn descriptors_that_do_not_do_for_all_runs_are_a_problem() {
+    let (_directory, root) = place(&format!("[settings]\njobs = 50\n{RULES}"));
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n 200; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_tripline")]);
+    let (shown, code) = doctor(&mut command, &root, &[]);
+    assert_eq!(code, 1, "{shown}");
+    let line = "problem  descriptors: 200 may be open, 282 needed for 50 runs at once\n         mend: ulimit -n 512\n";
+    assert!(shown.contains(line), "{line} in {shown}");
 }
 
 #[test]

@@ -8,7 +8,9 @@
 
 mod any_rules;
 mod command_line;
+mod control;
 mod convergence;
+mod costs;
 mod crawl;
 mod daemon;
 mod doctor;
@@ -37,4 +39,5 @@ mod support;
 mod swap;
 mod terminal;
 mod trees;
+mod view;
 mod watching;

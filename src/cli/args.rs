@@ -6,6 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use super::client_args::ClientCommand;
+
 use crate::event::{Extent, Polling};
 use crate::rules::duration;
 
@@ -67,6 +69,8 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: ServiceCommand,
     },
+    #[command(flatten)]
+    Client(ClientCommand),
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
@@ -221,13 +225,35 @@ pub(super) struct RunArgs {
     /// Show the rules in a table, as `tripline rules` does, and end
     #[arg(long, conflicts_with = "dry_run")]
     pub(super) list: bool,
+    #[command(flatten)]
+    pub(super) tui: TuiArgs,
     /// Write the process number to this file once everything is watched, and remove the file at the end
     #[arg(long, value_name = "FILE", conflicts_with_all = ["once", "list"])]
     pub(super) pid_file: Option<PathBuf>,
+    /// Be spoken to at this socket, instead of one for the rules file (`tripline status`, `pause`, ...)
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["once", "list", "dry_run"])]
+    pub(super) socket: Option<PathBuf>,
     #[command(flatten)]
     pub(super) poll: PollArgs,
     #[command(flatten)]
     pub(super) log: LogArgs,
+}
+
+#[derive(Args, Clone, Copy, Debug)]
+pub(super) struct TuiArgs {
+    /// Show the rules and their output on a screen of its own, even if the rules file does not say `tui = true`
+    #[arg(long, overrides_with = "no_tui", conflicts_with_all = ["once", "list", "dry_run", "log_format"])]
+    tui: bool,
+    /// Show lines, even if the rules file says `tui = true`
+    #[arg(long, overrides_with = "tui")]
+    no_tui: bool,
+}
+
+impl TuiArgs {
+    /// What was asked for, if anything.
+    pub(super) fn asked(self) -> Option<bool> {
+        (self.tui || self.no_tui).then_some(self.tui)
+    }
 }
 
 #[derive(Args, Debug)]
@@ -259,6 +285,9 @@ pub(super) struct OnArgs {
     /// Wait for the first change, run the command, and exit with its exit code
     #[arg(long, conflicts_with = "on_start")]
     pub(super) exit: bool,
+    /// Be spoken to at this socket (`tripline status --socket PATH`)
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
     #[command(flatten)]
     pub(super) extent: ExtentArgs,
     #[command(flatten)]

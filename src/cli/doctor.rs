@@ -1,5 +1,6 @@
 //! `tripline doctor`: what would keep changes from being seen, or commands from running, and what mends it.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
@@ -12,10 +13,10 @@ use serde::Serialize;
 use super::args::DoctorArgs;
 use super::quote::quoted;
 use super::report::count;
-use super::{Exit, location, refuse, verify};
-use crate::dispatch::Escaped;
+use super::{Exit, editors, location, refuse, verify};
+use crate::dispatch::{Escaped, control_groups_work};
 use crate::event::Scope;
-use crate::rules::{How, Loaded, Rules, load_profile};
+use crate::rules::{Contain, How, Loaded, Rules, load_profile};
 use crate::sys::{Dir, Inotify, InotifyLimits, InotifyUse, MountInfo, inotify_limits, inotify_users};
 use crate::watch::file_system;
 
@@ -97,7 +98,8 @@ fn show(finding: &Finding, json: bool, out: &mut Vec<u8>) {
 }
 
 fn examine(loaded: Option<&Loaded>) -> Vec<Finding> {
-    let mut found = vec![kernel()];
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut found = vec![kernel(release.trim_end())];
     let tree = loaded.map(|loaded| tree(&loaded.rules));
     let needed = tree.as_ref().map_or(0, |tree| tree.watched);
     match (inotify_limits(), inotify_users()) {
@@ -116,26 +118,85 @@ fn examine(loaded: Option<&Loaded>) -> Vec<Finding> {
         }
     }
     if let (Some(loaded), Some(tree)) = (loaded, tree) {
+        let rules = &loaded.rules;
+        let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+        found.extend(descriptors(&limits, rules.settings.jobs));
+        found.extend(control_groups(rules));
         found.extend(tree.findings);
-        found.extend(programs(&loaded.rules));
+        found.extend(programs(rules));
+        found.extend(editors(rules));
     }
     found
 }
 
-/// Before 5.9, close_range(2) is missing, and 5.11 for what it is needed for.
-const CLOSES: (u32, u32) = (5, 11);
+/// What a kernel can do from some version on, and what is so before.
+const FEATURES: [((u32, u32), &str); 2] = [
+    // close_range(2) with CLOSE_RANGE_CLOEXEC.
+    ((5, 11), "before 5.11, commands inherit the descriptors that tripline was started with"),
+    // `cgroup.kill`.
+    ((5, 14), "before 5.14, the control group of a run is not killed as a whole"),
+];
 
-fn kernel() -> Finding {
-    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let release = release.trim_end();
+fn kernel(release: &str) -> Finding {
     let mut numbers = release.split(['.', '-']).map_while(|number| number.parse::<u32>().ok());
-    match (numbers.next(), numbers.next()) {
-        (Some(major), Some(minor)) if (major, minor) < CLOSES => Finding::note(format!(
-            "Linux {release}: before 5.11, commands inherit the descriptors that tripline was started with"
-        )),
-        _ => Finding::ok(format!("Linux {release}")),
+    let version = numbers.next().zip(numbers.next()).unwrap_or((u32::MAX, 0));
+    let lacks = FEATURES.iter().filter(|(since, _)| version < *since).map(|(_, lack)| *lack);
+    match lacks.collect::<Vec<_>>().join("; ") {
+        lacks if lacks.is_empty() => Finding::ok(format!("Linux {release}")),
+        lacks => Finding::note(format!("Linux {release}: {lacks}")),
     }
 }
+
+/// A run takes five descriptors while it starts: two pipes with both their ends, and the list of its paths.
+const DESCRIPTORS_OF_A_RUN: u64 = 5;
+/// What tripline itself has open, and some more.
+const DESCRIPTORS: u64 = 32;
+
+/// `limits` is proc_pid_limits(5).
+fn descriptors(limits: &str, jobs: usize) -> Option<Finding> {
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let limit = line.split_whitespace().next()?.parse().unwrap_or(u64::MAX);
+    let needed = DESCRIPTORS + DESCRIPTORS_OF_A_RUN * jobs as u64;
+    let message = format!(
+        "descriptors: {limit} may be open, {needed} needed for {}",
+        count(jobs, "run", "runs at once")
+    );
+    Some(match needed <= limit {
+        true => Finding::ok(message),
+        false => Finding::problem(message, format!("ulimit -n {}", needed.next_power_of_two())),
+    })
+}
+
+/// Whether runs can have control groups, if rules want that.
+fn control_groups(rules: &Rules) -> Option<Finding> {
+    let mut names = rules.rules.iter().filter(|rule| rule.contain == Contain::Cgroup).map(|rule| &rule.name);
+    let first = names.next()?;
+    Some(match control_groups_work() {
+        Ok(()) => Finding::ok("control groups: runs can have their own"),
+        Err(error) => {
+            let message =
+                format!("{first}: no control group can be made here, a process group does instead: {error}");
+            let mend = Some("run it by systemd: tripline service install --user".to_owned());
+            Finding { mend, ..Finding::note(message) }
+        }
+    })
+}
+
+/// How the editors that are found save, and which rules would miss that.
+fn editors(rules: &Rules) -> Vec<Finding> {
+    let mut found = Vec::new();
+    for habit in editors::habits() {
+        found.push(Finding::ok(habit.words()));
+        for message in rules.rules.iter().filter_map(|rule| habit.missed_by(rule)) {
+            let mend = Some("on = [\"change\"]".to_owned());
+            found.push(Finding { mend, ..Finding::note(message) });
+        }
+    }
+    found
+}
+
+/// Of the processes that have watches, so many are named.
+const MOST: usize = 3;
 
 /// `running` has what the rules need already.
 fn watches(limits: InotifyLimits, others: &[InotifyUse], running: &[InotifyUse], needed: u64) -> Finding {
@@ -146,12 +207,14 @@ fn watches(limits: InotifyLimits, others: &[InotifyUse], running: &[InotifyUse],
         used + ours,
         limits.watches
     );
+    let mut most: Vec<_> = others.iter().chain(running).filter(|user| user.watches > 0).collect();
+    most.sort_by_key(|user| (Reverse(user.watches), user.pid));
+    for InotifyUse { pid, name, watches, .. } in most.into_iter().take(MOST) {
+        message += &format!("; {} (pid {pid}) has {watches}", Escaped(name.as_bytes()));
+    }
     let needed = if running.is_empty() { needed } else { ours.max(needed) };
     if used + needed <= limits.watches {
         return Finding::ok(message);
-    }
-    if let Some(most) = others.iter().max_by_key(|user| user.watches) {
-        message += &format!("; {} (pid {}) has {}", Escaped(most.name.as_bytes()), most.pid, most.watches);
     }
     let enough = (2 * (used + needed)).next_power_of_two().max(1_048_576);
     Finding::problem(message, format!("sysctl fs.inotify.max_user_watches={enough}"))
@@ -286,9 +349,36 @@ mod tests {
         assert_eq!(status(&[user("tripline", 38)], 50), Status::Problem);
         let finding = watches(limits, &others, &[], 41);
         assert!(finding.message.ends_with(
-            "60 of 100 in use by this user's processes, 41 needed for the rules; b (pid 7) has 40"
+            "60 of 100 in use by this user's processes, 41 needed for the rules; b (pid 7) has 40; a (pid 7) has 20"
         ));
         assert_eq!(finding.mend.as_deref(), Some("sysctl fs.inotify.max_user_watches=1048576"));
+    }
+
+    #[test]
+    fn what_an_old_kernel_lacks_is_noted() {
+        for (release, status, lack) in [
+            ("6.18.44", Status::Ok, ""),
+            ("5.14.0-rc1", Status::Ok, ""),
+            ("5.13.1-generic", Status::Note, "control group"),
+            ("4.19.0", Status::Note, "descriptors"),
+            ("who knows", Status::Ok, ""),
+        ] {
+            let finding = kernel(release);
+            assert!(finding.status == status && finding.message.contains(lack), "{finding:?}");
+        }
+    }
+
+    #[test]
+    fn descriptors_must_do_for_as_many_runs_as_there_may_be() {
+        let limits = |soft: &str| {
+            format!("Max open files            {soft}                 4096                 files\n")
+        };
+        let status =
+            |soft: &str, jobs| descriptors(&limits(soft), jobs).map(|found| (found.status, found.mend));
+        assert_eq!(status("72", 8), Some((Status::Ok, None)));
+        assert_eq!(status("72", 9), Some((Status::Problem, Some("ulimit -n 128".to_owned()))));
+        assert_eq!(status("unlimited", 9), Some((Status::Ok, None)));
+        assert_eq!(descriptors("", 8), None);
     }
 
     #[test]

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 pub enum Exit {
     /// As asked: a signal ended it, or there was nothing wrong.
     Ok,
-    /// The rules have mistakes, or there are none; or `doctor` has found a problem.
+    /// The rules have mistakes, or there are none; `doctor` has found a problem; or there is no tripline to speak to,
+    /// or it refuses.
     Rules,
     /// The command line has mistakes.
     Usage,
@@ -21,7 +22,10 @@ impl Exit {
     /// Every code of tripline's own with its meaning, in order.
     pub const ALL: [(Self, &'static str); 4] = [
         (Self::Ok, "ended as asked, or nothing wrong found"),
-        (Self::Rules, "mistakes in the rules file, no rules file, or a problem that `tripline doctor` found"),
+        (
+            Self::Rules,
+            "mistakes in the rules file, no rules file, a problem that `tripline doctor` found, or no tripline to speak to",
+        ),
         (Self::Usage, "mistakes on the command line"),
         (Self::System, "the system refuses inotify, a descriptor or a thread"),
     ];

@@ -8,8 +8,8 @@ use std::path::Path;
 use super::args::ExplainArgs;
 use super::quote::quoted;
 use super::{Exit, fail, location, refuse, watching};
-use crate::dispatch::{Escaped, Part, StdinSource, preview};
-use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::dispatch::{Cause, Escaped, Part, StdinSource, preview};
+use crate::event::{Event, EventMask, Subject, Trigger, as_path};
 use crate::rules::{Pattern, Reason, Rule, RuleId, Rules, load_profile};
 
 pub(super) fn explain(args: &ExplainArgs) -> Exit {
@@ -111,6 +111,29 @@ fn words(reason: &Reason<'_>, rules: &Rules, rule: usize, event: &Event) -> Stri
             format!("{} matches, but `match` does not: '{pattern}'", typed(path))
         }
     }
+}
+
+/// Why a rule has run last, in words: its cause, and the pattern that took it in.
+pub(super) fn why(rules: &Rules, name: &str, cause: Option<&Cause>) -> String {
+    let Some(cause) = cause else { return format!("{name} has not run yet") };
+    let mut out = format!("{name} has run for: {cause}\n");
+    out += match cause.trigger {
+        Trigger::Event => "the kernel has reported it\n",
+        Trigger::Scan => "found in a directory that arrived\n",
+        Trigger::Overflow => "found by looking again, after the kernel had dropped events\n",
+        Trigger::Start => "as `on_start` asks\n",
+        Trigger::Manual => "somebody asked for it\n",
+        Trigger::Chain => "as `after` asks, with the paths of that run\n",
+        Trigger::Retry => "once more, after a failure\n",
+    };
+    let number = rules.rules.iter().position(|rule| rule.name == name);
+    let Some((number, (path, mask))) = number.zip(cause.first.as_ref()) else { return out };
+    let path = rules.settings.root.join(as_path(path));
+    let subject = if mask.intersects(EventMask::DELETE) { Subject::Gone } else { subject(&path, &path) };
+    let bytes = path.into_os_string().into_encoded_bytes();
+    let event = Event { mask: *mask, path: bytes, subject, from: None, cookie: 0, trigger: cause.trigger };
+    out += &format!("{}\n", words(&rules.explain(&event)[number], rules, number, &event));
+    out
 }
 
 /// What `on` says. A mask shows `change` only where it stands alone.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
@@ -11,10 +12,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use super::args::{LogArgs, LogFormat};
 use super::terminal::stderr_is_styled;
+use super::tui::{Feed, LogLine};
 
-/// Writes logs from now on: to standard error, or to the journal if that is where standard error leads. Without
+/// Writes logs from now on: to the screen if there is one, or to standard error, or to the journal if that is where standard error leads. Without
 /// `TRIPLINE_LOG`, warnings, and runs where nothing else tells of them. Answers the format.
-pub(super) fn start(args: LogArgs) -> LogFormat {
+pub(super) fn start(args: LogArgs, screen: Option<&Arc<Feed>>) -> LogFormat {
     let chosen = if stderr_is_the_journal() { LogFormat::Journal } else { LogFormat::Text };
     let format = args.log_format.unwrap_or(chosen);
     let default = if format == LogFormat::Text { "tripline=warn" } else { "tripline=info" };
@@ -25,6 +27,11 @@ pub(super) fn start(args: LogArgs) -> LogFormat {
     let lines = || tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr);
     // A second start in one process, as tests do, keeps the first.
     let _ = match format {
+        LogFormat::Text if let Some(screen) = screen => {
+            let screen = Arc::clone(screen);
+            let lines = tracing_subscriber::fmt().with_env_filter(filter()).without_time();
+            lines.with_writer(move || LogLine(Arc::clone(&screen))).try_init()
+        }
         LogFormat::Text => lines().with_ansi(stderr_is_styled()).try_init(),
         LogFormat::Json => lines().json().flatten_event(true).try_init(),
         LogFormat::Journal => match tracing_journald::layer() {

@@ -1,11 +1,15 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
+mod aside;
 mod attention;
 mod check;
+mod client_args;
 mod config;
+mod control;
 mod desktop;
 mod doctor;
+mod editors;
 mod exit;
 mod explain;
 mod init;
@@ -19,7 +23,9 @@ mod rules;
 mod run;
 mod schema;
 mod service;
+mod status;
 mod terminal;
+mod tui;
 mod unit;
 mod verify;
 mod watch;
@@ -58,6 +64,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Service { command }) => service::service(&command),
+        Some(Command::Client(command)) => control::client(&command),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions { shell }) => pages::completions(shell),
         Some(Command::Man(args)) => pages::man(&args),

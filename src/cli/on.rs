@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use super::args::OnArgs;
-use super::{Exit, fail, refuse, run};
-use crate::dispatch::{Mode, Span};
+use super::run::{self, Manner};
+use super::{Exit, fail, refuse};
+use crate::dispatch::{Endpoint, Mode, Span};
 use crate::rules::{Diagnostics, Raw, RawCommand, RawRule, Rules, Spanned, surroundings};
 
 pub(super) fn on(args: &OnArgs) -> Exit {
@@ -18,8 +19,10 @@ pub(super) fn on(args: &OnArgs) -> Exit {
     match Rules::from_raw(&raw, sources, &surroundings(here)) {
         Ok(mut rules) => {
             rules.set_extent(args.extent.extent());
+            let endpoint = args.socket.clone().map(|path| Endpoint { path, named: true });
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
-            run::follow(rules, None, (Mode::Live, span), args.poll, args.log, None)
+            let (mode, poll, log) = (Mode::Live, args.poll, args.log);
+            run::follow(rules, None, &Manner { mode, span, poll, log, pid_file: None, tui: false, endpoint })
         }
         Err(diagnostics) => {
             refuse(&diagnostics);

@@ -7,8 +7,9 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use crate::dispatch::{Errand, Job, Report, View};
+use crate::dispatch::{Errand, Job, Report, Screen, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
@@ -134,7 +135,7 @@ impl View for Announced<'_> {
         self.view.notice(notice, out);
     }
 
-    fn rules(&mut self, rules: &Rules) {
+    fn rules(&mut self, rules: &Arc<Rules>) {
         self.view.rules(rules);
     }
 
@@ -148,6 +149,22 @@ impl View for Announced<'_> {
 
     fn errand(&mut self) -> Option<Errand> {
         self.view.errand()
+    }
+
+    fn screen(&self) -> Option<Arc<dyn Screen>> {
+        self.view.screen()
+    }
+
+    fn stirred(&mut self) {
+        self.view.stirred();
+    }
+
+    fn suspend(&mut self) {
+        self.view.suspend();
+    }
+
+    fn resume(&mut self) {
+        self.view.resume();
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

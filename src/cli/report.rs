@@ -3,22 +3,23 @@
 use std::fmt::Display;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::LogFormat;
-use super::attention::{Attention, End};
-use super::desktop::Desktop;
+use super::aside::Aside;
 use super::quote::quoted;
 use super::terminal::{self, Terminal, stderr_is_styled};
-use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, View};
-use crate::rules::{Diagnostics, Rules, Settings};
+use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, Screen, View};
+use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
 /// Lines on standard error, or through the log: as JSON, or into the journal.
 #[derive(Debug)]
 pub(super) struct Lines {
     rules: usize,
-    settings: Settings,
+    root: PathBuf,
     mode: Mode,
     format: LogFormat,
     styled: bool,
@@ -26,75 +27,54 @@ pub(super) struct Lines {
     terminal: Option<Terminal>,
     /// Whether the last line there tells how far the crawl has come, and is to be written over.
     crawling: bool,
-    /// Whether the terminal has a title of ours.
-    titled: bool,
-    attention: Attention,
-    desktop: Desktop,
+    pub(super) aside: Aside,
 }
 
 impl Lines {
     pub(super) fn new(rules: &Rules, mode: Mode, format: LogFormat) -> Self {
-        let text = format == LogFormat::Text;
+        let terminal = Terminal::stderr().filter(|_| format == LogFormat::Text);
         let mut lines = Self {
             rules: 0,
-            settings: rules.settings.clone(),
+            root: PathBuf::new(),
             mode,
             format,
             styled: stderr_is_styled(),
-            terminal: Terminal::stderr().filter(|_| text),
+            terminal,
             crawling: false,
-            titled: false,
-            attention: Attention::default(),
-            desktop: Desktop::default(),
+            aside: Aside::new(terminal.is_some() && mode == Mode::Live),
         };
-        lines.rules(rules);
+        lines.take(rules);
         lines
     }
 
-    /// Whether the terminal is told by its title.
-    fn has_title(&self) -> bool {
-        self.terminal.is_some() && self.settings.terminal.title && self.mode == Mode::Live
+    /// Lines about each rule on a screen that has room for them.
+    pub(super) fn on_screen(rules: &Rules) -> Self {
+        let mut lines = Self {
+            rules: 0,
+            root: PathBuf::new(),
+            mode: Mode::Live,
+            format: LogFormat::Text,
+            styled: true,
+            terminal: None,
+            crawling: false,
+            aside: Aside::new(true),
+        };
+        lines.take(rules);
+        lines
     }
 
-    /// What comes before the line about something that happened to a run.
-    fn before(&mut self, report: &Report, out: &mut Vec<u8>) {
-        self.erase(out);
-        let clears = self.terminal.is_some() && self.settings.terminal.clear;
-        if clears && matches!(report, Report::Started { .. }) && self.attention.is_idle() {
-            out.extend(terminal::CLEAR.as_bytes());
-        }
-    }
-
-    /// What comes after it.
-    fn after(&mut self, report: &Report, out: &mut Vec<u8>) {
-        let ended = self.attention.see(report);
-        if let Some(end) = ended {
-            self.ring(report, end, out);
-        }
-        if self.has_title() && (ended.is_some() || matches!(report, Report::Started { .. })) {
-            if !std::mem::replace(&mut self.titled, true) {
-                out.extend(terminal::SAVE_TITLE.as_bytes());
-            }
-            out.extend(terminal::title(&self.attention).into_bytes());
-        }
-    }
-
-    fn ring(&mut self, report: &Report, end: End<'_>, out: &mut Vec<u8>) {
-        let (bell, notify) = (self.settings.terminal.bell, self.settings.terminal.notify);
-        if self.terminal.is_some() && end.is_for(bell) {
-            out.extend(terminal::BELL.as_bytes());
-        }
-        if end.is_for(notify) {
-            let title = format!("{}: {}", end.rule, if end.failed { "failed" } else { "ok" });
-            self.desktop.note(&title, &report.to_string(), end.failed);
-        }
+    /// Goes by these rules from now on.
+    pub(super) fn take(&mut self, rules: &Rules) {
+        self.rules = rules.rules.len();
+        self.root.clone_from(&rules.settings.root);
+        self.aside.rules(rules);
     }
 
     /// The line that a run begins with.
     fn started(&self, report: &Report, rule: &str, cause: &Cause, out: &mut Vec<u8>) {
         match self.terminal {
             Some(terminal) => {
-                let text = terminal.cause(rule, cause, &self.settings.root);
+                let text = terminal.cause(rule, cause, &self.root);
                 self.line(Style::Start, terminal.header(&text, &report.to_string()), out);
             }
             None => self.line(Style::Start, report, out),
@@ -143,21 +123,20 @@ impl View for Lines {
         if self.mode == Mode::Dry && matches!(report, Report::Ended { .. } | Report::Service { .. }) {
             return;
         }
-        self.before(report, out);
+        self.erase(out);
+        if self.aside.clears() && matches!(report, Report::Started { .. }) {
+            out.extend(terminal::CLEAR.as_bytes());
+        }
         if self.format == LogFormat::Text {
             self.lines_of(report, out);
         } else {
             log(report);
         }
-        self.after(report, out);
+        self.aside.tell(report, out);
     }
 
-    fn rules(&mut self, rules: &Rules) {
-        self.rules = rules.rules.len();
-        self.settings = rules.settings.clone();
-        if self.settings.terminal.notify.is_some() && !self.desktop.is_there() {
-            self.desktop = Desktop::find();
-        }
+    fn rules(&mut self, rules: &Arc<Rules>) {
+        self.take(rules);
     }
 
     fn job(&mut self, job: &Job, out: &mut Vec<u8>) {
@@ -195,7 +174,7 @@ impl View for Lines {
         if matches!(notice, Notice::Ready { .. }) {
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
-        let bad = !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. } | Notice::LooksAgain);
+        let bad = is_trouble(notice);
         match (self.format, bad) {
             (LogFormat::Text, bad) => {
                 let style = if bad { Style::Bad } else { Style::Plain };
@@ -212,7 +191,7 @@ impl View for Lines {
 
     fn crawling(&mut self, directories: usize, out: &mut Vec<u8>) {
         // A line in the middle of what commands write would be written over.
-        if self.attention.is_idle() && directories > 0 {
+        if self.aside.is_idle() && directories > 0 {
             self.erase(out);
             let text = format!("watching {} directories ...", grouped(directories));
             let _ = if self.styled {
@@ -225,20 +204,28 @@ impl View for Lines {
     }
 
     fn errand(&mut self) -> Option<Errand> {
-        self.desktop.take()
+        self.aside.errand()
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
         self.erase(out);
-        if self.titled {
-            out.extend(terminal::RESTORE_TITLE.as_bytes());
-        }
+        self.aside.end(out);
     }
+
+    fn screen(&self) -> Option<Arc<dyn Screen>> {
+        None
+    }
+
+    fn stirred(&mut self) {}
+
+    fn suspend(&mut self) {}
+
+    fn resume(&mut self) {}
 }
 
 impl Lines {
     /// The line about something that happened to a run.
-    fn lines_of(&self, report: &Report, out: &mut Vec<u8>) {
+    pub(super) fn lines_of(&self, report: &Report, out: &mut Vec<u8>) {
         match report {
             Report::Unchanged { .. } => tracing::debug!("{report}"),
             Report::Ended { outcome: Outcome::NotStarted { .. }, .. } | Report::HookFailed { .. } => {
@@ -281,6 +268,11 @@ fn log(report: &Report) {
         Report::Unchanged { .. } => tracing::debug!("{report}"),
         _ => tracing::info!("{report}"),
     }
+}
+
+/// Whether somebody should look.
+pub(super) const fn is_trouble(notice: &Notice) -> bool {
+    !matches!(notice, Notice::Ready { .. } | Notice::RootFound { .. } | Notice::LooksAgain)
 }
 
 /// What the watcher says, with the way out where there is one.
@@ -332,7 +324,7 @@ pub(super) fn count(number: usize, one: &str, many: &str) -> String {
 }
 
 /// A time as a person reads it.
-struct Seconds(Duration);
+pub(super) struct Seconds(pub(super) Duration);
 
 impl Display for Seconds {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -348,8 +340,6 @@ impl Display for Seconds {
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
-    use std::path::PathBuf;
-    use std::sync::Arc;
 
     use super::*;
     use crate::rules::{IgnoreFiles, SourceFile, Surroundings};

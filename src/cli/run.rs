@@ -5,8 +5,9 @@ use std::sync::Arc;
 use super::args::{LogArgs, PollArgs, RunArgs};
 use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
-use super::{Exit, fail, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Control, Mode, Origin, Span};
+use super::tui::{self, Feed, Tui};
+use super::{Exit, control, fail, location, log, refuse, rules, warn};
+use crate::dispatch::{self, Control, Endpoint, Mode, Origin, RunError, Span, View};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -18,16 +19,34 @@ pub(super) fn run(args: &RunArgs) -> Exit {
         Ok(loaded) => {
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
+            let endpoint = control::endpoint(args.socket.as_ref(), &location);
             let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
             let origin = (!args.once).then_some(Origin { read, sources });
+            let tui = match shows_screen(args, &loaded.rules) {
+                Ok(tui) => tui,
+                Err(message) => return fail(message, Exit::Usage),
+            };
             match args.pid_file.as_deref().map(PidFile::prepare).transpose() {
                 Ok(pid_file) => {
-                    follow(loaded.rules, origin, (mode, span), args.poll, args.log, pid_file.as_ref())
+                    let (poll, log, pid_file) = (args.poll, args.log, pid_file.as_ref());
+                    follow(loaded.rules, origin, &Manner { mode, span, poll, log, pid_file, tui, endpoint })
                 }
                 Err(error) => fail(error, Exit::System),
             }
         }
         Err(diagnostics) => refuse(&diagnostics),
+    }
+}
+
+/// Whether the rules and their output are shown on a screen of their own.
+fn shows_screen(args: &RunArgs, rules: &Rules) -> Result<bool, &'static str> {
+    match args.tui.asked() {
+        Some(true) if !tui::is_possible() => Err("`--tui` needs a terminal as standard output"),
+        Some(asked) => Ok(asked),
+        None => {
+            let lines = args.once || args.dry_run || args.log.log_format.is_some();
+            Ok(rules.settings.terminal.tui && !lines && tui::is_possible())
+        }
     }
 }
 
@@ -56,35 +75,61 @@ fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode)
     attempt
 }
 
-/// Runs rules for that long. The file appears once all is watched.
-pub(super) fn follow(
-    mut rules: Rules,
-    origin: Option<Origin>,
-    (mode, span): (Mode, Span),
-    poll: PollArgs,
-    args: LogArgs,
-    pid_file: Option<&PidFile>,
-) -> Exit {
-    let format = log::start(args);
-    if let Some(polling) = poll.asked() {
+/// How rules are run.
+pub(super) struct Manner<'a> {
+    pub(super) mode: Mode,
+    pub(super) span: Span,
+    pub(super) poll: PollArgs,
+    pub(super) log: LogArgs,
+    /// Appears once all is watched.
+    pub(super) pid_file: Option<&'a PidFile>,
+    /// Whether the rules and their output are shown on a screen of their own.
+    pub(super) tui: bool,
+    /// Where others speak to it.
+    pub(super) endpoint: Option<Endpoint>,
+}
+
+/// Runs rules.
+pub(super) fn follow(mut rules: Rules, origin: Option<Origin>, manner: &Manner<'_>) -> Exit {
+    let feed = manner.tui.then(|| Arc::new(Feed::default()));
+    let format = log::start(manner.log, feed.as_ref());
+    if let Some(polling) = manner.poll.asked() {
         rules.set_polling(polling);
     }
-    warn(&rules.warnings);
-    let control = match Control::new() {
+    let control = match Control::listening(manner.endpoint.clone()) {
         Ok(control) => control,
         Err(error) => return fail(error, Exit::System),
     };
-    let mut lines = Lines::new(&rules, mode, format);
     let rules = Arc::new(rules);
-    let ended = match pid_file {
-        Some(pid_file) => {
-            let mut announced = Announced { view: &mut lines, pid_file };
-            dispatch::run(&rules, origin, mode, span, &mut announced, &control)
+    let ended = match feed {
+        Some(feed) => match Tui::start(&rules, &feed, &control) {
+            Ok(mut tui) => watch(&rules, origin, manner, &mut tui, &control),
+            Err(error) => return fail(format_args!("cannot use the terminal: {error}"), Exit::System),
+        },
+        None => {
+            warn(&rules.warnings);
+            let mut lines = Lines::new(&rules, manner.mode, format);
+            watch(&rules, origin, manner, &mut lines, &control)
         }
-        None => dispatch::run(&rules, origin, mode, span, &mut lines, &control),
     };
     match ended {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
+    }
+}
+
+fn watch(
+    rules: &Arc<Rules>,
+    origin: Option<Origin>,
+    manner: &Manner<'_>,
+    view: &mut dyn View,
+    control: &Control,
+) -> Result<u8, RunError> {
+    let (mode, span) = (manner.mode, manner.span);
+    match manner.pid_file {
+        Some(pid_file) => {
+            dispatch::run(rules, origin, mode, span, &mut Announced { view, pid_file }, control)
+        }
+        None => dispatch::run(rules, origin, mode, span, view, control),
     }
 }

@@ -15,10 +15,14 @@ use crate::dispatch::{Cause, Escaped};
 use crate::event::as_path;
 use crate::sys::{stderr, window_size};
 
-/// Whether standard error is a terminal that may be coloured (no-color.org).
+/// Whether standard error is a terminal that may be coloured.
 pub(super) fn stderr_is_styled() -> bool {
-    let no_color = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    !no_color && stderr_is_capable()
+    !is_plain() && stderr_is_capable()
+}
+
+/// Whether somebody wants no colours (no-color.org).
+pub(super) fn is_plain() -> bool {
+    env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
 
 /// Whether standard error is a terminal that knows more than lines.

@@ -20,7 +20,7 @@ use crate::sys::Epoll;
 use crate::watch::{Message, Notice, Watcher};
 
 pub(super) fn watch(args: &WatchArgs) -> Exit {
-    log::start(args.log);
+    log::start(args.log, None);
     let on = match events(&args.on) {
         Ok(on) => on,
         Err(unknown) => return fail(format_args!("there is no event `{unknown}`"), Exit::Usage),

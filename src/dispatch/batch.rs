@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
@@ -39,6 +40,9 @@ impl Change {
     }
 }
 
+/// By path, in the order of the first events.
+type Changes = IndexMap<Vec<u8>, Change, DefaultHashBuilder>;
+
 /// The changes that one run answers.
 ///
 /// It is bounded by the number of distinct paths: however often a path changes, it is one entry. A batch
@@ -52,13 +56,13 @@ pub(crate) struct Batch {
     attempt: usize,
     /// What its changes may have come of.
     lineage: Lineage,
-    changes: IndexMap<Vec<u8>, Change>,
+    changes: Changes,
 }
 
 impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
-        let (lineage, changes) = (Lineage::default(), IndexMap::new());
+        let (lineage, changes) = (Lineage::default(), Changes::default());
         Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
     }
 
@@ -94,7 +98,7 @@ impl Batch {
             return vec![self];
         }
         let changes = std::mem::take(&mut self.changes);
-        let one = |change| Self { changes: IndexMap::from([change]), ..self.clone() };
+        let one = |change| Self { changes: Changes::from_iter([change]), ..self.clone() };
         changes.into_iter().map(one).collect()
     }
 
@@ -146,16 +150,28 @@ impl Batch {
 
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
-        if later.lineage.len() < self.lineage.len() {
-            self.lineage = later.lineage;
+        self.came_of(later.lineage);
+        later.changes.into_iter().for_each(|(path, change)| self.absorb(path, change));
+    }
+
+    /// Adds one event that came later, and what it may have come of.
+    pub(crate) fn add(&mut self, event: Event, lineage: Lineage) {
+        self.came_of(lineage);
+        let (path, change) = change(event);
+        self.absorb(path, change);
+    }
+
+    /// Of two ways the shorter one counts.
+    fn came_of(&mut self, lineage: Lineage) {
+        if lineage.len() < self.lineage.len() {
+            self.lineage = lineage;
         }
-        for (path, change) in later.changes {
-            match self.changes.entry(path) {
-                Entry::Occupied(mut known) => known.get_mut().absorb(change),
-                Entry::Vacant(new) => {
-                    new.insert(change);
-                }
-            }
+    }
+
+    fn absorb(&mut self, path: Vec<u8>, change: Change) {
+        match self.changes.entry(path) {
+            Entry::Occupied(mut known) => known.get_mut().absorb(change),
+            Entry::Vacant(new) => _ = new.insert(change),
         }
     }
 
@@ -182,9 +198,9 @@ impl Batch {
             return (None, Some(self));
         }
         let (trigger, after, attempt, lineage) = (self.trigger, self.after, self.attempt, self.lineage);
-        let (yes, no): (IndexMap<_, _>, IndexMap<_, _>) =
+        let (yes, no): (Changes, Changes) =
             self.changes.into_iter().partition(|(path, change)| holds(path, change));
-        let part = |changes: IndexMap<_, _>| {
+        let part = |changes: Changes| {
             let lineage = lineage.clone();
             (!changes.is_empty()).then_some(Self { trigger, after, attempt, lineage, changes })
         };
@@ -205,11 +221,15 @@ impl Batch {
 
 impl From<Event> for Batch {
     fn from(event: Event) -> Self {
-        let Event { mask, path, subject, from, cookie, trigger } = event;
-        let change = Change { mask, subject, from, cookie, content: None };
-        let (lineage, changes) = (Lineage::default(), IndexMap::from([(path, change)]));
+        let trigger = event.trigger;
+        let (lineage, changes) = (Lineage::default(), Changes::from_iter([change(event)]));
         Self { trigger, after: None, attempt: 1, lineage, changes }
     }
+}
+
+fn change(event: Event) -> (Vec<u8>, Change) {
+    let Event { mask, path, subject, from, cookie, .. } = event;
+    (path, Change { mask, subject, from, cookie, content: None })
 }
 
 /// Batches in the order in which they are to run.
@@ -228,6 +248,11 @@ impl Queue {
                 _ => self.0.push_back(batch),
             }
         }
+    }
+
+    /// The batch that the next change merges into.
+    pub(crate) fn last_mut(&mut self, per: Per) -> Option<&mut Batch> {
+        self.0.back_mut().filter(|_| per != Per::Event)
     }
 
     /// Gives back a batch that came before all others.

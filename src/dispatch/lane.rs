@@ -1,11 +1,13 @@
 //! A lane: what collects, what is due and what runs for one key, and how the table's actions are done.
 
 mod glance;
+mod key;
 mod waiting;
 
 use std::collections::HashMap;
 use std::time::Duration;
 
+pub(crate) use self::key::{Key, KeyOf};
 use super::batch::{Batch, Queue};
 use super::core::Effect;
 use super::debounce::Debounce;
@@ -23,15 +25,6 @@ use crate::time::MonoTime;
 /// A lane, as the line for slots and the deadlines name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct LaneId(pub(crate) u64);
-
-/// What a lane collects for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Key {
-    /// The rule.
-    pub(crate) rule: RuleId,
-    /// The path, with `per = "file"`.
-    pub(crate) path: Option<Vec<u8>>,
-}
 
 /// What the actions of a lane work on.
 pub(crate) struct Context<'a> {

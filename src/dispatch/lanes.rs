@@ -1,10 +1,14 @@
 //! All lanes that have something to do, found by what they collect and by when they want to be called.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::lane::{Key, Lane, LaneId};
+use hashbrown::HashMap;
+
+use super::lane::{Key, KeyOf, Lane, LaneId};
+use super::lineage::Lineage;
 use super::run::Run;
-use crate::rules::RuleId;
+use crate::event::Event;
+use crate::rules::{Rule, RuleId};
 use crate::time::MonoTime;
 
 /// The lanes. One that is idle is not kept, so that as many come and go as there are files.
@@ -25,6 +29,32 @@ impl Lanes {
         let id = self.new_id();
         self.by_key.insert(key.clone(), id);
         Lane::collecting_for(id, key)
+    }
+
+    /// Has a lane take one more change into the batch that collects. Gives it back if there is no such lane, or
+    /// something else is to be done.
+    pub(crate) fn join(
+        &mut self,
+        id: Option<LaneId>,
+        event: Event,
+        lineage: &Lineage,
+        rule: &Rule,
+        now: MonoTime,
+    ) -> Result<(), Event> {
+        let Some(lane) = id.and_then(|id| self.by_id.get_mut(&id)) else { return Err(event) };
+        let (id, before) = (lane.id(), lane.deadline());
+        lane.join(event, lineage, rule, now)?;
+        let after = lane.deadline();
+        if after != before {
+            before.inspect(|&at| _ = self.by_deadline.remove(&(at, id)));
+            after.inspect(|&at| _ = self.by_deadline.insert((at, id)));
+        }
+        Ok(())
+    }
+
+    /// The lane that collects for `key`, if there is one.
+    pub(crate) fn find(&self, key: KeyOf<'_>) -> Option<LaneId> {
+        self.by_key.get(&key).copied()
     }
 
     /// A lane for a run that goes on beside the one that it came from. To be [`put`](Self::put) back.

@@ -43,11 +43,13 @@ mod swap;
 mod turn;
 
 pub use self::control::{
-    Command, Counts, Last, Overview, Queues, Refusal, RuleOverview, RunOverview, ServiceOrder,
-    ServiceOverview, ServiceState, State,
+    Asked, Command, Counts, LONGEST_REQUEST, Last, Overview, Queues, Refusal, Reply, Request, RuleOverview,
+    RunOverview, ServiceOrder, ServiceOverview, ServiceState, State,
 };
 pub use self::core::{Core, Effect, Input, Until};
-pub use self::driver::{Control, Errand, Mode, Origin, RunError, Span, View, run};
+pub use self::driver::{
+    Control, Endpoint, Errand, Mode, Origin, RunError, Screen, Span, View, control_groups_work, run,
+};
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};

@@ -1,6 +1,6 @@
 //! Job slots: how many runs may go on, all together and for each rule, how often, and who is next.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::time::Duration;
 
 use super::lane::LaneId;
@@ -14,6 +14,8 @@ pub(crate) struct Slots {
     taken: usize,
     turn: u64,
     rules: Vec<Line>,
+    /// The rules of which a lane stands in line: of thousands, a few.
+    in_line: BTreeSet<RuleId>,
 }
 
 /// What keeps all of a rule from a slot, however many are free.
@@ -43,7 +45,7 @@ impl Slots {
     /// `jobs` slots for all together, and for each rule as many as `limits` says, and its throttle.
     pub(crate) fn new(jobs: usize, limits: impl Iterator<Item = (usize, Duration)>) -> Self {
         let rules = limits.map(|(limit, throttle)| Line::new(limit, throttle)).collect();
-        Self { jobs, taken: 0, turn: 0, rules }
+        Self { jobs, taken: 0, turn: 0, rules, in_line: BTreeSet::new() }
     }
 
     /// Other limits, for rules that have other numbers now: `ids` has the new one of each that is left. What is
@@ -63,6 +65,8 @@ impl Slots {
         };
         self.rules = limits.enumerate().map(line).collect();
         self.jobs = jobs;
+        let waits = |(_, line): &(RuleId, &Line)| !line.waiting.is_empty();
+        self.in_line = (0..).map(RuleId).zip(&self.rules).filter(waits).map(|(id, _)| id).collect();
     }
 
     /// Takes back a slot of `rule` of which no use was made.
@@ -73,13 +77,18 @@ impl Slots {
 
     /// Takes a lane of `rule` out of the line.
     pub(crate) fn leave(&mut self, rule: RuleId, lane: LaneId) {
-        self.rules[rule.0].waiting.retain(|&(_, waiting)| waiting != lane);
+        let line = &mut self.rules[rule.0];
+        line.waiting.retain(|&(_, waiting)| waiting != lane);
+        if line.waiting.is_empty() {
+            self.in_line.remove(&rule);
+        }
     }
 
     /// Puts a lane at the end of the line.
     pub(crate) fn line_up(&mut self, rule: RuleId, lane: LaneId) {
         self.turn += 1;
         self.rules[rule.0].waiting.push_back((self.turn, lane));
+        self.in_line.insert(rule);
     }
 
     /// Gives a slot to the lane that has waited longest among those whose rule has one free. A rule at
@@ -88,12 +97,15 @@ impl Slots {
         if self.taken >= self.jobs {
             return None;
         }
-        let with_room = self
-            .rules
-            .iter_mut()
-            .filter(|line| line.has_room() && line.opens_at().is_some_and(|at| at <= now));
-        let line = with_room.min_by_key(|line| line.waiting.front().map(|&(turn, _)| turn))?;
+        let may_go = |line: &Line| line.has_room() && line.opens_at().is_some_and(|at| at <= now);
+        let with_room = self.in_line.iter().filter(|rule| may_go(&self.rules[rule.0]));
+        let turn = |rule: &&RuleId| self.rules[rule.0].waiting.front().map(|&(turn, _)| turn);
+        let rule = *with_room.min_by_key(turn)?;
+        let line = &mut self.rules[rule.0];
         let (_, lane) = line.waiting.pop_front()?;
+        if line.waiting.is_empty() {
+            self.in_line.remove(&rule);
+        }
         line.taken += 1;
         line.passes = line.passes.saturating_sub(1);
         line.opens = now + line.throttle;
@@ -103,7 +115,8 @@ impl Slots {
 
     /// When the next slot may be given that only time holds back.
     pub(crate) fn deadline(&self) -> Option<MonoTime> {
-        let with_room = self.rules.iter().filter(|line| self.taken < self.jobs && line.has_room());
+        let lines = self.in_line.iter().map(|rule| &self.rules[rule.0]);
+        let with_room = lines.filter(|line| self.taken < self.jobs && line.has_room());
         with_room.filter_map(Line::opens_at).min()
     }
 
@@ -154,6 +167,7 @@ impl Slots {
     /// Sends everyone in line away.
     pub(crate) fn clear_lines(&mut self) {
         self.rules.iter_mut().for_each(|line| line.waiting.clear());
+        self.in_line.clear();
     }
 }
 

@@ -142,7 +142,7 @@ impl Turn<'_> {
             self.core.rules.matches(&event, &mut matches);
             let asked_for = event.trigger == Trigger::Manual;
             if passed_on || asked_for || matches.iter().any(|found| found.rule == id) {
-                self.hand_out(id, &event, Lineage::default(), schedule::Input::Match);
+                self.hand_out(id, event, Lineage::default(), schedule::Input::Match);
             }
         }
     }

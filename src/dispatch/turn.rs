@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::batch::{Batch, Queue};
 use super::core::{Core, Effect, Input, Phase, Until};
 use super::job::RunId;
-use super::lane::{Context, Key, Lane, Over};
+use super::lane::{Context, Key, KeyOf, Lane, Over};
 use super::lifecycle;
 use super::lineage::Lineage;
 use super::outcome::{Outcome, Status};
@@ -27,7 +27,7 @@ impl Turn<'_> {
     /// Sees to the input itself.
     pub(super) fn take(&mut self, input: Input) {
         match input {
-            Input::Event(event) => self.event(&event),
+            Input::Event(event) => self.event(event),
             Input::Ready => self.ready(),
             Input::Once(events) => self.once(&events),
             Input::Due => {}
@@ -94,42 +94,49 @@ impl Turn<'_> {
         }
     }
 
-    fn event(&mut self, event: &Event) {
+    fn event(&mut self, event: Event) {
         if self.core.phase != Phase::Live {
             return;
         }
         self.core.tally.events += 1;
-        let again = self.core.rules.note(event).map(|dir| Effect::LookAgain { dir: dir.to_vec() });
+        let again = self.core.rules.note(&event).map(|dir| Effect::LookAgain { dir: dir.to_vec() });
         self.effects.extend(again);
         let mut matches = std::mem::take(&mut self.core.matches);
-        self.core.rules.matches(event, &mut matches);
-        for Match { rule } in matches.drain(..) {
-            if !self.is_output(rule, event) {
-                self.concern(rule, event);
+        self.core.rules.matches(&event, &mut matches);
+        matches.retain(|found| !self.is_output(found.rule, &event));
+        if let Some(Match { rule: last }) = matches.pop() {
+            for Match { rule } in matches.drain(..) {
+                self.concern(rule, event.clone());
             }
+            self.concern(last, event);
         }
         self.core.matches = matches;
     }
 
     /// Whether a run of the rule that goes on, or has just ended, is declared to write this.
     fn is_output(&self, rule: RuleId, event: &Event) -> bool {
-        self.core.rules.is_output(rule, &event.path) && self.core.feedback.may_have_written(rule, self.now)
+        self.core.feedback.may_have_written(rule, self.now) && self.core.rules.is_output(rule, &event.path)
     }
 
     /// Gives a change to the lane of the rule that is for it.
-    fn concern(&mut self, id: RuleId, event: &Event) {
+    fn concern(&mut self, id: RuleId, event: Event) {
         self.core.tally.matched(id);
         let noted = self.core.feedback.note(id, &event.path, self.now);
         if noted.acquits {
             self.core.slots.shut(id, Some(self.now + self.core.rules.rules[id.0].debounce));
         }
-        self.hand_out(id, event, noted.lineage, schedule::Input::Match);
+        let rule = &self.core.rules.rules[id.0];
+        let path = (rule.per == Per::File).then_some(event.path.as_slice());
+        let lane = self.core.lanes.find(KeyOf { rule: id, path });
+        if let Err(event) = self.core.lanes.join(lane, event, &noted.lineage, rule, self.now) {
+            self.hand_out(id, event, noted.lineage, schedule::Input::Match);
+        }
     }
 
-    pub(super) fn hand_out(&mut self, rule: RuleId, event: &Event, lineage: Lineage, input: schedule::Input) {
+    pub(super) fn hand_out(&mut self, rule: RuleId, event: Event, lineage: Lineage, input: schedule::Input) {
         let per_file = self.core.rules.rules[rule.0].per == Per::File;
         let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-        self.apply(lane, input, Batch::from(event.clone()).of(lineage).into());
+        self.apply(lane, input, Batch::from(event).of(lineage).into());
     }
 
     /// What is there is due at once, and each rule that nothing there concerns says so.
@@ -149,7 +156,7 @@ impl Turn<'_> {
             rules.matches(event, &mut matches);
             for Match { rule } in matches.drain(..).filter(|found| follows_none(found.rule)) {
                 told[rule.0] = true;
-                self.hand_out(rule, event, Lineage::default(), schedule::Input::Quiet);
+                self.hand_out(rule, event.clone(), Lineage::default(), schedule::Input::Quiet);
             }
         }
         for (number, rule) in rules.rules.iter().enumerate().filter(|(number, _)| !told[*number]) {

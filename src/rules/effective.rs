@@ -60,7 +60,7 @@ impl Rules {
             "root" => format!("{:?}", self.settings.root),
             "ignore" | "hold_while" => "[]".to_owned(),
             "gitignore" | "default_ignore" => "true".to_owned(),
-            "case_insensitive" | "one_file_system" | "follow_symlinks" | "clear" | "title" => {
+            "case_insensitive" | "one_file_system" | "follow_symlinks" | "tui" | "clear" | "title" => {
                 "false".to_owned()
             }
             "shell" => format!("{:?}", self.settings.shell),

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Rules;
 use super::gitignore::Line;
-use super::plan::{Hit, Plan};
+use super::hits::Hit;
+use super::plan::Plan;
 use super::rule::{Pattern, RuleId};
 use crate::event::{Event, Scope, Subject};
 

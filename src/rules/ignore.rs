@@ -6,11 +6,14 @@
 //! built-in list. A path is hidden from a glob if a name beyond what the glob spells out is ignored; below
 //! an ignored directory nothing is visible again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hashbrown::HashMap;
 
 use super::files::FileSource;
 use super::gitignore::{Line, Origin, Patterns};
+use super::judge::Judge;
 use super::level::Level;
 use super::path;
 use super::rule::RuleId;
@@ -81,6 +84,13 @@ struct Known {
     ignored: BTreeMap<usize, usize>,
 }
 
+/// What governs the names in a directory, and how many bytes of its path the deepest ignored name ends at for rules
+/// without a list of their own.
+pub(crate) struct Around {
+    level: Option<Arc<Level>>,
+    ignored: usize,
+}
+
 impl Ignores {
     pub(crate) fn new(lists: Lists, files: Arc<dyn FileSource>) -> Self {
         let mut builtin = Patterns::default();
@@ -92,7 +102,17 @@ impl Ignores {
     }
 
     pub(crate) fn judge<'a>(&'a self, path: &'a [u8], is_dir: bool) -> Judge<'a> {
-        Judge { ignores: self, path, is_dir, known: [None; 2] }
+        Judge::new(self, path, is_dir)
+    }
+
+    /// What is to be known of a directory to judge what is in it.
+    pub(crate) fn around(&self, dir: &[u8]) -> Around {
+        Around { level: self.level(dir), ignored: self.deepest(0, dir, true) }
+    }
+
+    /// How often something was forgotten.
+    pub(crate) fn refreshed(&self) -> u64 {
+        self.memory().refreshed
     }
 
     /// Which of the different lists is the rule's.
@@ -138,7 +158,7 @@ impl Ignores {
     }
 
     /// How many bytes of `path` its deepest name ends at that is ignored for a list; 0 if none is.
-    fn deepest(&self, list: usize, path: &[u8], is_dir: bool) -> usize {
+    pub(super) fn deepest(&self, list: usize, path: &[u8], is_dir: bool) -> usize {
         let refreshed = self.memory().refreshed;
         let (mut unknown, mut deepest) = (vec![path.len()], 0);
         for end in path::prefixes_above(path, 0).skip(1) {
@@ -164,13 +184,34 @@ impl Ignores {
         deepest
     }
 
+    /// The same, where it is known what governs the names in the directory that holds it.
+    pub(super) fn deepest_in(&self, around: &Around, list: usize, path: &[u8], is_dir: bool) -> usize {
+        let verdict = self.verdict_under(list, path, is_dir, || around.level.clone());
+        match path::parent(path) {
+            _ if verdict.is_some_and(|line| !line.keeps) => path.len(),
+            Some(dir) if list != 0 => self.deepest(list, dir, true),
+            _ => around.ignored,
+        }
+    }
+
     /// The pattern that decides on one path by itself, for a rule with that list.
-    fn verdict(&self, list: usize, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
+    pub(super) fn verdict(&self, list: usize, path: &[u8], is_dir: bool) -> Option<Arc<Line>> {
+        self.verdict_under(list, path, is_dir, || self.level(path::parent(path)?))
+    }
+
+    /// The same under these ignore files.
+    fn verdict_under(
+        &self,
+        list: usize,
+        path: &[u8],
+        is_dir: bool,
+        level: impl FnOnce() -> Option<Arc<Level>>,
+    ) -> Option<Arc<Line>> {
         let relative = path::below(&self.lists.root, path).unwrap_or(path);
         let own = self.lists.own.get(list).and_then(|own| own.verdict(relative, is_dir));
         own.or_else(|| self.lists.settings.verdict(relative, is_dir))
             .cloned()
-            .or_else(|| self.level(path::parent(path)?)?.verdict(path, is_dir, self.git()))
+            .or_else(|| level()?.verdict(path, is_dir, self.git()))
             .or_else(|| self.builtin.verdict(path, is_dir).cloned())
     }
 
@@ -210,48 +251,11 @@ impl Memory {
     }
 }
 
-/// The verdict on one path, found out once for all globs that match it.
-pub(crate) struct Judge<'a> {
-    ignores: &'a Ignores,
-    path: &'a [u8],
-    is_dir: bool,
-    /// The deepest ignored prefix for rules without a list of their own, and for the last other list.
-    known: [Option<(usize, usize)>; 2],
-}
-
-impl Judge<'_> {
-    /// Whether the path is hidden from a glob that spells out its first `base` bytes, of a rule with that
-    /// list.
-    pub(crate) fn hides(&mut self, list: usize, base: usize) -> bool {
-        if base >= self.path.len() {
-            return false;
-        }
-        let slot = usize::from(list != 0);
-        let deepest = match self.known[slot] {
-            Some((known, deepest)) if known == list => deepest,
-            _ => self.ignores.deepest(list, self.path, self.is_dir),
-        };
-        self.known[slot] = Some((list, deepest));
-        deepest > base
-    }
-
-    /// The outermost ignored name beyond `base`: how many bytes of the path it ends at, and the pattern
-    /// that says so.
-    pub(crate) fn reason(&self, list: usize, base: usize) -> Option<(usize, Arc<Line>)> {
-        let ends: Vec<_> = path::prefixes_above(self.path, base).collect();
-        ends.into_iter().rev().find_map(|end| Some((end, self.ignored(list, end)?)))
-    }
-
-    /// The pattern that ignores the prefix of the path that ends there.
-    fn ignored(&self, list: usize, end: usize) -> Option<Arc<Line>> {
-        let is_dir = self.is_dir || end < self.path.len();
-        self.ignores.verdict(list, &self.path[..end], is_dir).filter(|line| !line.keeps)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::{Path, PathBuf};
+
+    use std::collections::HashMap;
 
     use super::super::files::{IgnoreFile, IgnoreFiles, RepositoryFiles};
     use super::*;

@@ -39,6 +39,16 @@ pub enum Location {
     Path(PathBuf),
 }
 
+/// The rules file, or the directory of them, without symbolic links on the way; none if there is none.
+#[must_use]
+pub fn locate(location: &Location) -> Option<PathBuf> {
+    let found = match location {
+        Location::Path(path) => path.clone(),
+        Location::Search(start) => search(start).ok()?.files.into_iter().next()?,
+    };
+    found.canonicalize().ok()
+}
+
 /// Rules and the files that they came from.
 #[derive(Debug)]
 pub struct Loaded {

@@ -3,16 +3,21 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::plan::{Entry, Hit};
+use smallvec::SmallVec;
+
+use super::hits::{Entry, Hit};
 use super::rule::{Rule, RuleId};
 use super::{Match, Rules};
-use super::{path, plan};
+use super::{hits, path};
 use crate::event::{Event, EventMask, Subject, as_path};
+
+/// The rules that an event concerns, seldom more than a few.
+type Found = SmallVec<[RuleId; 4]>;
 
 impl Rules {
     /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
     pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
-        let mut found = Vec::new();
+        let mut found = Found::new();
         self.matching(event, &event.path, |rule| event.is_one_of(rule.on), &mut found);
         if let Some(from) = event.from.as_ref().filter(|_| event.mask.intersects(EventMask::RENAME)) {
             self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
@@ -21,9 +26,11 @@ impl Rules {
             let below = self.plan.rules_below(dir).into_iter();
             found.extend(below.filter(|&rule| self.asks_for_departures(rule)));
         }
-        found.sort_unstable();
-        found.dedup();
-        found.retain(|&rule| self.rule(rule).is_some_and(|rule| self.size_fits(rule, event)));
+        if found.len() > 1 {
+            found.sort_unstable();
+            found.dedup();
+        }
+        found.retain(|&mut rule| self.rule(rule).is_some_and(|rule| self.size_fits(rule, event)));
         out.extend(found.into_iter().map(|rule| Match { rule }));
     }
 
@@ -39,10 +46,11 @@ impl Rules {
     }
 
     /// The rules that match this path of the event, as far as `asks` for it.
-    fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Vec<RuleId>) {
-        let hits = self.plan.hits(path);
-        let mut judge = self.plan.ignores.judge(path, event.subject == Subject::Dir);
-        for Hit { entry: Entry { rule: id, .. }, base } in hits {
+    fn matching(&self, event: &Event, path: &[u8], asks: impl Fn(&Rule) -> bool, found: &mut Found) {
+        let Some(place) = self.plan.place(path) else { return };
+        let judge = self.plan.ignores.judge(path, event.subject == Subject::Dir);
+        let mut judge = judge.within(&place.around);
+        for Hit { entry: Entry { rule: id, .. }, base } in self.plan.hits_in(&place, path) {
             if let Some(rule) = self.rule(id)
                 && asks(rule)
                 && rule.types.contains(event.subject)
@@ -74,7 +82,7 @@ impl Rules {
     /// Whether the rule is declared to write this path itself.
     #[must_use]
     pub fn is_output(&self, rule: RuleId, path: &[u8]) -> bool {
-        plan::hits(&self.outputs, path).iter().any(|hit| hit.entry.rule == rule && !hit.entry.excludes)
+        hits::hits(&self.outputs, path).iter().any(|hit| hit.entry.rule == rule && !hit.entry.excludes)
     }
 
     /// `path` relative to the root: empty for the root itself, none outside it.

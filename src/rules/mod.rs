@@ -18,8 +18,10 @@ mod files;
 mod gitconfig;
 mod gitignore;
 mod glob;
+mod hits;
 mod ignore;
 mod include;
+mod judge;
 mod level;
 mod load;
 mod matcher;
@@ -27,6 +29,7 @@ mod names;
 mod over;
 mod parse;
 mod path;
+mod places;
 mod plan;
 mod raw;
 mod rule;
@@ -55,7 +58,7 @@ pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
-pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, surroundings};
+pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, locate, surroundings};
 pub use plan::Plan;
 pub use raw::{
     Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
@@ -77,7 +80,7 @@ pub use walk::{DirId, How, Met, Walk};
 
 pub use trust::refuse_untrusted;
 
-use self::plan::Entry;
+use self::hits::Entry;
 use self::tree::Tree;
 use crate::event::{Extent, Polling};
 

@@ -1,6 +1,9 @@
 //! The names that may come next at one place of a tree of patterns.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
+
+use hashbrown::HashMap;
+use memchr::memrchr;
 
 use super::tree::Id;
 use super::wildcard::{Name, folded};
@@ -87,7 +90,7 @@ impl Patterns {
         {
             found(child);
         }
-        let extension = name.iter().rposition(|&byte| byte == b'.').map(|dot| &name[dot + 1..]);
+        let extension = memrchr(b'.', name).map(|dot| &name[dot + 1..]);
         let ending = extension.and_then(|extension| self.by_extension.get(extension));
         let beginnings = self.prefix_lengths.range(..=name.len());
         let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length]));

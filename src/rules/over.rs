@@ -50,6 +50,7 @@ impl RawSettings {
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),
             follow_symlinks: self.follow_symlinks.or(base.follow_symlinks),
+            tui: self.tui.or(base.tui),
             clear: self.clear.or(base.clear),
             title: self.title.or(base.title),
             bell: self.bell.or(base.bell),

@@ -1,5 +1,7 @@
 //! Absolute paths as bytes, by text alone: no file system is asked.
 
+use memchr::memrchr;
+
 /// The components of a path, without the empty ones.
 pub(crate) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty())
@@ -17,7 +19,7 @@ pub(crate) fn below<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
 
 /// The directory that holds `path`; none for `/` and for what has no slash.
 pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
-    match path.iter().rposition(|&byte| byte == b'/')? {
+    match memrchr(b'/', path)? {
         0 if path.len() > 1 => Some(b"/"),
         0 => None,
         slash => Some(&path[..slash]),
@@ -26,7 +28,7 @@ pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
 
 /// The last component of `path`.
 pub(crate) fn name(path: &[u8]) -> &[u8] {
-    path.rsplit(|&byte| byte == b'/').next().unwrap_or_default()
+    memrchr(b'/', path).map_or(path, |slash| &path[slash + 1..])
 }
 
 /// The absolute path of these components.
@@ -52,7 +54,7 @@ pub(crate) fn prefixes_above(path: &[u8], floor: usize) -> impl Iterator<Item = 
             return None;
         }
         let this = end;
-        end = path[..end].iter().rposition(|&byte| byte == b'/').unwrap_or(0);
+        end = memrchr(b'/', &path[..end]).unwrap_or(0);
         Some(this)
     })
 }

@@ -8,29 +8,14 @@ use std::time::Duration;
 
 use super::gitignore::Line;
 use super::glob::Glob;
-use super::ignore::{Ignores, Judge};
+use super::hits::{Entry, Hit, Hits, all_hits, hits_of, not_overruled, states};
+use super::ignore::Ignores;
+use super::judge::Judge;
 use super::path;
+use super::places::{Place, Places};
 use super::rule::RuleId;
-use super::tree::{Id, State, Tree};
+use super::tree::{Id, State, States, Tree};
 use crate::event::{EventMask, Extent, Polling, Scope, as_path};
-
-/// One glob of a rule, as the tree holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Entry {
-    /// The rule.
-    pub(crate) rule: RuleId,
-    /// Its place in the rule's `paths`: later ones overrule earlier ones.
-    pub(crate) place: usize,
-    /// Whether it begins with `!`.
-    pub(crate) excludes: bool,
-}
-
-/// A glob that matches a path, and how many bytes of it the glob spells out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Hit {
-    pub(crate) entry: Entry,
-    pub(crate) base: usize,
-}
 
 /// What can match below a node, put together: one for each different ignore list, but one for each rule
 /// that excludes something.
@@ -44,6 +29,7 @@ struct Reach {
 pub struct Plan {
     tree: Tree<Entry>,
     pub(super) ignores: Ignores,
+    places: Places,
     /// By node: what can match below it, and the last place in `paths` of a glob that can.
     below: Vec<BTreeMap<Reach, usize>>,
     roots: Vec<PathBuf>,
@@ -67,7 +53,8 @@ impl Plan {
         }
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
-        Self { tree, ignores, below, roots, on, polling, extent, patience, dirs: true }
+        let (places, dirs) = (Places::default(), true);
+        Self { tree, ignores, places, below, roots, on, polling, extent, patience, dirs }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -80,23 +67,35 @@ impl Plan {
             _ => return None,
         };
         self.ignores.refresh(dir);
+        self.places.forget();
         Some(dir)
     }
 
+    /// What is known of the directory that holds an absolute path.
+    pub(super) fn place(&self, path: &[u8]) -> Option<Arc<Place>> {
+        let dir = path::parent(path).filter(|dir| dir.starts_with(b"/"))?;
+        Some(self.places.of(dir, &self.tree, &self.ignores))
+    }
+
     /// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
-    pub(super) fn hits(&self, path: &[u8]) -> Vec<Hit> {
-        hits(&self.tree, path)
+    pub(super) fn hits_in(&self, place: &Place, path: &[u8]) -> Hits {
+        let states = match path::name(path) {
+            b"" => place.states.clone(),
+            name => self.tree.step(&place.states, name, path.len()),
+        };
+        not_overruled(hits_of(&self.tree, &states))
     }
 
     /// Every glob that matches `path`, exclusions too.
-    pub(super) fn all_hits(&self, path: &[u8]) -> Vec<Hit> {
+    pub(super) fn all_hits(&self, path: &[u8]) -> Hits {
         all_hits(&self.tree, path)
     }
 
     /// Whether a rule that asks for one of these events could match the path, which is no directory.
     fn asks(&self, path: &[u8], events: EventMask) -> bool {
-        let mut judge = self.ignores.judge(path, false);
-        self.hits(path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
+        let Some(place) = self.place(path) else { return false };
+        let mut judge = self.ignores.judge(path, false).within(&place.around);
+        self.hits_in(&place, path).into_iter().any(|Hit { entry: Entry { rule, .. }, base }| {
             let asks = self.on.get(rule.0).is_some_and(|on| on.intersects(events));
             asks && !judge.hides(self.ignores.list_of(rule), base)
         })
@@ -154,36 +153,9 @@ impl Plan {
         entries.any(|entry| entry.excludes && entry.rule == rule && entry.place > place)
     }
 
-    fn states(&self, path: &[u8]) -> Vec<State> {
+    fn states(&self, path: &[u8]) -> States {
         states(&self.tree, path)
     }
-}
-
-/// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
-pub(super) fn hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
-    let mut hits = all_hits(tree, path);
-    if hits.iter().any(|hit| hit.entry.excludes) {
-        let mut last = BTreeMap::new();
-        for Hit { entry, .. } in hits.iter().filter(|hit| hit.entry.excludes) {
-            let place = last.entry(entry.rule).or_insert(entry.place);
-            *place = entry.place.max(*place);
-        }
-        hits.retain(|hit| last.get(&hit.entry.rule).is_none_or(|&place| hit.entry.place > place));
-    }
-    hits
-}
-
-fn all_hits(tree: &Tree<Entry>, path: &[u8]) -> Vec<Hit> {
-    let states = states(tree, path);
-    let matching = |state: &State| tree.matching(*state);
-    let hits = states
-        .iter()
-        .flat_map(|state| matching(state).iter().map(move |&entry| Hit { entry, base: state.base }));
-    hits.collect()
-}
-
-fn states(tree: &Tree<Entry>, path: &[u8]) -> Vec<State> {
-    if path.starts_with(b"/") { tree.walk(path) } else { Vec::new() }
 }
 
 impl Scope for Plan {
@@ -222,6 +194,7 @@ impl Scope for Plan {
     fn moved(&self, from: &[u8], to: &[u8]) -> bool {
         // What was found out about another directory at the same path does not hold of this one.
         [from, to].into_iter().for_each(|dir| self.ignores.refresh(dir));
+        self.places.forget();
         let all_kept = self.on.iter().all(|on| on.intersects(EventMask::END));
         all_kept && self.tree.lead_alike(from, to) && self.ignores.treat_alike(from, to)
     }

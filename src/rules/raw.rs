@@ -44,6 +44,7 @@ pub struct RawSettings {
     pub poll_interval: Option<Spanned<String>>,
     pub one_file_system: Option<Spanned<bool>>,
     pub follow_symlinks: Option<Spanned<bool>>,
+    pub tui: Option<Spanned<bool>>,
     pub clear: Option<Spanned<bool>>,
     pub title: Option<Spanned<bool>>,
     pub bell: Option<Spanned<String>>,
@@ -246,7 +247,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 18] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 19] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -262,6 +263,7 @@ impl RawSettings {
             ("poll_interval", place(self.poll_interval.as_ref())),
             ("one_file_system", place(self.one_file_system.as_ref())),
             ("follow_symlinks", place(self.follow_symlinks.as_ref())),
+            ("tui", place(self.tui.as_ref())),
             ("clear", place(self.clear.as_ref())),
             ("title", place(self.title.as_ref())),
             ("bell", place(self.bell.as_ref())),

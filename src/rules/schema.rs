@@ -90,6 +90,11 @@ const SETTINGS: &[Key] = &[
     ),
     Key("follow_symlinks", Flag, "follow symbolic links below the root"),
     Key("one_file_system", Flag, "leave out directories on other file systems than their root's"),
+    Key(
+        "tui",
+        Flag,
+        "show the rules and their output on a screen of its own, where tripline writes to a terminal",
+    ),
     Key("clear", Flag, "clear the terminal before a run, unless another goes on"),
     Key("title", Flag, "tell in the terminal's title what runs and what has failed"),
     Key(

@@ -3,6 +3,8 @@
 /// `[settings]` that concern the terminal and the desktop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Terminal {
+    /// Whether the rules and their output have a screen of its own.
+    pub tui: bool,
     /// Whether it is cleared before a run, unless another goes on.
     pub clear: bool,
     /// Whether its title tells what runs and what has failed.

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use super::glob::Part;
 use super::names::Names;
 use super::wildcard::Name;
@@ -40,6 +42,9 @@ pub(crate) struct State {
     /// How many bytes of the path are spelled out by the patterns at and below this place.
     pub(crate) base: usize,
 }
+
+/// Every place that a walk has reached: seldom more than a few.
+pub(crate) type States = SmallVec<[State; 8]>;
 
 impl<T> Default for Tree<T> {
     fn default() -> Self {
@@ -86,17 +91,14 @@ impl<T> Tree<T> {
     }
 
     /// Every place that all components of `path` together lead to.
-    pub(crate) fn walk(&self, path: &[u8]) -> Vec<State> {
-        let mut states = vec![State { node: 0, pending: false, base: 0 }];
+    pub(crate) fn walk(&self, path: &[u8]) -> States {
+        let mut states = States::from_iter([State { node: 0, pending: false, base: 0 }]);
         self.close(&mut states);
-        let mut next = Vec::new();
         let mut end = 0;
         for part in path.split(|&byte| byte == b'/') {
             end += part.len();
             if !part.is_empty() {
-                self.step(&states, part, end, &mut next);
-                self.close(&mut next);
-                std::mem::swap(&mut states, &mut next);
+                states = self.step(&states, part, end);
             }
             if states.is_empty() {
                 break;
@@ -113,8 +115,8 @@ impl<T> Tree<T> {
     }
 
     /// Where `name`, which ends at byte `end` of the path, leads from these states.
-    fn step(&self, states: &[State], name: &[u8], end: usize, next: &mut Vec<State>) {
-        next.clear();
+    pub(crate) fn step(&self, states: &[State], name: &[u8], end: usize) -> States {
+        let mut next = States::new();
         for state in states {
             let node = &self.nodes[state.node];
             if node.is_deep {
@@ -125,11 +127,13 @@ impl<T> Tree<T> {
                 next.push(State { node: child, pending: false, base });
             });
         }
+        self.close(&mut next);
+        next
     }
 
     /// Adds where `**` leads that stands for nothing, and takes out what is there twice: else a few `**` in
     /// one pattern would multiply without end.
-    fn close(&self, states: &mut Vec<State>) {
+    fn close(&self, states: &mut States) {
         for at in 0..states.len() {
             if let Some(deep) = self.nodes[states[at].node].deep {
                 states.push(State { node: deep, pending: true, base: states[at].base });

@@ -9,6 +9,7 @@ mod epoll;
 mod inotify;
 mod keeper;
 mod mounts;
+mod peer;
 mod pipe;
 mod proc;
 mod process;
@@ -27,6 +28,7 @@ pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
 pub use keeper::Keeper;
 pub use mounts::MountInfo;
+pub use peer::{Peer, peer};
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{
@@ -34,7 +36,7 @@ pub use process::{
     peek_exit, reap, signal_group,
 };
 pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
-pub use signal::{Signal, SignalFd, block_all, hangup_is_ignored};
+pub use signal::{Signal, SignalFd, ask_to_stop, block_all, hangup_is_ignored, stop_here};
 pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 pub use tty::{foreground_group, set_foreground_group};
 pub use wake::Wake;

@@ -17,6 +17,10 @@ pub enum Signal {
     Child,
     /// SIGWINCH: the terminal has another size.
     Resize,
+    /// SIGTSTP: stop, as Ctrl-Z asks for.
+    Suspend,
+    /// SIGCONT: somebody had stopped the process.
+    Continue,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -36,8 +40,21 @@ impl SignalFd {
     /// # Errors
     /// `EMFILE` at the limit of descriptors.
     pub fn new() -> io::Result<Self> {
+        Self::of(&ALL)
+    }
+
+    /// The same, with the signals that stop the process at a terminal and have it go on: it stops by
+    /// [`stop_here`] alone.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn with_suspension() -> io::Result<Self> {
+        Self::of(&[&ALL[..], &[libc::SIGTSTP, libc::SIGCONT]].concat())
+    }
+
+    fn of(signals: &[libc::c_int]) -> io::Result<Self> {
         let mut set = empty_set();
-        for signal in ALL {
+        for &signal in signals {
             add(&mut set, signal);
         }
         // SAFETY: `set` is initialised and outlives the call.
@@ -62,6 +79,8 @@ impl SignalFd {
                 libc::SIGCHLD => Signal::Child,
                 libc::SIGWINCH => Signal::Resize,
                 libc::SIGHUP => Signal::Hangup,
+                libc::SIGTSTP => Signal::Suspend,
+                libc::SIGCONT => Signal::Continue,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
@@ -83,6 +102,24 @@ pub fn hangup_is_ignored() -> bool {
     let asked = cvt(unsafe { libc::sigaction(libc::SIGHUP, std::ptr::null(), action.as_mut_ptr()) });
     // SAFETY: zeroes are a valid `sigaction`, and the call fills it on success.
     asked.is_ok() && unsafe { action.assume_init() }.sa_sigaction == libc::SIG_IGN
+}
+
+/// Asks the process group to stop, as a terminal does at Ctrl-Z.
+pub fn ask_to_stop() {
+    // SAFETY: takes no pointer.
+    unsafe { libc::kill(0, libc::SIGTSTP) };
+}
+
+/// Stops the process by SIGTSTP, which is blocked, and returns when it goes on. Where no shell could have it go on,
+/// it does at once (setpgid(2), orphaned process groups).
+pub fn stop_here() {
+    let (before, mut open) = (set_mask(&full_set()), full_set());
+    // SAFETY: `open` is initialised; the number is known.
+    unsafe { libc::sigdelset(&raw mut open, libc::SIGTSTP) };
+    // SAFETY: takes no pointer. It waits, being blocked.
+    unsafe { libc::raise(libc::SIGTSTP) };
+    set_mask(&open);
+    set_mask(&before);
 }
 
 /// Blocks every signal in the calling thread: a thread that is not to be interrupted.

@@ -9,6 +9,8 @@ pub(crate) mod proc;
 pub(crate) mod running;
 pub(crate) mod screen;
 pub(crate) mod simulate;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) mod tracer;
 pub(crate) mod trip;
 pub(crate) mod verb;
 pub(crate) mod watching;

@@ -19,6 +19,7 @@ pub(crate) const READY: &str = "tripline: ready, ";
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env_remove("TRIPLINE_LOG").env_remove("NOTIFY_SOCKET").env_remove("XDG_CONFIG_HOME");
+    command.env_remove("XDG_RUNTIME_DIR");
     command.env("HOME", "/nonexistent").stdin(Stdio::null());
     command
 }
@@ -66,6 +67,11 @@ impl Running {
             Err(RecvTimeoutError::Disconnected) => Ok(None),
             Err(RecvTimeoutError::Timeout) => Err(format!("nothing more came in {LIMIT:?}")),
         }
+    }
+
+    /// The next line, if there is one by now.
+    pub(crate) fn poll(&self) -> Option<String> {
+        self.lines.try_recv().ok()
     }
 
     /// Every line up to the first that `last` takes, itself included.

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
+use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 use vt100::{Callbacks, Parser};
 
 use super::running::tripline;
@@ -38,6 +38,8 @@ impl Callbacks for Beside {
 struct Seen {
     parser: Parser<Beside>,
     bytes: Vec<u8>,
+    /// Whether the terminal takes nothing.
+    stuck: bool,
 }
 
 /// The process and its terminal; it ends with this value.
@@ -57,9 +59,15 @@ impl Screen {
 
     /// `tripline run` as the leader of a session of its own.
     pub(crate) fn command(args: &[&str]) -> Command {
+        let args: Vec<_> = ["run"].iter().chain(args).copied().collect();
+        Self::command_of(env!("CARGO_BIN_EXE_tripline"), &args)
+    }
+
+    /// Another program in the same place.
+    pub(crate) fn command_of(program: &str, args: &[&str]) -> Command {
         let shielded = tripline();
         let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(shielded.get_program()).arg("run").args(args);
+        command.arg("--ctty").arg(program).args(args);
         for (name, value) in shielded.get_envs() {
             match value {
                 Some(value) => command.env(name, value),
@@ -85,12 +93,16 @@ impl Screen {
         command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
         command.stderr(std::process::Stdio::null());
         let parser = Parser::new_with_callbacks(number(rows), number(columns), 0, Beside::default());
-        let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new() }));
+        let seen = Arc::new(Mutex::new(Seen { parser, bytes: Vec::new(), stuck: false }));
         let (mut output, theirs) = (File::from(ours.try_clone().unwrap()), Arc::clone(&seen));
         thread::spawn(move || {
             let mut buffer = [0; 1 << 14];
             // A terminal ends with an error (pty(7)).
-            while let Ok(length @ 1..) = output.read(&mut buffer) {
+            loop {
+                while theirs.lock().unwrap().stuck {
+                    sleep(Duration::from_millis(5));
+                }
+                let Ok(length @ 1..) = output.read(&mut buffer) else { return };
                 let mut seen = theirs.lock().unwrap();
                 seen.parser.process(&buffer[..length]);
                 seen.bytes.extend(&buffer[..length]);
@@ -103,9 +115,10 @@ impl Screen {
         self.child.id()
     }
 
-    /// What is there, a line a row, without what is empty at the end.
+    /// What is there, a line a row, without the spaces at their ends.
     pub(crate) fn text(&self) -> String {
-        self.seen.lock().unwrap().parser.screen().contents()
+        let text = self.seen.lock().unwrap().parser.screen().contents();
+        text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
     }
 
     /// Waits until what is there has all of this.
@@ -144,6 +157,43 @@ impl Screen {
     /// Types.
     pub(crate) fn keys(&self, keys: &str) {
         File::from(self.ours.try_clone().unwrap()).write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Has the terminal take nothing any more, or go on.
+    pub(crate) fn set_stuck(&self, stuck: bool) {
+        self.seen.lock().unwrap().stuck = stuck;
+    }
+
+    /// Gives the terminal another size.
+    pub(crate) fn resize(&self, rows: u16, columns: u16) {
+        self.seen.lock().unwrap().parser.set_size(number(rows), number(columns));
+        tcsetwinsize(&self.ours, winsize(rows, columns)).unwrap();
+    }
+
+    /// Whether the terminal is as it was before: keys make lines, its own screen is shown, and the cursor.
+    pub(crate) fn is_given_back(&self) -> bool {
+        let modes = tcgetattr(&self.ours).unwrap().local_modes;
+        let seen = self.seen.lock().unwrap();
+        let screen = seen.parser.screen();
+        modes.contains(LocalModes::ICANON | LocalModes::ECHO)
+            && !screen.alternate_screen()
+            && !screen.hide_cursor()
+    }
+
+    /// Whether the screen is the view's own.
+    pub(crate) fn is_taken(&self) -> bool {
+        self.seen.lock().unwrap().parser.screen().alternate_screen()
+    }
+
+    /// The cells that have a colour.
+    pub(crate) fn coloured(&self) -> usize {
+        let seen = self.seen.lock().unwrap();
+        let screen = seen.parser.screen();
+        let (rows, columns) = screen.size();
+        let cells = (0..rows.get())
+            .flat_map(|row| (0..columns.get()).filter_map(move |column| screen.cell(row, column)));
+        let plain = vt100::Color::Default;
+        cells.filter(|cell| cell.fgcolor() != plain || cell.bgcolor() != plain).count()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

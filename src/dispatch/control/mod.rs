@@ -24,17 +24,23 @@
 //! # }
 //! ```
 
+mod happening;
 mod overview;
 mod refusal;
+mod request;
 mod tally;
 
 use std::path::{Path, PathBuf};
 
+pub(super) use self::happening::Happening;
 pub use self::overview::{
     Counts, Last, Overview, Queues, RuleOverview, RunOverview, ServiceOverview, ServiceState, State,
 };
 pub use self::refusal::Refusal;
+pub use self::request::{Asked, LONGEST_REQUEST, Reply, Request};
 pub(super) use self::tally::Tally;
+
+use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Queue};
 use super::core::{Effect, Phase};
@@ -93,7 +99,8 @@ pub enum Command {
 }
 
 /// What can be done to a service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ServiceOrder {
     /// It starts, if it is not running.
     Start,

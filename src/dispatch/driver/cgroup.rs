@@ -66,6 +66,15 @@ impl Drop for Cgroup {
     }
 }
 
+/// Whether a run could have one.
+///
+/// # Errors
+/// Those of mkdir(2): where version 2 is not mounted or not delegated to this user.
+pub fn control_groups_work() -> io::Result<()> {
+    // No run has this number.
+    Cgroup::new(RunId(0)).map(drop)
+}
+
 /// With the groups that the run has made in it. One that is not empty stays.
 fn remove(path: &Path) {
     let entries = fs::read_dir(path).into_iter().flatten().flatten();

@@ -1,9 +1,10 @@
 //! The processes of the runs: started, read from, signalled and waited for.
 
 use std::collections::{HashMap, HashSet};
-use std::io;
+use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::cgroup::Cgroup;
 use super::environment::{Environment, explain};
@@ -13,6 +14,7 @@ use super::proc;
 use super::ready::Waking;
 use super::setup::setup;
 use super::tree::{Orphans, Tree};
+use super::view::Screen;
 use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
 use crate::rules::{Contain, Rule};
 use crate::sys::{
@@ -83,8 +85,13 @@ pub(super) struct Children {
 
 impl Children {
     /// `several` is whether there are rules to be told apart.
-    pub(super) fn new(environment: Environment, keeper: Option<Keeper>, several: bool) -> Self {
-        let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several));
+    pub(super) fn new(
+        environment: Environment,
+        keeper: Option<Keeper>,
+        several: bool,
+        screen: Option<Arc<dyn Screen>>,
+    ) -> Self {
+        let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several, screen));
         let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
         Self { by_run, by_pid, strangers, keeper, flows, environment, buffer: vec![0; BUFFER] }
     }
@@ -148,7 +155,7 @@ impl Children {
 
     /// Gives the terminals of commands the size of ours.
     pub(super) fn resize(&self) {
-        let size = own_size();
+        let size = self.terminal_size();
         let lives = |child: &&Child| child.tty && self.by_pid.contains_key(&child.pid);
         for child in self.by_run.values().filter(lives) {
             if let Some(Stream { fd, .. }) = &child.streams[0] {
@@ -159,10 +166,16 @@ impl Children {
         }
     }
 
+    /// The size of the terminal that a command's output is shown on.
+    fn terminal_size(&self) -> WindowSize {
+        let own = || window_size(stdout()).or_else(|| window_size(stderr()));
+        self.flows.size().or_else(own).unwrap_or_default()
+    }
+
     /// What a job's process writes to, if it is not what tripline writes to.
-    fn ends(&self, job: &Job) -> io::Result<Ends> {
-        if job.rule.tty {
-            return Ok([Some(pseudo_terminal(own_size())?), None]);
+    fn ends(&self, job: &Job, flow: &Flow) -> io::Result<Ends> {
+        if flow.tty {
+            return Ok([Some(pseudo_terminal(self.terminal_size())?), None]);
         }
         let one = self.flows.is_one(job);
         Ok([Some(pipe()?), if one { None } else { Some(pipe()?) }])
@@ -181,11 +194,11 @@ impl Children {
             StdinSource::Bytes(bytes) => Some(memory_file(bytes)?),
             StdinSource::Null | StdinSource::Inherit => None,
         };
-        let ends = if flow.is_some() { self.ends(job)? } else { [None, None] };
+        let ends = flow.as_ref().map_or(Ok([None, None]), |flow| self.ends(job, flow))?;
         let [out, err] = &ends;
         let (out, err) = (out.as_ref().map(|(_, end)| end.as_fd()), err.as_ref().map(|(_, end)| end.as_fd()));
         let own_stdin = io::stdin();
-        let inherited = job.stdin == StdinSource::Inherit;
+        let inherited = job.stdin == StdinSource::Inherit && !self.flows.has_keys(own_stdin.is_terminal());
         let fds = SpawnFds {
             stdin: content.as_ref().map(AsFd::as_fd).or_else(|| inherited.then(|| own_stdin.as_fd())),
             stdout: out.unwrap_or(sinks[0].fd()),
@@ -209,6 +222,7 @@ impl Children {
             cgroup: procs,
             setup,
         })?;
+        let tty = flow.as_ref().is_some_and(|flow| flow.tty);
         let streams = ends.map(|ends| ends.map(|(fd, _)| Stream { fd, polled: false }));
         let foreground = if inherited { give_terminal(own_stdin.as_fd(), pid) } else { None };
         let ready = rule.service.as_ref().and_then(|service| service.ready.clone());
@@ -220,7 +234,7 @@ impl Children {
             waking,
             said_so: false,
             flow,
-            tty: rule.tty,
+            tty,
             _paths: paths,
             foreground,
         })
@@ -368,11 +382,6 @@ pub(super) const fn token(run: RunId, stream: usize) -> u64 {
 /// The run and stream that a token names.
 pub(super) const fn of_token(token: u64) -> (RunId, usize) {
     (RunId(token / STREAMS as u64), (token % STREAMS as u64) as usize)
-}
-
-/// The size of the terminal that tripline writes to.
-fn own_size() -> WindowSize {
-    window_size(stdout()).or_else(|| window_size(stderr())).unwrap_or_default()
 }
 
 /// A path by which a child, which does not inherit the descriptor, can open the file.

@@ -5,6 +5,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Driver;
+use super::socket::Endpoint;
 use crate::dispatch::{Command, Input, Overview, Refusal, RunId};
 use crate::sys::{Wake, inotify_limits};
 use crate::watch::Watcher;
@@ -23,6 +24,7 @@ enum Request {
 struct Shared {
     requests: Mutex<Vec<Request>>,
     filled: Wake,
+    endpoint: Option<Endpoint>,
 }
 
 /// The way to a dispatcher, for other threads. Nobody waits: neither who asks, unless for the answer, nor the
@@ -38,8 +40,20 @@ impl Control {
     /// # Errors
     /// `EMFILE` at the limit of descriptors.
     pub fn new() -> std::io::Result<Self> {
+        Self::listening(None)
+    }
+
+    /// The same, with a socket for other processes.
+    ///
+    /// # Errors
+    /// `EMFILE` at the limit of descriptors.
+    pub fn listening(endpoint: Option<Endpoint>) -> std::io::Result<Self> {
         let (requests, filled) = (Mutex::default(), Wake::new()?);
-        Ok(Self { shared: Arc::new(Shared { requests, filled }) })
+        Ok(Self { shared: Arc::new(Shared { requests, filled, endpoint }) })
+    }
+
+    pub(super) fn endpoint(&self) -> Option<&Endpoint> {
+        self.shared.endpoint.as_ref()
     }
 
     /// Has something done. What becomes of it can be received; nothing can once tripline has ended.

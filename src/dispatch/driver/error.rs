@@ -12,6 +12,8 @@ pub enum RunError {
     Watch(WatchError),
     /// The watcher has ended.
     Watcher(String),
+    /// The control socket that was asked for cannot be had.
+    Socket(String),
     /// A system call that everything rests on failed.
     System(io::Error),
 }
@@ -21,6 +23,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Watch(error) => error.fmt(f),
             Self::Watcher(reason) => write!(f, "the watcher has failed: {reason}"),
+            Self::Socket(reason) => write!(f, "no control socket: {reason}"),
             Self::System(error) => error.fmt(f),
         }
     }

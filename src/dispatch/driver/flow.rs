@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::lines::Lines;
 use super::log::LogFile;
 use super::output::Sink;
 use super::spool::Spool;
+use super::view::Screen;
 use crate::dispatch::{Job, Part, RunId};
 use crate::rules::Output;
-use crate::sys::Epoll;
+use crate::sys::{Epoll, WindowSize};
 
 /// Standard output and standard error.
 pub(super) const STREAMS: usize = 2;
@@ -22,6 +24,8 @@ pub(super) const STREAMS: usize = 2;
 pub(super) struct Flow {
     key: Key,
     terminal: Terminal,
+    /// Whether the process writes to a terminal of its own.
+    pub(super) tty: bool,
     log: Option<PathBuf>,
 }
 
@@ -34,6 +38,8 @@ enum Terminal {
     Raw,
     /// Each line behind a prefix.
     Lines([Lines; STREAMS]),
+    /// On the screen, as this rule's.
+    Screen(Arc<dyn Screen>, String),
     /// Not yet, or not at all.
     Nothing,
 }
@@ -43,13 +49,15 @@ enum Terminal {
 pub(super) struct Flows {
     /// Whether there are several rules, to be told apart.
     several: bool,
+    /// What shows everything, if something does.
+    screen: Option<Arc<dyn Screen>>,
     spools: HashMap<Key, (Spool, Output)>,
     logs: HashMap<PathBuf, LogFile>,
 }
 
 impl Flows {
-    pub(super) fn new(several: bool) -> Self {
-        Self { several, ..Self::default() }
+    pub(super) fn new(several: bool, screen: Option<Arc<dyn Screen>>) -> Self {
+        Self { several, screen, ..Self::default() }
     }
 
     /// Whether there are several rules from now on.
@@ -66,7 +74,8 @@ impl Flows {
         let (after, grouped) = (is_after(job.part), is_grouped(output));
         let listened_to = rule.service.as_ref().is_some_and(|service| service.ready.is_some());
         let kept = grouped || (job.recorded && !after);
-        if output == Output::Inherit && !kept && rule.log.is_none() && !rule.tty && !listened_to {
+        let (tty, shown) = (self.has_terminal(job), self.screen.is_some());
+        if output == Output::Inherit && !kept && rule.log.is_none() && !tty && !listened_to && !shown {
             return Ok(None);
         }
         let key = (job.run, after);
@@ -76,18 +85,38 @@ impl Flows {
         if let Some(log) = &rule.log {
             self.logs.entry(log.file.clone()).or_insert_with(|| LogFile::new(log.clone())).limit(log);
         }
-        let lines = || Lines::new(&rule.name, rule.tty);
+        let lines = || Lines::new(&rule.name, tty);
         let terminal = match output {
+            Output::None => Terminal::Nothing,
+            _ if let Some(screen) = &self.screen => Terminal::Screen(Arc::clone(screen), rule.name.clone()),
             Output::Inherit => Terminal::Raw,
             Output::Prefix => Terminal::Lines([lines(), lines()]),
-            Output::Group | Output::OnFailure | Output::None => Terminal::Nothing,
+            Output::Group | Output::OnFailure => Terminal::Nothing,
         };
-        Ok(Some(Flow { key, terminal, log: rule.log.as_ref().map(|log| log.file.clone()) }))
+        Ok(Some(Flow { key, terminal, tty, log: rule.log.as_ref().map(|log| log.file.clone()) }))
     }
 
     /// Whether both streams of the job are to be one, to keep their order.
     pub(super) fn is_one(&self, job: &Job) -> bool {
-        is_grouped(self.output(job))
+        self.screen.is_some() || is_grouped(self.output(job))
+    }
+
+    /// Whether a terminal that is standard input is read from by who shows the output: then nobody else may.
+    pub(super) const fn has_keys(&self, terminal: bool) -> bool {
+        terminal && self.screen.is_some()
+    }
+
+    /// How large a terminal is for commands to write to, if it is not tripline's own.
+    pub(super) fn size(&self) -> Option<WindowSize> {
+        self.screen.as_ref().map(|screen| screen.size())
+    }
+
+    /// Whether the job's process writes to a terminal of its own. What is shown on a screen has one as it had without
+    /// it, unless its output was to be no terminal.
+    fn has_terminal(&self, job: &Job) -> bool {
+        let rule = &job.rule;
+        let like_ours = matches!(rule.output, None | Some(Output::Inherit)) && rule.log.is_none();
+        rule.tty || (self.screen.is_some() && like_ours)
     }
 
     fn output(&self, job: &Job) -> Output {
@@ -122,6 +151,7 @@ impl Flows {
                 lines[stream].push(bytes, &mut out);
                 sink.put(&out, epoll);
             }
+            Terminal::Screen(screen, rule) => screen.write(rule, bytes),
             Terminal::Nothing => {}
         }
     }
@@ -139,6 +169,8 @@ impl Flows {
     pub(super) fn show(&self, run: RunId, failed: bool, sink: &mut Sink, epoll: &Epoll) {
         let key = (run, false);
         match self.spools.get(&key) {
+            // It was shown as it came.
+            Some(_) if self.screen.is_some() => {}
             Some((_, Output::OnFailure)) if !failed => {}
             Some((spool, Output::Group | Output::OnFailure)) => copy(spool, sink, epoll),
             Some((_, Output::Inherit | Output::Prefix | Output::None)) | None => {}
@@ -148,7 +180,8 @@ impl Flows {
     /// Nothing more comes of a run: what the command after it has written is shown, and all is forgotten.
     pub(super) fn forget(&mut self, run: RunId, sink: &mut Sink, epoll: &Epoll) {
         self.spools.remove(&(run, false));
-        if let Some((spool, _)) = self.spools.remove(&(run, true)) {
+        let after = self.spools.remove(&(run, true));
+        if let Some((spool, _)) = after.filter(|_| self.screen.is_none()) {
             copy(&spool, sink, epoll);
         }
     }

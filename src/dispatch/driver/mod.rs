@@ -3,6 +3,7 @@
 
 mod cgroup;
 mod children;
+mod client;
 mod control;
 mod environment;
 mod error;
@@ -17,7 +18,9 @@ mod ready;
 mod reload;
 mod renew;
 mod setup;
+mod socket;
 mod spool;
+mod start;
 mod tell;
 mod tree;
 mod view;
@@ -29,7 +32,8 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::children::{Children, NotStarted, of_token};
+pub use self::cgroup::control_groups_work;
+use self::children::{Children, of_token};
 pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
@@ -38,7 +42,9 @@ use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
 use self::reload::Reloader;
-pub use self::view::{Errand, View};
+pub use self::socket::Endpoint;
+use self::socket::Server;
+pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
@@ -69,9 +75,6 @@ pub enum Span {
     Once,
 }
 
-/// Before a job is tried again for which the system had no descriptor, process or memory.
-const RETRY: Duration = Duration::from_millis(500);
-
 /// How long a reader may let the end wait that was asked for.
 const PATIENCE: Duration = Duration::from_millis(200);
 
@@ -81,12 +84,14 @@ const SIGNALS: u64 = u64::MAX - 2;
 const WATCHER: u64 = u64::MAX - 3;
 const RULES: u64 = u64::MAX - 4;
 const CONTROL: u64 = u64::MAX - 5;
+const SOCKET: u64 = u64::MAX - 6;
+/// The first client of the socket; the others have the numbers below it.
+const CLIENTS: u64 = u64::MAX - 7;
 
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
-/// through `control`. Answers the exit code: 0
-/// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
-/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
-/// calling thread, and makes the process a subreaper.
+/// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
+/// of the commands' codes, and no less than 128 and the signal's number if one came. Blocks SIGINT, SIGTERM,
+/// SIGHUP, SIGQUIT and SIGCHLD in the calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is killed.
@@ -102,7 +107,7 @@ pub fn run(
     let _ = close_on_exec_from(3);
     let keeper = if mode == Mode::Live { keeper() } else { None };
     become_subreaper()?;
-    let signals = SignalFd::new()?;
+    let signals = if view.screen().is_some() { SignalFd::with_suspension()? } else { SignalFd::new()? };
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
@@ -111,23 +116,22 @@ pub fn run(
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
+    let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
+    let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
     let environment = Environment::new(std::env::vars_os(), std::process::id());
-    let strings = environment.strings();
-    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
-    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
-    // The standard library's source of randomness, which it seeds hash tables with.
-    let seed = RandomState::new().build_hasher().finish();
+    let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
     let mut driver = Driver {
-        core: Core::new(Arc::clone(rules), limits).until(until).seeded(seed),
-        children: Children::new(environment, keeper, rules.rules.len() > 1),
+        core,
+        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
         mode,
         view,
         control: control.clone(),
+        server,
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -148,9 +152,16 @@ pub fn run(
         driver.step(Input::Once(existing(rules)));
     }
     driver.run()?;
-    let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
-    let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
-    Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+    Ok(driver.exit_code(span))
+}
+
+fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
+    let strings = environment.strings();
+    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
+    // The standard library's source of randomness, which it seeds hash tables with.
+    let seed = RandomState::new().build_hasher().finish();
+    Core::new(Arc::clone(rules), limits).until(until).seeded(seed)
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
@@ -178,6 +189,7 @@ struct Driver<'a> {
     mode: Mode,
     view: &'a mut dyn View,
     control: Control,
+    server: Option<Server>,
     /// What has become of the last command.
     answer: Option<Result<(), Refusal>>,
     /// How often the kernel's queue has overflowed.
@@ -206,6 +218,12 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
+    fn exit_code(&self, span: Span) -> u8 {
+        let (worst, signal) = (self.core.worst_code(), self.halting.unwrap_or(0));
+        let stopped = if self.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
+        if span == Span::Stopped { 0 } else { worst.max(stopped) }
+    }
+
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
@@ -221,6 +239,8 @@ impl Driver<'_> {
                     WATCHER => self.messages()?,
                     RULES => self.reload()?,
                     CONTROL => self.requests(),
+                    SOCKET => self.accept(),
+                    client if client > u64::MAX / 2 => self.serve((CLIENTS - client) as usize),
                     STDOUT => self.sinks[0].flush(&self.epoll),
                     STDERR => self.sinks[1].flush(&self.epoll),
                     stream => self.output(stream),
@@ -241,8 +261,10 @@ impl Driver<'_> {
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
+        self.server = None;
         let watcher = self.watcher.iter().map(AsFd::as_fd);
-        for fd in watcher.chain(self.reloader.iter().map(AsFd::as_fd)) {
+        let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
+        for fd in watcher.chain(others) {
             let _ = self.epoll.remove(fd);
         }
         let mut ready = Vec::new();
@@ -265,16 +287,23 @@ impl Driver<'_> {
 
     /// Tells the core, and does what it asks for, until it asks for nothing.
     fn step(&mut self, input: Input) {
+        self.step_at(self.clock.now(), input);
+    }
+
+    /// The same, where the time is known; answers the time afterwards.
+    fn step_at(&mut self, mut now: MonoTime, input: Input) -> MonoTime {
         let mut effects = Vec::new();
-        self.core.step(input, self.clock.now(), &mut effects);
+        self.core.step(input, now, &mut effects);
         let mut queue = VecDeque::from(effects);
         while let Some(effect) = queue.pop_front() {
             for answer in self.carry_out(effect) {
                 let mut more = Vec::new();
-                self.core.step(answer, self.clock.now(), &mut more);
+                now = self.clock.now();
+                self.core.step(answer, now, &mut more);
                 queue.extend(more);
             }
         }
+        now
     }
 
     /// What the core is to be told about it.
@@ -299,44 +328,15 @@ impl Driver<'_> {
         Vec::new()
     }
 
-    /// Starts a job; none if it has to wait for room.
-    fn spawn(&mut self, job: Job) -> Option<Input> {
-        let run = job.run;
-        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
-            Ok(()) => Input::Spawned { run },
-            Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
-                let (rule, wait) = (&job.rule.name, RETRY.as_millis());
-                tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
-                self.waiting.push((self.clock.now() + RETRY, job));
-                return None;
-            }
-            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => Input::SpawnFailed { run, error },
-        })
-    }
-
-    /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
-    fn spawn_waiting(&mut self) {
-        let (now, halting) = (self.clock.now(), self.halting.is_some());
-        let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
-        for (_, job) in due {
-            let answer = if halting {
-                Some(Input::SpawnFailed { run: job.run, error: "tripline ends".to_owned() })
-            } else {
-                self.spawn(job)
-            };
-            if let Some(answer) = answer {
-                self.step(answer);
-            }
-        }
-    }
-
     fn signals(&mut self) -> io::Result<()> {
         while let Some(signal) = self.signals.read()? {
             match signal {
                 Signal::Stop(signal) => self.stop(signal),
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
-                Signal::Resize => self.children.resize(),
+                Signal::Resize => self.resize(),
+                Signal::Suspend => self.suspend(),
+                Signal::Continue => self.view.resume(),
             }
         }
         Ok(())
@@ -374,12 +374,17 @@ impl Driver<'_> {
 
     fn messages(&mut self) -> Result<(), RunError> {
         let messages = self.watcher.as_ref().map(Watcher::take).unwrap_or_default();
+        let mut now = self.clock.now();
         for message in messages {
             match message {
-                Message::Event(event) => self.step(Input::Event(event)),
-                Message::Notice(notice) => self.notice(notice)?,
+                Message::Event(event) => now = self.step_at(now, Input::Event(event)),
+                Message::Notice(notice) => {
+                    self.notice(notice)?;
+                    now = self.clock.now();
+                }
             }
         }
+        self.view.stirred();
         Ok(())
     }
 

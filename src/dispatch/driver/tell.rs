@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::{Driver, View};
 use crate::dispatch::driver::view::Errand;
 use crate::dispatch::{Input, Job, Report, Status};
-use crate::sys::{Pid, SpawnFds, SpawnOptions, SpawnSetup, spawn};
+use crate::sys::{Pid, SpawnFds, SpawnOptions, SpawnSetup, spawn, stop_here};
 use crate::time::MonoTime;
 
 /// Between two looks at how far the crawl has come: as often as an eye takes in a number.
@@ -19,6 +19,9 @@ impl Driver<'_> {
         if let Report::Ended { run, outcome, stopped, .. } = report {
             let failed = outcome.code() != 0 && !stopped;
             self.children.show(*run, failed, &mut self.sinks, &self.epoll);
+        }
+        if let Some(server) = &mut self.server {
+            server.publish(report, &self.epoll);
         }
         self.tell(|view, out| view.report(report, out));
     }
@@ -34,6 +37,19 @@ impl Driver<'_> {
         tell(self.view, &mut out);
         self.sinks[1].put(&out, &self.epoll);
         self.run_errand();
+    }
+
+    /// The terminal has another size.
+    pub(super) fn resize(&mut self) {
+        self.view.stirred();
+        self.children.resize();
+    }
+
+    /// Stops, as a shell's user asks for with Ctrl-Z, once the terminal is given back.
+    pub(super) fn suspend(&mut self) {
+        self.view.suspend();
+        stop_here();
+        self.view.resume();
     }
 
     /// Tells how far the crawl has come, if it is time.

@@ -1,9 +1,12 @@
 //! What a person is told.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::dispatch::{Job, Report};
 use crate::rules::{Diagnostics, Rules};
+use crate::sys::WindowSize;
 use crate::watch::Notice;
 
 /// What a person is told, as bytes for standard error.
@@ -17,15 +20,31 @@ pub trait View {
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
     /// These rules are taken in place of those before.
-    fn rules(&mut self, rules: &Rules);
+    fn rules(&mut self, rules: &Arc<Rules>);
     /// Whether to be told how far the first look at all directories has come.
     fn follows_crawl(&self) -> bool;
     /// So many directories are watched by now, and more are to come.
     fn crawling(&mut self, directories: usize, out: &mut Vec<u8>);
     /// A command that is to be started beside the runs, if there is one. Asked for again when it has ended.
     fn errand(&mut self) -> Option<Errand>;
+    /// What shows the output of commands in the place of standard output and standard error, if something does.
+    fn screen(&self) -> Option<Arc<dyn Screen>>;
+    /// Something may look otherwise than before: events have come, or the terminal has another size.
+    fn stirred(&mut self);
+    /// The process stops next: the terminal is to be given back.
+    fn suspend(&mut self);
+    /// The process goes on.
+    fn resume(&mut self);
     /// Nothing more comes.
     fn end(&mut self, out: &mut Vec<u8>);
+}
+
+/// What shows the output of commands, each rule's by itself. It never makes who writes wait.
+pub trait Screen: Debug + Send + Sync {
+    /// A command of the rule has written this.
+    fn write(&self, rule: &str, bytes: &[u8]);
+    /// How much room there is for it.
+    fn size(&self) -> WindowSize;
 }
 
 /// A command beside the runs. Nobody reads what it writes, or waits for its end.

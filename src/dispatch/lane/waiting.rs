@@ -5,12 +5,33 @@ use std::time::Duration;
 
 use super::super::batch::{Batch, Queue};
 use super::super::debounce::Debounce;
-use super::super::schedule::State;
+use super::super::lineage::Lineage;
+use super::super::schedule::{self, Action, Input, State};
 use super::{Key, Lane};
+use crate::event::Event;
 use crate::rules::{Per, Rule, RuleId, Stamp};
 use crate::time::MonoTime;
 
 impl Lane {
+    /// Takes one more change into the batch that collects, which is what becomes of nearly all of them. Gives it back
+    /// if there is no such batch, or something else is to be done.
+    pub(crate) fn join(
+        &mut self,
+        event: Event,
+        lineage: &Lineage,
+        rule: &Rule,
+        now: MonoTime,
+    ) -> Result<(), Event> {
+        let busy = self.run.as_ref().map_or(rule.on_busy, |run| run.busy(rule));
+        let collects = schedule::next(self.state, Input::Match, busy) == (self.state, Action::Collect);
+        let collecting = self.collecting.as_mut().filter(|_| collects && !self.backing_off);
+        let Some((queue, debounce)) = collecting else { return Err(event) };
+        let Some(batch) = queue.last_mut(rule.per) else { return Err(event) };
+        batch.add(event, lineage.clone());
+        debounce.note(now);
+        Ok(())
+    }
+
     /// Its rule has another number now.
     pub(crate) fn renumber(&mut self, ids: &BTreeMap<RuleId, RuleId>) {
         self.rule = ids.get(&self.rule).copied().unwrap_or(self.rule);

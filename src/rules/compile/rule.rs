@@ -10,7 +10,7 @@ use super::{Compiler, Words, case};
 use crate::event::{EventMask, Subject};
 use crate::rules::error::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
-use crate::rules::plan::Entry;
+use crate::rules::hits::Entry;
 use crate::rules::raw::RawRule;
 use crate::rules::rule::{Contain, OnBusy, Pattern, Per, Rule, RuleId, Stdin, TypedRegex, Types};
 use crate::rules::template::{Field, is_identifier};

@@ -1,4 +1,4 @@
-//! `clear`, `title`, `bell` and `notify`: what the person who looks on is shown.
+//! `tui`, `clear`, `title`, `bell` and `notify`: what the person who looks on is shown.
 
 use super::Compiler;
 use crate::rules::error::Spanned;
@@ -11,6 +11,7 @@ pub(crate) const WHEN: [(&str, When); 3] =
 impl Compiler {
     pub(super) fn terminal(&mut self, raw: &RawSettings) -> Terminal {
         Terminal {
+            tui: raw.tui.as_ref().is_some_and(|typed| typed.value),
             clear: raw.clear.as_ref().is_some_and(|typed| typed.value),
             title: raw.title.as_ref().is_some_and(|typed| typed.value),
             bell: self.when("bell", raw.bell.as_ref()),
@@ -37,8 +38,9 @@ mod tests {
     #[test]
     fn each_key_about_the_terminal_is_used() {
         assert_eq!(terminal(""), Terminal::default());
-        let typed = terminal("clear = true\ntitle = true\nbell = \"change\"\nnotify = \"always\"");
+        let typed =
+            terminal("tui = true\nclear = true\ntitle = true\nbell = \"change\"\nnotify = \"always\"");
         let (bell, notify) = (Some(When::Change), Some(When::Always));
-        assert_eq!(typed, Terminal { clear: true, title: true, bell, notify });
+        assert_eq!(typed, Terminal { tui: true, clear: true, title: true, bell, notify });
     }
 }

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 18] = [
+const SETTINGS_KEYS: [&str; 19] = [
     "root",
     "ignore",
     "gitignore",
@@ -33,6 +33,7 @@ const SETTINGS_KEYS: [&str; 18] = [
     "poll_interval",
     "one_file_system",
     "follow_symlinks",
+    "tui",
     "clear",
     "title",
     "bell",
@@ -229,6 +230,7 @@ impl Reader<'_> {
                 "follow_symlinks" => {
                     self.once(&mut settings.follow_symlinks, key, |r| r.boolean(key, value));
                 }
+                "tui" => self.once(&mut settings.tui, key, |r| r.boolean(key, value)),
                 "clear" => self.once(&mut settings.clear, key, |r| r.boolean(key, value)),
                 "title" => self.once(&mut settings.title, key, |r| r.boolean(key, value)),
                 "bell" => self.once(&mut settings.bell, key, |r| r.string(key, value)),

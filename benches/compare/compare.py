@@ -1,0 +1,107 @@
+#!/usr/bin/env python3
+"""Measures tripline beside its peers, and beside what the system calls alone cost.
+
+    cargo build --release
+    benches/compare/compare.py                          writes docs/performance.md and its charts: 40 minutes
+    benches/compare/compare.py --print --rounds 1 --dirs 20000 --only setup,storm
+
+Needs Linux, Python 3.9 and cc. Peers that are not on PATH are left out. In each round every tool has its turn at
+each row, and the medians are shown. What was lost or wrong stands beside how fast it was.
+"""
+
+import argparse
+import copy
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import page
+from rows import ROWS
+from tools import Failed, every
+
+HERE = Path(__file__).resolve().parent
+
+
+def measure(row, tool, work, args):
+    """What one tool did at one row: values, why there are none, or None if it is not made for that."""
+    began = time.monotonic()
+    try:
+        value = ROWS[row][0](tool, work, args)
+    except Failed as reason:
+        value = str(reason)
+    print(f"{time.monotonic() - began:5.1f} s  {row}: {tool.name}: {value}", file=sys.stderr)
+    return value
+
+
+def median(values):
+    return {key: statistics.median(value[key] for value in values) for key in values[0]}
+
+
+def compare(args, tools, work):
+    """Of each row and tool the medians, or why there are none; who has failed has no other turn."""
+    values = {}
+    for _ in range(args.rounds):
+        for row in args.only:
+            for tool in tools:
+                before = values.setdefault((row, tool.name), [])
+                if not isinstance(before, str):
+                    value = measure(row, tool, work, args)
+                    if isinstance(value, str):
+                        values[row, tool.name] = value
+                    elif value:
+                        before.append(value)
+    return {key: found if isinstance(found, str) else median(found) for key, found in values.items() if found}
+
+
+def grow(args, tools, work):
+    """The same at growing sizes: of each (row, number of directories or rules) tripline's medians."""
+    tools = [tool for tool in tools if tool.name == "tripline"]
+    found = {}
+    sizes = [1000, 10_000, 100_000]
+    works = [(row, size) for row in ("save", "rename", "remove") for size in sizes]
+    works += [("setup", size) for size in [*sizes, 190_000]]
+    works += [("storm", 0), ("storm1000", 0), ("storm10000", 0)]
+    for row, size in works:
+        at = copy.copy(args)
+        at.dirs, at.around, at.only, at.most = size, size, [row], size
+        rounds = compare(at, tools, work)
+        found[row, size] = rounds.get((row, "tripline"))
+    return found
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dirs", type=int, default=100_000, help="directories to watch")
+    parser.add_argument("--saves", type=int, default=200)
+    parser.add_argument("--storm", type=int, default=200_000, help="files in the storm")
+    parser.add_argument("--only", type=lambda text: text.split(","), default=list(ROWS), help="rows: " + ",".join(ROWS))
+    parser.add_argument("--tools", type=lambda text: text.split(","), help="the tools, by name")
+    parser.add_argument("--no-growth", action="store_true", help="leave out the growing sizes")
+    parser.add_argument("--print", action="store_true", help="print the table only")
+    args = parser.parse_args()
+    args.around, args.most = 1000, 20_000
+    return args
+
+
+def main():
+    args = arguments()
+    with tempfile.TemporaryDirectory() as temporary:
+        work = Path(temporary)
+        (work / "bin").mkdir()
+        for program in ("limit", "work"):
+            subprocess.run(["cc", "-O2", "-pthread", "-o", work / "bin" / program, HERE / f"{program}.c"], check=True)
+        os.environ["STAMPS"] = str(work / "stamps")
+        tools = [tool for tool in every(work) if not args.tools or tool.name in args.tools]
+        results = compare(args, tools, work)
+        grown = {} if args.no_growth or args.print else grow(args, tools, work)
+    print(page.table(args, tools, results))
+    if not args.print:
+        page.write(args, tools, results, grown)
+
+
+main()

@@ -1,0 +1,287 @@
+"""The rows of the table: each a function that has one tool do one work and answers what it measured."""
+
+import re
+import shutil
+import statistics
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+from tools import PATIENCE, Failed, Limit, Process, Tripline
+
+
+def tree(top, count):
+    """Makes so many directories, ten or a hundred to a parent; answers the last one made."""
+    top.mkdir(parents=True)
+    made, level = 0, [top]
+    while True:
+        below = []
+        for parent in level:
+            for number in range(10 if len(level) < 1000 else 100):
+                if made == count:
+                    return below[-1] if below else parent
+                child = parent / f"d{number}"
+                child.mkdir()
+                below.append(child)
+                made += 1
+        level = below
+
+
+def kept_tree(work, count):
+    """A tree that stays for all tools and rounds, and its last directory."""
+    top, last = work / f"tree{count}", work / f"last{count}"
+    if not last.exists():
+        last.write_text(str(tree(top, count)))
+    return top, Path(last.read_text())
+
+
+@contextmanager
+def fresh(work):
+    """A directory for one measurement."""
+    top = work / f"fresh{time.monotonic_ns()}"
+    top.mkdir()
+    try:
+        yield top
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+
+
+@contextmanager
+def watching(tool, top, probe, work):
+    """The tool when it has reported a file in the directory `probe`, and what followed from that is over."""
+    process = tool.watch(str(top), work)
+    if process is None:
+        yield None
+        return
+    with process:
+        process.probe(probe)
+        time.sleep(0.5)
+        yield process
+
+
+def setup(tool, work, args):
+    top, last = kept_tree(work, args.dirs)
+    process = tool.watch(str(top), work)
+    if process is None:
+        return None
+    with process:
+        seconds = process.probe(last) - process.started
+        return {"seconds": seconds, "cpu": process.cpu(), "pss": process.pss()}
+
+
+def save(tool, work, args):
+    top, last = kept_tree(work, args.around)
+    target, stamps = last / "file", work / "stamps"
+    target.write_text("")
+    stamps.write_text("")
+    process = tool.react(str(top), str(work / "bin/work"), work)
+    if process is None:
+        return None
+
+    def count():
+        return stamps.read_bytes().count(b"\n")
+
+    with process:
+        end, before = time.monotonic() + PATIENCE, 0
+        while before == count():
+            if time.monotonic() > end:
+                raise Failed("never runs")
+            before = count()
+            target.write_text("x")
+            time.sleep(0.3)
+        time.sleep(0.5)
+        took = []
+        for _ in range(args.saves):
+            before, saved = count(), time.monotonic_ns()
+            target.write_text("x")
+            end = time.monotonic() + 1
+            while before == count() and time.monotonic() < end:
+                time.sleep(0.001)
+            if before < count():
+                took.append((int(stamps.read_text().split()[before]) - saved) / 1000)
+            time.sleep(0.02)
+        if not took:
+            raise Failed("misses all")
+        took.sort()
+        return {"median": statistics.median(took), "p99": took[int(len(took) * 0.99)], "missed": args.saves - len(took)}
+
+
+def noise(number):
+    """So many rules that match nothing in the storm, none like another."""
+    return "".join(f'[rules.n{i}]\npaths = ["{i % 100}/other{i}/*.c", "**/n{i}.h"]\nrun = ["true"]\n' for i in range(number))
+
+
+def storm_process(tool, top, work, rules):
+    if isinstance(tool, Limit):
+        return Process([tool.program, "storm", top]) if tool.mode == "crawl" else None
+    if isinstance(tool, Tripline):
+        return tool.rules(work, top, '[rules.all]\npaths = ["**/*.txt"]\non = ["close_write"]\nrun = ["true"]\n'
+                          'max_wait = "10m"\ndebounce = "1s"\n' + noise(rules - 1))
+    return tool.watch(str(top), work)
+
+
+def storm(tool, work, args, rules=1):
+    with fresh(work) as top:
+        for number in range(100):
+            (top / str(number)).mkdir()
+        process = storm_process(tool, top, work, rules)
+        if process is None:
+            return None
+        with process:
+            if isinstance(tool, (Tripline, Limit)):
+                process.wait_for(b"ready")
+            else:
+                process.probe(top / "99")
+            time.sleep(0.5)
+            before = process.cpu()
+            subprocess.run([work / "bin/work", "storm", top, str(args.storm)], check=True)
+            used = process.settled() - before
+            return {"each": used / args.storm * 1e6, "lost": args.storm - reported(tool, process, args.storm)}
+
+
+def reported(tool, process, number):
+    """Of how many files of the storm the tool has told."""
+    if isinstance(tool, Limit):
+        return 0 if b"lost\n" in process.lines() else number
+    if isinstance(tool, Tripline):
+        process.wait_for(b" more")
+        told = [re.search(rb"and (\d+) more", line) for line in process.lines()]
+        return sum(int(match.group(1)) + 1 for match in told if match)
+    names = re.compile(rb"f(\d+)\.txt")
+    return len({match.group(1) for line in process.lines() for match in names.finditer(line)})
+
+
+def rename(tool, work, args):
+    if isinstance(tool, Limit):
+        return None
+    with fresh(work) as top:
+        last = tree(top / "old", min(args.dirs, args.most))
+        with watching(tool, top, last, work) as process:
+            if process is None:
+                return None
+            before, since = process.cpu(), len(process.lines())
+            renamed = time.monotonic()
+            (top / "old").rename(top / "new")
+            deepest = top / "new" / last.relative_to(top / "old")
+            (deepest / "after").write_text("x")
+            right = str(deepest.relative_to(top) / "after").encode()
+            try:
+                seconds = process.wait_for(right, since) - renamed
+            except Failed:
+                raise Failed("never under its new path")
+            return {"seconds": seconds, "cpu": process.settled() - before}
+
+
+def remove(tool, work, args):
+    with fresh(work) as top:
+        last = tree(top / "all", min(args.dirs, args.most))
+        with watching(tool, top, last, work) as process:
+            if process is None:
+                return None
+            before = process.cpu()
+            shutil.rmtree(top / "all")
+            return {"cpu": process.settled() - before}
+
+
+def repository(work):
+    """A work tree of 5,000 files on branch `two`, of which 2,000 differ from branch `one`, and their names."""
+    top = work / "repository"
+    changed = {f"src{number % 50}/f{number}.txt" for number in range(2000)}
+    if not top.exists():
+        git(work, "init", "-q", "-b", "one", top)
+        for number in range(5000):
+            path = top / f"src{number % 50}/f{number}.txt"
+            path.parent.mkdir(exist_ok=True)
+            path.write_text("one\n")
+        git(top, "add", ".")
+        git(top, "commit", "-qm", "one")
+        git(top, "checkout", "-qb", "two")
+        for name in changed:
+            (top / name).write_text("two, and longer\n")
+        git(top, "commit", "-qam", "two")
+    git(top, "checkout", "-q", "two")
+    return top, changed
+
+
+def git(top, *words):
+    config = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "gc.auto=0"]
+    subprocess.run(["git", "-C", top, *config, *words], check=True, capture_output=True)
+
+
+def checkout(tool, work, args):
+    top, changed = repository(work)
+    stamps = work / "stamps"
+    stamps.write_text("")
+    process = tool.batch(str(top), work)
+    if process is None:
+        return None
+    with process, Process([work / "bin/limit", "last", top]) as clock:
+        clock.wait_for(b"ready")
+        end = time.monotonic() + PATIENCE
+        while not stamps.read_text():
+            if time.monotonic() > end:
+                raise Failed("never runs")
+            (top / "src0/probe").write_text("x")
+            time.sleep(0.5)
+        time.sleep(1)
+        stamps.write_text("")
+        git(top, "checkout", "-q", "one")
+        process.settled()
+        time.sleep(0.5)
+        return batches(stamps.read_text(), changed, int(clock.lines()[-1]))
+
+
+def batches(text, changed, last):
+    runs = [int(line.split()[1]) for line in text.splitlines() if line.startswith("run ")]
+    if not runs:
+        raise Failed("never runs")
+    told = {name for name in changed if name in text}
+    return {"runs": len(runs), "missing": len(changed - told), "seconds": (max(runs) - last) / 1e9 - 0.1}
+
+
+def start(tool, work, args):
+    if not tool.ready:
+        return None
+    top = work / "empty"
+    top.mkdir(exist_ok=True)
+    with tool.watch(str(top), work) as process:
+        return {"seconds": process.wait_for(tool.ready) - process.started}
+
+
+def idle(tool, work, args):
+    top, last = kept_tree(work, 10_000)
+    with watching(tool, top, last, work) as process:
+        if process is None:
+            return None
+        time.sleep(2)
+        cpu, switches = process.cpu(), process.switches()
+        time.sleep(20)
+        return {"cpu": process.cpu() - cpu, "switches": process.switches() - switches}
+
+
+def ms(seconds):
+    return f"{seconds * 1000:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
+
+
+# Of each row: what measures it, its title, and how its values are shown.
+ROWS = {
+    "setup": (setup, lambda a: f"watch {a.dirs:,} directories: until a file in the last one is reported; CPU; memory (PSS)",
+              lambda v: f"{ms(v['seconds'])}; {ms(v['cpu'])}; {v['pss']:.1f} MB"),
+    "save": (save, lambda a: f"save to command running, no debounce, {a.around:,} directories: median; p99; missed of {a.saves}",
+             lambda v: f"{v['median']:,.0f} µs; {v['p99']:,.0f} µs; {v['missed']:g}"),
+    "storm": (storm, lambda a: f"{a.storm:,} files made, written, closed, removed in 100 directories: CPU each; files not reported",
+              lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
+    "storm1000": (lambda t, w, a: storm(t, w, a, 1000) if isinstance(t, Tripline) else None,
+                  lambda a: "the same with 1,000 rules", lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
+    "storm10000": (lambda t, w, a: storm(t, w, a, 10_000) if isinstance(t, Tripline) else None,
+                   lambda a: "the same with 10,000 rules", lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
+    "rename": (rename, lambda a: f"rename a directory of {min(a.dirs, a.most):,}, write in its deepest: right path reported after; CPU",
+               lambda v: f"{ms(v['seconds'])}; {ms(v['cpu'])}"),
+    "checkout": (checkout, lambda a: "git checkout of 2,000 of 5,000 files, debounce 100 ms: runs; paths missing; last run after the debounce",
+                 lambda v: f"{v['runs']:g}; {v['missing']:,g}; {ms(v['seconds'])}"),
+    "remove": (remove, lambda a: f"rm -rf of {min(a.dirs, a.most):,} watched directories: CPU", lambda v: ms(v["cpu"])),
+    "start": (start, lambda a: "start to ready in an empty directory", lambda v: ms(v["seconds"])),
+    "idle": (idle, lambda a: "idle with 10,000 directories, 20 s: CPU; context switches",
+             lambda v: f"{ms(v['cpu'])}; {v['switches']:g}"),
+}

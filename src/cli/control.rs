@@ -1,0 +1,228 @@
+//! What speaks to a tripline that runs: `status`, `pause`, `resume`, `trigger`, ...
+
+use std::fmt;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use nix::unistd::geteuid;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::client_args::{ClientArgs, ClientCommand, EventsArgs, StatusArgs};
+use super::{Exit, fail, location, status};
+use crate::dispatch::{Endpoint, Overview, Reply, Request};
+use crate::rules::{Location, locate};
+use crate::sys::peer;
+
+/// Between two looks of `status --watch`: as often as a person can read it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How long a tripline may take to answer before something is wrong with it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Where the socket of the rules is; none if there are no rules there.
+pub(super) fn endpoint(named: Option<&PathBuf>, location: &Location) -> Option<Endpoint> {
+    match named {
+        Some(path) => Some(Endpoint { path: path.clone(), named: true }),
+        None => locate(location).map(|rules| Endpoint { path: usual(&rules), named: false }),
+    }
+}
+
+/// The socket of a rules file, whose path has no symbolic links: a directory of this user's, and a name that no other
+/// rules file has.
+fn usual(rules: &Path) -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    let dir = own.map(|dir| dir.join("tripline"));
+    let dir = dir.unwrap_or_else(|| std::env::temp_dir().join(format!("tripline-{}", geteuid())));
+    dir.join(format!("{:016x}.sock", xxh3_64(rules.as_os_str().as_bytes())))
+}
+
+/// Why nothing was answered.
+enum Failure {
+    /// Nobody is there.
+    Nobody(String),
+    /// It was refused, or what came is no answer.
+    Refused(String),
+}
+
+impl Failure {
+    fn exit(&self) -> Exit {
+        fail(self, Exit::Rules)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nobody(what) => f.write_str(what),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+/// A tripline that runs.
+struct Running {
+    stream: UnixStream,
+    lines: BufReader<UnixStream>,
+}
+
+impl Running {
+    fn find(args: &ClientArgs) -> Result<Self, Failure> {
+        let location = location(args.config.as_ref());
+        let Some(endpoint) = endpoint(args.socket.as_ref(), &location) else {
+            let named =
+                args.config.as_ref().map(|path| path.display().to_string().escape_debug().to_string());
+            let what = named.map_or_else(
+                || "there is no tripline.toml here or in a directory above".to_owned(),
+                |path| format!("there is no rules file {path}"),
+            );
+            return Err(Failure::Nobody(what));
+        };
+        let nobody = || {
+            let whose = locate(&location).filter(|_| !endpoint.named);
+            let whose = whose.map_or_else(
+                || format!("nothing listens at {}", endpoint.path.display()),
+                |rules| format!("no tripline runs {}; start one with: tripline run", rules.display()),
+            );
+            Failure::Nobody(whose)
+        };
+        let stream = UnixStream::connect(&endpoint.path).map_err(|_| nobody())?;
+        let refused = |error: std::io::Error| Failure::Refused(error.to_string());
+        let uid = peer(stream.as_fd()).map_err(refused)?.uid;
+        if uid != geteuid().as_raw() && uid != 0 && !geteuid().is_root() {
+            return Err(Failure::Refused(format!("{} is another user's", endpoint.path.display())));
+        }
+        stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
+        let lines = BufReader::new(stream.try_clone().map_err(refused)?);
+        Ok(Self { stream, lines })
+    }
+
+    /// Has something done, or says why it was not.
+    fn ask(&mut self, request: &Request) -> Result<Reply, Failure> {
+        let lost = |error: &dyn fmt::Display| Failure::Refused(format!("tripline does not answer: {error}"));
+        let mut line = serde_json::to_vec(request).map_err(|error| lost(&error))?;
+        line.push(b'\n');
+        self.stream.write_all(&line).map_err(|error| lost(&error))?;
+        let mut answer = String::new();
+        match self.lines.read_line(&mut answer) {
+            Ok(0) => return Err(Failure::Nobody("tripline has ended".to_owned())),
+            Ok(_) => {}
+            Err(error) => return Err(lost(&error)),
+        }
+        let reply: Reply = serde_json::from_str(&answer).map_err(|error| lost(&error))?;
+        match reply {
+            Reply { ok: true, .. } => Ok(reply),
+            Reply { error, .. } => Err(Failure::Refused(error.unwrap_or_default())),
+        }
+    }
+
+    fn overview(&mut self) -> Result<Overview, Failure> {
+        let reply = self.ask(&Request::Status {})?;
+        reply.status.ok_or_else(|| Failure::Refused("tripline does not answer what was asked".to_owned()))
+    }
+}
+
+/// Does what was typed.
+pub(super) fn client(command: &ClientCommand) -> Exit {
+    match command {
+        ClientCommand::Status(args) => status(args),
+        ClientCommand::Events(args) => events(args),
+        ClientCommand::Pause { rule, client } => tell(client, &Request::Pause { rule: rule.clone() }),
+        ClientCommand::Resume { rule, forget, client } => {
+            tell(client, &Request::Resume { rule: rule.clone(), forget: *forget })
+        }
+        ClientCommand::Trigger { rule, paths, client } => trigger(client, rule, paths),
+        ClientCommand::Rerun { rule, client } => tell(client, &Request::Rerun { rule: rule.clone() }),
+        ClientCommand::Cancel { rule, client } => tell(client, &Request::Cancel { rule: rule.clone() }),
+        ClientCommand::Reload(client) => tell(client, &Request::Reload {}),
+        ClientCommand::Stop(client) => stop(client),
+    }
+}
+
+/// Has a running tripline do something. Nothing is said where it is done.
+fn tell(args: &ClientArgs, request: &Request) -> Exit {
+    let done = Running::find(args).and_then(|mut running| running.ask(request));
+    match done {
+        Ok(_) => Exit::Ok,
+        Err(failure) => failure.exit(),
+    }
+}
+
+/// `tripline trigger`: paths are relative to the current directory.
+fn trigger(args: &ClientArgs, rule: &str, paths: &[PathBuf]) -> Exit {
+    let absolute: Result<Vec<_>, _> = paths.iter().map(std::path::absolute).collect();
+    match absolute {
+        Ok(paths) => tell(args, &Request::trigger(rule.to_owned(), paths)),
+        Err(error) => fail(error, Exit::System),
+    }
+}
+
+/// `tripline stop`.
+fn stop(args: &ClientArgs) -> Exit {
+    let asked = Running::find(args).and_then(|mut running| {
+        running.ask(&Request::Stop {})?;
+        // Commands may take their time to end.
+        running.stream.set_read_timeout(None).map_err(|error| Failure::Refused(error.to_string()))?;
+        Ok(running)
+    });
+    match asked {
+        Ok(running) => {
+            // It hangs up when nothing is left to end.
+            running.lines.lines().map_while(Result::ok).for_each(drop);
+            Exit::Ok
+        }
+        Err(failure) => failure.exit(),
+    }
+}
+
+/// `tripline status`.
+fn status(args: &StatusArgs) -> Exit {
+    let mut running = match Running::find(&args.client) {
+        Ok(running) => running,
+        Err(failure) => return failure.exit(),
+    };
+    loop {
+        let seen = match running.overview() {
+            Ok(seen) => seen,
+            Err(failure) => return failure.exit(),
+        };
+        let mut out = std::io::stdout().lock();
+        let text = status::text(&seen, args.format(), args.watch);
+        if out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err() || !args.watch {
+            return Exit::Ok;
+        }
+        thread::sleep(LOOK);
+    }
+}
+
+/// `tripline events`.
+fn events(args: &EventsArgs) -> Exit {
+    let followed = Running::find(&args.client).and_then(|mut running| {
+        running.ask(&Request::Events {})?;
+        // Nothing may happen for a long time.
+        running.stream.set_read_timeout(None).map_err(|error| Failure::Refused(error.to_string()))?;
+        Ok(running)
+    });
+    let running = match followed {
+        Ok(running) => running,
+        Err(failure) => return failure.exit(),
+    };
+    let mut out = std::io::stdout().lock();
+    for line in running.lines.lines().map_while(Result::ok) {
+        let line = if args.json { line } else { text_of(&line) };
+        if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+            break;
+        }
+    }
+    Exit::Ok
+}
+
+/// What a person reads of an event.
+fn text_of(line: &str) -> String {
+    let value: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+    value["text"].as_str().unwrap_or(line).to_owned()
+}

@@ -1,0 +1,43 @@
+//! Jobs start: at once, or when the system has room for them.
+
+use std::time::Duration;
+
+use super::Driver;
+use super::children::NotStarted;
+use crate::dispatch::{Input, Job};
+
+/// Before a job is tried again for which the system had no descriptor, process or memory.
+const RETRY: Duration = Duration::from_millis(500);
+
+impl Driver<'_> {
+    /// Starts a job; none if it has to wait for room.
+    pub(super) fn spawn(&mut self, job: Job) -> Option<Input> {
+        let run = job.run;
+        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
+            Ok(()) => Input::Spawned { run },
+            Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
+                let (rule, wait) = (&job.rule.name, RETRY.as_millis());
+                tracing::warn!("{rule}: cannot start now: {error}; trying again in {wait} ms");
+                self.waiting.push((self.clock.now() + RETRY, job));
+                return None;
+            }
+            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => Input::SpawnFailed { run, error },
+        })
+    }
+
+    /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
+    pub(super) fn spawn_waiting(&mut self) {
+        let (now, halting) = (self.clock.now(), self.halting.is_some());
+        let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
+        for (_, job) in due {
+            let answer = if halting {
+                Some(Input::SpawnFailed { run: job.run, error: "tripline ends".to_owned() })
+            } else {
+                self.spawn(job)
+            };
+            if let Some(answer) = answer {
+                self.step(answer);
+            }
+        }
+    }
+}
