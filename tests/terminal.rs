@@ -32,9 +32,10 @@ fn a_run_has_a_header_as_wide_as_the_terminal() {
     let text = screen.until_shown(["exit code 3"]);
     let lines = timeless(&text);
     assert_eq!(lines[0], "tripline: ready, 1 directory watched for 1 rule");
-    assert_eq!(lines[1], "── r: a (close_write) ─────────────────────────────────────── TIME");
-    assert_eq!(text.lines().nth(1).unwrap().chars().count(), 70);
-    assert_eq!(lines[2..], ["said", "r: exit code 3 (TIME)"]);
+    assert_eq!(lines[1], "tripline: r, p or q, and Enter: run again, pause, quit");
+    assert_eq!(lines[2], "── r: a (close_write) ─────────────────────────────────────── TIME");
+    assert_eq!(text.lines().nth(2).unwrap().chars().count(), 70);
+    assert_eq!(lines[3..], ["said", "r: exit code 3 (TIME)"]);
     screen.stop();
     // None of what was not asked for.
     assert_eq!((screen.title().as_str(), screen.bells()), ("", 0));
@@ -82,6 +83,53 @@ fn ctrl_c_ends_it() {
     screen.keys("\x03");
     assert_eq!(screen.end().code(), Some(0));
     screen.until_shown(["r: stopping", "r: killed by SIGTERM"]);
+}
+
+#[test]
+fn letters_and_enter_run_again_pause_and_quit() {
+    let directory = tempdir().unwrap();
+    let rules = "[rules.one]\npaths = [\"a\"]\nrun = \"echo $TRIPLINE_NAME\"\n\
+                 [rules.two]\npaths = [\"b\"]\nrun = [\"true\"]\n";
+    let mut screen = Screen::with_rules(directory.path(), rules, &[], (40, 70));
+    screen.until_shown(["run again, pause, quit"]);
+    screen.keys("r\n");
+    screen.until_shown(["one: by hand", "two: by hand", "one: ok", "two: ok"]);
+    screen.keys("p\n");
+    screen.until_shown(["all rules paused"]);
+    save(directory.path(), "a");
+    screen.keys("p\n");
+    screen.until_shown(["all rules resumed", "one: a (close_write)", "one | a"]);
+    screen.keys("r three\n");
+    screen.until_shown(["there is no rule `three`"]);
+    screen.keys("what\n");
+    screen.until_shown(["`r RULE` one of them"]);
+    screen.keys("q\n");
+    assert_eq!(screen.end().code(), Some(0));
+}
+
+#[test]
+fn what_runs_in_the_background_is_not_stopped_for_its_keys() {
+    let directory = tempdir().unwrap();
+    let rules = "[rules.r]\npaths = [\"*.x\"]\nper = \"file\"\nrun = \"true\"\n";
+    fs::write(directory.path().join("tripline.toml"), rules).unwrap();
+    // Started there, and sent there.
+    let tripline = env!("CARGO_BIN_EXE_tripline");
+    for (how, reads) in [(format!("{tripline} run &"), false), (format!("{tripline} run; bg"), true)] {
+        let script = format!("set -m; {how}\nread line; echo typed $line; kill %1; wait");
+        let mut command = Screen::command_of("bash", &["-c", &script]);
+        let mut screen = Screen::start(command.current_dir(directory.path()), (30, 70));
+        screen.until_shown([READY]);
+        assert_eq!(screen.text().contains("run again, pause, quit"), reads);
+        if reads {
+            screen.keys("\x1a");
+            screen.until_shown(["Stopped"]);
+        }
+        save(directory.path(), "1.x");
+        screen.until_shown(["r: 1.x (close_write)", "r: ok"]);
+        screen.keys("for the shell\n");
+        screen.until_shown(["typed for the shell"]);
+        assert!(screen.end().success(), "{}", screen.text());
+    }
 }
 
 #[test]

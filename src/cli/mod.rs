@@ -13,6 +13,7 @@ mod editors;
 mod exit;
 mod explain;
 mod init;
+mod keys;
 mod log;
 mod on;
 mod pages;

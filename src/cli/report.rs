@@ -28,6 +28,8 @@ pub(super) struct Lines {
     /// Whether the last line there tells how far the crawl has come, and is to be written over.
     crawling: bool,
     pub(super) aside: Aside,
+    /// Said once, when everything is watched, if somebody may see it.
+    hint: Option<&'static str>,
 }
 
 impl Lines {
@@ -42,6 +44,7 @@ impl Lines {
             terminal,
             crawling: false,
             aside: Aside::new(terminal.is_some() && mode == Mode::Live),
+            hint: None,
         };
         lines.take(rules);
         lines
@@ -58,9 +61,15 @@ impl Lines {
             terminal: None,
             crawling: false,
             aside: Aside::new(true),
+            hint: None,
         };
         lines.take(rules);
         lines
+    }
+
+    /// Has this said when everything is watched, if standard error is a terminal.
+    pub(super) fn hint(&mut self, hint: &'static str) {
+        self.hint = Some(hint).filter(|_| self.terminal.is_some());
     }
 
     /// Goes by these rules from now on.
@@ -182,6 +191,9 @@ impl View for Lines {
             }
             (LogFormat::Json | LogFormat::Journal, true) => tracing::warn!("{text}"),
             (LogFormat::Json | LogFormat::Journal, false) => tracing::info!("{text}"),
+        }
+        if let Some(hint) = self.hint.take_if(|_| matches!(notice, Notice::Ready { .. })) {
+            self.line(Style::Plain, format_args!("tripline: {hint}"), out);
         }
     }
 

@@ -6,7 +6,7 @@ use super::args::{LogArgs, PollArgs, RunArgs};
 use super::pid_file::{Announced, PidFile};
 use super::report::Lines;
 use super::tui::{self, Feed, Tui};
-use super::{Exit, control, fail, location, log, refuse, rules, warn};
+use super::{Exit, control, fail, keys, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Control, Endpoint, Mode, Origin, RunError, Span, View};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
@@ -109,6 +109,12 @@ pub(super) fn follow(mut rules: Rules, origin: Option<Origin>, manner: &Manner<'
         None => {
             warn(&rules.warnings);
             let mut lines = Lines::new(&rules, manner.mode, format);
+            if manner.mode == Mode::Live && manner.span != Span::Once && keys::are_there() {
+                match keys::start(&control) {
+                    Ok(()) => lines.hint(keys::HINT),
+                    Err(error) => return fail(error, Exit::System),
+                }
+            }
             watch(&rules, origin, manner, &mut lines, &control)
         }
     };

@@ -22,8 +22,8 @@ pub(crate) struct Change {
     pub(crate) from: Option<Vec<u8>>,
     /// The label of that rename; 0 if there was none.
     pub(crate) cookie: u32,
-    /// What it holds, where that was asked.
-    pub(crate) content: Option<Content>,
+    /// What it holds, where that was asked. Apart, since most batches do without.
+    pub(crate) content: Option<Box<Content>>,
 }
 
 impl Change {

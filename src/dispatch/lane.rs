@@ -405,7 +405,7 @@ impl Lane {
             cx.effects.push(Effect::Over { run: run.id });
             match run.retry(rule) {
                 Some(retry) => self.again(run, retry, rule, cx),
-                None => cx.over = run.over(),
+                None => cx.over = run.into_over(),
             }
         }
         if !self.due.is_empty() {

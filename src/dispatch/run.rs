@@ -139,8 +139,18 @@ impl Run {
 
     /// What is to be known of it, now that it is over, or the command after it is.
     pub(crate) fn over(&self) -> Option<Over> {
+        self.over_with(|| self.batch.clone())
+    }
+
+    /// The same, where nothing more comes of it.
+    pub(crate) fn into_over(mut self) -> Option<Over> {
+        let batch = std::mem::replace(&mut self.batch, Batch::at_start());
+        self.over_with(|| batch)
+    }
+
+    fn over_with(&self, batch: impl FnOnce() -> Batch) -> Option<Over> {
         let (stopped, unfinished) = (self.stopped, self.unfinished || !self.is_main());
-        let batch = self.is_main().then(|| self.batch.clone());
+        let batch = self.is_main().then(batch);
         self.outcome.clone().map(|(outcome, _)| Over { outcome, batch, stopped, unfinished })
     }
 

@@ -336,7 +336,8 @@ impl Turn<'_> {
         if let (Outcome::Ok(_), Some(batch), true) = (&over.outcome, &over.batch, going_on) {
             // What comes after a rule with a service comes after that is ready.
             let once = self.core.phase == Phase::Draining;
-            if once || !self.serve(rule, batch.clone()) {
+            let serves = !once && self.core.rules.rules[rule.0].service.is_some();
+            if !serves || !self.serve(rule, batch.clone()) {
                 self.pass_on(rule, batch);
             }
         }

@@ -38,7 +38,7 @@ pub use process::{
 pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
 pub use signal::{Signal, SignalFd, ask_to_stop, block_all, hangup_is_ignored, stop_here};
 pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
-pub use tty::{foreground_group, set_foreground_group};
+pub use tty::{foreground_group, is_foreground, set_foreground_group};
 pub use wake::Wake;
 
 /// The result of a call that answers -1 and sets `errno` on failure.

@@ -1,9 +1,9 @@
 //! Bytes to and from children: pipe2(2), memfd_create(2), read(2), write(2), poll(2).
 
 use std::fs::File;
-use std::io::{self, Seek, Write};
+use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
 use super::{cvt, cvt_len, own, retry};
 
@@ -28,9 +28,9 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
 pub fn memory_file(content: &[u8]) -> io::Result<OwnedFd> {
     // SAFETY: the name is NUL-terminated.
     let fd = cvt(unsafe { libc::memfd_create(c"tripline".as_ptr(), libc::MFD_CLOEXEC) })?;
-    let mut file = File::from(own(fd));
-    file.write_all(content)?;
-    file.rewind()?;
+    let file = File::from(own(fd));
+    // Where the descriptor stands stays at the start.
+    file.write_all_at(content, 0)?;
     Ok(file.into())
 }
 

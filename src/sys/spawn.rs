@@ -10,6 +10,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 use super::keeper::Keeper;
@@ -128,6 +129,7 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
         setup: &options.setup,
         keeper: options.keeper,
         cgroup: options.cgroup.map(|fd| fd.as_raw_fd()),
+        signals: not_default(),
         parent: std::process::id(),
         step: AtomicUsize::new(0),
         error: AtomicI32::new(0),
@@ -186,6 +188,8 @@ struct Child<'a> {
     setup: &'a SpawnSetup,
     keeper: Option<&'a Keeper>,
     cgroup: Option<RawFd>,
+    /// The signals to put to their default.
+    signals: &'static [libc::c_int],
     parent: u32,
     /// Where in [`STEPS`] it is.
     step: AtomicUsize,
@@ -222,7 +226,7 @@ enum Never {}
 impl Child<'_> {
     /// All of this happens in the child, in memory that is the parent's: each step is a system call.
     fn become_program(&self) -> io::Result<Never> {
-        default_signals();
+        default_signals(self.signals);
         // SAFETY: takes no pointer.
         cvt(unsafe { libc::setpgid(0, 0) })?;
         if let Some(keeper) = self.keeper {
@@ -349,13 +353,28 @@ fn duplicate(from: RawFd, to: RawFd) -> io::Result<()> {
     cvt(unsafe { libc::dup2(from, to) }).map(drop)
 }
 
-/// Caught signals are at their default after execve(2) anyway; those that are ignored would stay so.
-fn default_signals() {
+/// The signals that are ignored or caught: those that this process was started with ignored, and what the standard
+/// library does at the start. Nothing ignores another one later, so they are looked through once: there are 64.
+fn not_default() -> &'static [libc::c_int] {
+    static SIGNALS: OnceLock<Vec<libc::c_int>> = OnceLock::new();
+    SIGNALS.get_or_init(|| (1..=libc::SIGRTMAX()).filter(|&signal| !is_default(signal)).collect())
+}
+
+fn is_default(signal: libc::c_int) -> bool {
+    let mut action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: `action` is writable; nothing is set. The numbers that are the C library's own are refused.
+    unsafe { libc::sigaction(signal, std::ptr::null(), action.as_mut_ptr()) };
+    // SAFETY: zeroes are a valid `sigaction`, and the call fills it on success.
+    unsafe { action.assume_init() }.sa_sigaction == libc::SIG_DFL
+}
+
+/// Signals that are ignored would stay so in the program; one that is caught would run its handler in our memory.
+fn default_signals(signals: &[libc::c_int]) {
     let action = MaybeUninit::<libc::sigaction>::zeroed();
     // SAFETY: all zero is a valid value: SIG_DFL, no flag, an empty mask.
     let action = unsafe { action.assume_init() };
-    for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: `action` is initialised. The numbers that cannot be set are refused without effect.
+    for &signal in signals {
+        // SAFETY: `action` is initialised.
         unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) };
     }
 }

@@ -14,6 +14,14 @@ pub fn foreground_group(terminal: BorrowedFd<'_>) -> io::Result<Pid> {
     cvt(unsafe { libc::tcgetpgrp(terminal.as_raw_fd()) }).map(Pid)
 }
 
+/// Whether this process is in the terminal's foreground: its keys are for it.
+#[must_use]
+pub fn is_foreground(terminal: BorrowedFd<'_>) -> bool {
+    // SAFETY: takes no pointer, and does not fail.
+    let own = unsafe { libc::getpgrp() };
+    foreground_group(terminal).is_ok_and(|group| group.0 == own)
+}
+
 /// Makes a process group the terminal's foreground (tcsetpgrp(3)). SIGTTOU must be blocked.
 ///
 /// # Errors

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::io;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+
 use super::kernel::Kernel;
 use super::observer::{Observer, join};
 use super::pending::Incident;
@@ -32,13 +34,13 @@ impl<K: Kernel> Observer<K> {
     /// Appends an event for everything pending whose directory is settled. With `doubtful`, the tree may be wrong
     /// anywhere: only for what lies in a directory that has proved to be where the tree has it.
     pub(super) fn flush(&mut self, now: MonoTime, doubtful: bool, out: &mut Vec<Event>) {
-        let (mut opened, mut held) = (None, HashSet::new());
+        let (mut opened, mut held, mut routes) = (None, HashSet::new(), HashMap::new());
         for incident in self.state.pending.take() {
             if held.contains(&incident.wd) {
                 self.state.pending.note(incident);
                 continue;
             }
-            match self.state.tree.route(incident.wd) {
+            match routes.entry(incident.wd).or_insert_with(|| self.directory(incident.wd)) {
                 // Found in a directory that has lost its name since: it was not there by that path.
                 Route::Path(..) if incident.was_found() && !self.state.tree.is_attached(incident.wd) => {
                     self.state.pending.note(incident);
@@ -46,9 +48,8 @@ impl<K: Kernel> Observer<K> {
                 Route::Path(..) if doubtful && self.open_once(incident.wd, &mut opened).is_err() => {
                     self.state.pending.note(incident);
                 }
-                Route::Path(root, relative) => {
-                    let directory = self.absolute(root, &relative);
-                    if let Some(event) = self.render(&incident, &directory, &mut opened, now) {
+                Route::Path(_, directory) => {
+                    if let Some(event) = self.render(&incident, directory, &mut opened, now) {
                         // What may be there was asked, and is not.
                         if !incident.is_to_be_asked() || event.subject != Subject::Gone {
                             self.remember(&incident, &event);
@@ -72,6 +73,14 @@ impl<K: Kernel> Observer<K> {
         }
     }
 
+    /// The route to a directory, with its absolute path.
+    fn directory(&self, wd: Wd) -> Route {
+        match self.state.tree.route(wd) {
+            Route::Path(root, relative) => Route::Path(root, self.absolute(root, &relative)),
+            route => route,
+        }
+    }
+
     /// Keeps an incident whose directory cannot be asked about it now, for when it can.
     fn hold(&mut self, incident: Incident, now: MonoTime) {
         self.retry_later(incident.wd, Scan::UNFINISHED, now);
@@ -86,6 +95,7 @@ impl<K: Kernel> Observer<K> {
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.kept.release(incident.wd, &incident.name);
         } else if (event.subject != Subject::Gone || !self.state.tree.is_attached(incident.wd))
+            && !self.state.kept.has(incident.wd, &incident.name)
             && self.keeps(&self.aliases(incident.wd), &event.path)
         {
             self.state.kept.keep(incident.wd, &incident.name);

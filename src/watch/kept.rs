@@ -3,7 +3,9 @@
 //! A name takes its own length and some 50 bytes, which is its place in a table and what the allocator adds: 67
 //! bytes for one of 16, 147 for one of 100. Only names whose end a rule asks for are here.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet as Names;
+
+use hashbrown::{HashMap, HashSet};
 
 use super::tree::Name;
 use crate::sys::Wd;
@@ -23,6 +25,11 @@ impl Kept {
         }
     }
 
+    /// Whether it remembers a name.
+    pub(super) fn has(&self, wd: Wd, name: &[u8]) -> bool {
+        self.names.get(&wd).is_some_and(|names| names.contains(name))
+    }
+
     /// Forgets a name.
     pub(super) fn release(&mut self, wd: Wd, name: &[u8]) {
         if let Some(names) = self.names.get_mut(&wd) {
@@ -31,7 +38,7 @@ impl Kept {
     }
 
     /// Forgets the names that are not among those `there`, and answers them.
-    pub(super) fn release_missing(&mut self, wd: Wd, there: &HashSet<&[u8]>) -> Vec<Name> {
+    pub(super) fn release_missing(&mut self, wd: Wd, there: &Names<&[u8]>) -> Vec<Name> {
         let Some(names) = self.names.get_mut(&wd) else { return Vec::new() };
         names.extract_if(|name| !there.contains(&**name)).map(Name::from).collect()
     }
@@ -65,7 +72,7 @@ mod tests {
             kept.keep(Wd(1), name);
         }
         kept.release(Wd(1), b"c");
-        let there = HashSet::from([&b"a"[..]]);
+        let there = Names::from([&b"a"[..]]);
         assert_eq!(kept.release_missing(Wd(1), &there), [Name::from(&b"b"[..])]);
         assert!(kept.release_missing(Wd(1), &there).is_empty());
         assert_eq!(kept.of(Wd(1)).collect::<Vec<_>>(), [b"a"]);

@@ -3,8 +3,10 @@
 //! Events are levels, not counts: the kernel itself merges them. A kind that happens again takes its
 //! latest place in the order, so that the last event of a name tells its present state.
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 
 use super::tree::Name;
 use crate::event::{EventMask, Subject, Trigger};
@@ -70,6 +72,9 @@ pub(super) const CAPACITY: usize = 1_000_000;
 /// Empty places that are not worth closing.
 const GAPS: usize = 256;
 
+/// What happens to a file is mostly that it is made and closed.
+type Places = SmallVec<[usize; 2]>;
+
 /// The incidents in their order.
 #[derive(Debug, Default)]
 pub(super) struct Pending {
@@ -77,7 +82,7 @@ pub(super) struct Pending {
     /// How many places are empty, because what stood there has been given a later one.
     gaps: usize,
     /// Where the incidents of a name stand.
-    by_name: HashMap<(Wd, Name), Vec<usize>>,
+    by_name: HashMap<(Wd, Name), Places>,
 }
 
 impl Pending {
@@ -94,7 +99,7 @@ impl Pending {
     pub(super) fn note(&mut self, incident: Incident) {
         let places = self.by_name.entry((incident.wd, Arc::clone(&incident.name))).or_default();
         let (incidents, before) = (&mut self.incidents, places.len());
-        places.retain(|&at| {
+        places.retain(|&mut at| {
             let gone = incidents[at].as_mut().is_none_or(|known| known.yields_to(&incident));
             if gone {
                 incidents[at] = None;
@@ -114,7 +119,7 @@ impl Pending {
         }
         self.incidents.retain(Option::is_some);
         self.gaps = 0;
-        self.by_name.values_mut().for_each(Vec::clear);
+        self.by_name.values_mut().for_each(Places::clear);
         for (at, incident) in self.incidents.iter().flatten().enumerate() {
             let name = (incident.wd, Arc::clone(&incident.name));
             self.by_name.entry(name).or_default().push(at);
@@ -166,7 +171,8 @@ impl Pending {
     pub(super) fn take(&mut self) -> impl Iterator<Item = Incident> + use<> {
         self.by_name.clear();
         self.gaps = 0;
-        std::mem::take(&mut self.incidents).into_iter().flatten()
+        let room = Vec::with_capacity(self.incidents.len());
+        std::mem::replace(&mut self.incidents, room).into_iter().flatten()
     }
 }
 

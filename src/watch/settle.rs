@@ -4,9 +4,11 @@
 //! for writing always does. Only the kernel knows which it is, and not at the very instant: between
 //! `CREATE` and the moment the writer counts as one lies a gap of microseconds.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashMap;
 
 use super::tree::Name;
 use crate::sys::Wd;
@@ -33,7 +35,9 @@ impl Settle {
 
     /// The question has answered itself.
     pub(super) fn forget(&mut self, wd: Wd, name: &Name) {
-        if let Some(at) = self.files.remove(&(wd, Arc::clone(name))) {
+        if !self.files.is_empty()
+            && let Some(at) = self.files.remove(&(wd, Arc::clone(name)))
+        {
             self.order.remove(&(at, wd, Arc::clone(name)));
         }
     }

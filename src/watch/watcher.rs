@@ -152,13 +152,17 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
     let (mut events, mut ready) = (Vec::new(), Vec::new());
     let mut mounts = MountTable::open(&observer, epoll);
     observer.start(clock.now());
-    while let Some(asked) = handoff.asked() {
-        for request in asked {
-            match request {
-                Request::LookAgain(dir) => observer.look_again(&dir),
-                Request::Rescope(scope) => {
-                    observer.rescope(scope, clock.now());
-                    mounts.known = mounts.read(&observer).unwrap_or_default();
+    let mut called = true;
+    loop {
+        if called {
+            let Some(asked) = handoff.asked() else { return };
+            for request in asked {
+                match request {
+                    Request::LookAgain(dir) => observer.look_again(&dir),
+                    Request::Rescope(scope) => {
+                        observer.rescope(scope, clock.now());
+                        mounts.known = mounts.read(&observer).unwrap_or_default();
+                    }
                 }
             }
         }
@@ -169,6 +173,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
         let failed = match next {
             Ok(Next::Rest(until)) => {
                 thread::sleep(until.since(clock.now()));
+                called = true;
                 continue;
             }
             Ok(next) => epoll.wait(timeout(next, &clock), &mut ready).err(),
@@ -179,6 +184,7 @@ fn run(mut observer: Observer<Linux>, epoll: &Epoll, handoff: &Handoff) {
             handoff.give(&mut vec![Notice::Failed { reason }], &mut Vec::new());
             return;
         }
+        called = ready.contains(&Ready { token: HANDOFF });
         if ready.contains(&Ready { token: MOUNTS }) {
             mounts.follow(&mut observer, clock.now());
         }

@@ -1,7 +1,9 @@
 //! What is watched on the ways to paths that are followed: a root's, and a symbolic link's below one. Pure.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::mem::take;
+
+use hashbrown::HashMap;
 
 use super::decode::RawEvent;
 use super::links::LinkId;
