@@ -8,7 +8,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::dispatch::{Errand, Job, Report, View};
+use crate::dispatch::{Errand, Job, Overview, Report, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
@@ -132,6 +132,10 @@ impl View for Announced<'_> {
             self.pid_file.appear();
         }
         self.view.notice(notice, out);
+    }
+
+    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>) {
+        self.view.state(seen, out);
     }
 
     fn rules(&mut self, rules: &Rules) {

@@ -10,7 +10,7 @@ use super::attention::{Attention, End};
 use super::desktop::Desktop;
 use super::quote::quoted;
 use super::terminal::{self, Terminal, stderr_is_styled};
-use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, View};
+use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Overview, Report, View};
 use crate::rules::{Diagnostics, Rules, Settings};
 use crate::watch::Notice;
 
@@ -150,6 +150,15 @@ impl View for Lines {
             log(report);
         }
         self.after(report, out);
+    }
+
+    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>) {
+        let state = serde_json::to_string(seen).unwrap_or_default();
+        if self.format == LogFormat::Text {
+            self.line(Style::Plain, state, out);
+        } else {
+            tracing::info!(state, "the state, as SIGUSR1 asks");
+        }
     }
 
     fn rules(&mut self, rules: &Rules) {

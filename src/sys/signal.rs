@@ -17,6 +17,8 @@ pub enum Signal {
     Child,
     /// SIGWINCH: the terminal has another size.
     Resize,
+    /// SIGUSR1: somebody wants to see the state.
+    Show,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -25,8 +27,8 @@ pub struct SignalFd {
     fd: OwnedFd,
 }
 
-const ALL: [libc::c_int; 6] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH];
+const ALL: [libc::c_int; 7] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH, libc::SIGUSR1];
 
 impl SignalFd {
     /// Blocks the signals in the calling thread and in those it starts from now on, and opens the
@@ -62,6 +64,7 @@ impl SignalFd {
                 libc::SIGCHLD => Signal::Child,
                 libc::SIGWINCH => Signal::Resize,
                 libc::SIGHUP => Signal::Hangup,
+                libc::SIGUSR1 => Signal::Show,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

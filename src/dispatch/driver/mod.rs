@@ -86,7 +86,7 @@ const CONTROL: u64 = u64::MAX - 5;
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
 /// through `control`. Answers the exit code: 0
 /// if a signal ended what was to go on until then; otherwise the worst of the commands' codes, and no less than
-/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT and SIGCHLD in the
+/// 128 and the signal's number if one came. Blocks SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGUSR1 and SIGCHLD in the
 /// calling thread, and makes the process a subreaper.
 ///
 /// # Errors
@@ -149,9 +149,7 @@ pub fn run(
         driver.step(Input::Once(existing(rules)));
     }
     driver.run()?;
-    let (worst, signal) = (driver.core.worst_code(), driver.halting.unwrap_or(0));
-    let stopped = if driver.halting.is_some() { u8::try_from(128 + signal).unwrap_or(u8::MAX) } else { 0 };
-    Ok(if span == Span::Stopped { 0 } else { worst.max(stopped) })
+    Ok(if span == Span::Stopped { 0 } else { driver.code() })
 }
 
 /// Who kills the commands if tripline is killed. Without, those die that it has started itself.
@@ -207,6 +205,12 @@ struct Driver<'a> {
 }
 
 impl Driver<'_> {
+    /// The exit code of what was to end by itself.
+    fn code(&self) -> u8 {
+        let stopped = self.halting.map_or(0, |signal| u8::try_from(128 + signal).unwrap_or(u8::MAX));
+        self.core.worst_code().max(stopped)
+    }
+
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
         while !self.over {
@@ -338,6 +342,7 @@ impl Driver<'_> {
                 Signal::Hangup => self.hang_up(),
                 Signal::Child => self.exits(),
                 Signal::Resize => self.children.resize(),
+                Signal::Show => self.show_state(),
             }
         }
         Ok(())
