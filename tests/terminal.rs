@@ -75,11 +75,12 @@ fn a_terminal_is_cleared_rings_and_has_a_title_if_the_rules_say_so() {
 #[test]
 fn ctrl_c_ends_it() {
     let directory = tempdir().unwrap();
-    let rules = "[rules.r]\npaths = [\"a\"]\nrun = [\"sleep\", \"1000\"]\n";
+    let rules = "[rules.r]\npaths = [\"a\"]\nrun = \"echo goes on; exec sleep 1000\"\n";
     let mut screen = Screen::with_rules(directory.path(), rules, &[], SIZE);
     screen.until_shown([READY]);
     save(directory.path(), "a");
-    screen.until_shown(["── r: a (close_write) ──"]);
+    // Before it is in a process group of its own, Ctrl-C is for the command as well.
+    screen.until_shown(["── r: a (close_write) ──", "goes on"]);
     screen.keys("\x03");
     assert_eq!(screen.end().code(), Some(0));
     screen.until_shown(["r: stopping", "r: killed by SIGTERM"]);
