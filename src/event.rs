@@ -305,6 +305,15 @@ pub trait Scope: fmt::Debug + Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// A directory has come from one path to another. Answers whether all in it is wanted, concerns and is kept as
+    /// before, and nothing concerns anybody that is not kept, so that it need not be looked at to know what is there.
+    fn moved(&self, _from: &[u8], _to: &[u8]) -> bool {
+        false
+    }
+    /// Whether directories can concern a rule.
+    fn counts_dirs(&self) -> bool {
+        true
+    }
     /// The least time that everybody who is told of an event waits for more before acting on it.
     fn patience(&self) -> Duration {
         Duration::ZERO

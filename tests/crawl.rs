@@ -67,6 +67,33 @@ fn a_directory_costs_six_calls_and_one_that_holds_no_other_three_if_no_names_are
     }
 }
 
+#[test]
+fn of_a_renamed_directory_only_what_holds_files_is_looked_through() {
+    let (directory, root) = place();
+    for outer in 0..12 {
+        for inner in 0..12 {
+            fs::remove_file(root.join(format!("{outer}/{inner}/file"))).unwrap();
+        }
+    }
+    fs::create_dir_all(root.join("old")).unwrap();
+    (0..12).for_each(|outer| {
+        fs::rename(root.join(outer.to_string()), root.join("old").join(outer.to_string())).unwrap();
+    });
+    fs::write(root.join("old/7/7/file"), "").unwrap();
+    let output = directory.path().join("calls");
+    let Some(watching) = Watching::start_traced(&root, &[], &output, &["-e", "trace=getdents64"]) else {
+        return;
+    };
+    fs::rename(root.join("old"), root.join("new")).unwrap();
+    watching.until(|seen| seen.path == root.join("new/7/7/file"));
+    fs::write(root.join("new/3/4/late"), "").unwrap();
+    watching.until(|seen| seen.path == root.join("new/3/4/late"));
+    drop(watching);
+    let lists = fs::read_to_string(output).unwrap().matches("getdents64").count();
+    // Two for each of the 158 directories at the start.
+    assert!(lists < 2 * 158 + 20, "{lists} calls");
+}
+
 fn inodes(dir: &Path, into: &mut HashSet<u64>) {
     into.insert(fs::metadata(dir).unwrap().ino());
     for entry in fs::read_dir(dir).unwrap().map(Result::unwrap) {

@@ -174,6 +174,23 @@ fn a_manager_that_takes_nothing_holds_nothing_up() {
     running.stop();
 }
 
+#[test]
+fn sigusr1_shows_the_state_in_a_line() {
+    let manager = Manager::new(RULES);
+    let running = manager.start(&[]);
+    running.until_ready();
+    fs::write(manager.path("slow"), "").unwrap();
+    running.until(|line| line.starts_with("slow: "));
+    running.signal(Signal::USR1);
+    let shown = running.until(|line| line.starts_with('{')).pop().unwrap();
+    let state: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!((&state["pid"], &state["running"]), (&running.pid().into(), &1.into()), "{shown}");
+    let rule = |number: usize| (&state["rules"][number]["name"], &state["rules"][number]["state"]);
+    assert_eq!(rule(0), (&"r".into(), &"waiting".into()), "{shown}");
+    assert_eq!(rule(1), (&"slow".into(), &"running".into()), "{shown}");
+    running.stop();
+}
+
 fn pid_file(directory: &Path) -> Command {
     let mut command = tripline();
     command.args(["run", "--pid-file", "run/pid"]).current_dir(directory);

@@ -9,7 +9,7 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::dispatch::{Errand, Job, Report, Screen, View};
+use crate::dispatch::{Errand, Job, Overview, Report, Screen, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
@@ -133,6 +133,10 @@ impl View for Announced<'_> {
             self.pid_file.appear();
         }
         self.view.notice(notice, out);
+    }
+
+    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>) {
+        self.view.state(seen, out);
     }
 
     fn rules(&mut self, rules: &Arc<Rules>) {

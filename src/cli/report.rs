@@ -11,7 +11,7 @@ use super::args::LogFormat;
 use super::aside::Aside;
 use super::quote::quoted;
 use super::terminal::{self, Terminal, stderr_is_styled};
-use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Report, Screen, View};
+use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Overview, Report, Screen, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
@@ -142,6 +142,15 @@ impl View for Lines {
             log(report);
         }
         self.aside.tell(report, out);
+    }
+
+    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>) {
+        let state = serde_json::to_string(seen).unwrap_or_default();
+        if self.format == LogFormat::Text {
+            self.line(Style::Plain, state, out);
+        } else {
+            tracing::info!(state, "the state, as SIGUSR1 asks");
+        }
     }
 
     fn rules(&mut self, rules: &Arc<Rules>) {

@@ -181,6 +181,10 @@ impl Scope for Places {
         self.on.intersects(EventMask::END) && self.contain(path)
     }
 
+    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+        self.on.intersects(EventMask::END) && self.contain(from) && self.contain(to)
+    }
+
     fn polling(&self) -> Polling {
         self.polling
     }

@@ -122,6 +122,11 @@ impl Patterns {
         last.map(|line| &self.lines[line])
     }
 
+    /// Whether they decide alike on what has the same path below two directories, relative to where the patterns are.
+    pub(crate) fn lead_alike(&self, one: &[u8], other: &[u8]) -> bool {
+        self.tree.is_empty() || self.tree.lead_alike(one, other)
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.lines.is_empty()
     }

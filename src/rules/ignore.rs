@@ -127,6 +127,32 @@ impl Ignores {
         memory.refreshed += 1;
     }
 
+    /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.
+    pub(crate) fn treat_alike(&self, one: &[u8], other: &[u8]) -> bool {
+        let Lists { root, own, settings, .. } = &self.lists;
+        let ignored = |dir: &[u8]| (0..own.len()).any(|list| self.deepest(list, dir, true) > 0);
+        let (Some(below_root), Some(other_below)) = (path::below(root, one), path::below(root, other)) else {
+            return false;
+        };
+        let lists = own.iter().chain([settings]);
+        lists.into_iter().all(|patterns| patterns.lead_alike(below_root, other_below))
+            && self.builtin.lead_alike(one, other)
+            && !ignored(one)
+            && !ignored(other)
+            && self.levels_lead_alike(one, other)
+    }
+
+    fn levels_lead_alike(&self, one: &[u8], other: &[u8]) -> bool {
+        let level_above = |dir| path::parent(dir).and_then(|above| self.level(above));
+        match (level_above(one), level_above(other)) {
+            (Some(level), Some(same)) => {
+                Arc::ptr_eq(&level, &same) && level.leads_alike(one, other, &self.global)
+            }
+            (None, None) => true,
+            _ => false,
+        }
+    }
+
     fn memory(&self) -> MutexGuard<'_, Memory> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }

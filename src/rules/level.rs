@@ -71,6 +71,21 @@ impl Level {
         None
     }
 
+    /// Whether the patterns here and above, and git's global ones, decide alike on what has the same path below two
+    /// directories.
+    pub(super) fn leads_alike(&self, one: &[u8], other: &[u8], git: &Patterns) -> bool {
+        self.up().all(|level| {
+            let (Some(one), Some(other)) = (path::below(&level.dir, one), path::below(&level.dir, other))
+            else {
+                return false;
+            };
+            let repository = level.repository.iter();
+            let its = repository.flat_map(|found| [Some(&found.exclude), found.excludes_file.as_ref()]);
+            let all = level.ours.iter().chain([&level.gitignore, git]).chain(its.flatten());
+            all.into_iter().all(|patterns| patterns.lead_alike(one, other))
+        })
+    }
+
     /// This level and those above it.
     fn up(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |level| level.above.as_deref())

@@ -40,6 +40,8 @@ pub struct Plan {
     pub(super) polling: Polling,
     pub(super) extent: Extent,
     pub(super) patience: Duration,
+    /// Whether a rule asks for directories.
+    pub(super) dirs: bool,
 }
 
 impl Plan {
@@ -54,8 +56,8 @@ impl Plan {
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
         let asked = on.iter().fold(EventMask::default(), |all, on| all | *on);
-        let places = Places::default();
-        Self { tree, ignores, places, below, roots, on, asked, polling, extent, patience }
+        let (places, dirs) = (Places::default(), true);
+        Self { tree, ignores, places, below, roots, on, asked, polling, extent, patience, dirs }
     }
 
     /// Has a changed ignore file count, if `path` is one: what was read there is forgotten. Answers the
@@ -193,6 +195,18 @@ impl Scope for Plan {
 
     fn mask(&self) -> EventMask {
         self.asked
+    }
+
+    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+        // What was found out about another directory at the same path does not hold of this one.
+        [from, to].into_iter().for_each(|dir| self.ignores.refresh(dir));
+        self.places.forget();
+        let all_kept = self.on.iter().all(|on| on.intersects(EventMask::END));
+        all_kept && self.tree.lead_alike(from, to) && self.ignores.treat_alike(from, to)
+    }
+
+    fn counts_dirs(&self) -> bool {
+        self.dirs
     }
 }
 
@@ -347,6 +361,30 @@ mod tests {
                 assert!(!plan.wants(dir.as_bytes()), "{glob} should not want {dir}");
             }
         }
+    }
+
+    #[test]
+    fn a_renamed_directory_is_known_only_where_the_same_globs_and_ignore_lines_count() {
+        for (paths, ignore, from, to, expected) in [
+            ("src/**/*.rs", &[][..], "/w/src/a", "/w/src/b/c", true),
+            ("**/a/*.rs", &[][..], "/w/src/a", "/w/src/b", false),
+            ("src/*/*.rs", &[][..], "/w/src/a", "/w/src/b/c", false),
+            ("** !b/**", &[][..], "/w/a", "/w/b", false),
+            ("**", &["/b/gen"][..], "/w/a", "/w/b", false),
+            ("**", &["gen"][..], "/w/a", "/w/c", true),
+            ("**", &[][..], "/w/a", "/w/target", false),
+            ("**", &[][..], "/w/target/a", "/w/target/b", false),
+        ] {
+            let plan = plan(&[(paths, ignore)]);
+            assert_eq!(
+                plan.moved(from.as_bytes(), to.as_bytes()),
+                expected,
+                "{paths} {ignore:?} {from} {to}"
+            );
+        }
+        let mut careless = plan(&[("**", &[]), ("**", &[])]);
+        careless.on[1] = EventMask::CLOSE_WRITE;
+        assert!(!careless.moved(b"/w/a", b"/w/b"));
     }
 
     #[test]

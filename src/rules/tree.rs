@@ -108,6 +108,12 @@ impl<T> Tree<T> {
         states
     }
 
+    /// Whether the same patterns match what has the same path below two directories.
+    pub(crate) fn lead_alike(&self, one: &[u8], other: &[u8]) -> bool {
+        let places = |path| self.walk(path).into_iter().map(|State { node, pending, .. }| (node, pending));
+        places(one).eq(places(other))
+    }
+
     /// Where `name`, which ends at byte `end` of the path, leads from these states.
     pub(crate) fn step(&self, states: &[State], name: &[u8], end: usize) -> States {
         let mut next = States::new();

@@ -21,6 +21,8 @@ pub enum Signal {
     Suspend,
     /// SIGCONT: somebody had stopped the process.
     Continue,
+    /// SIGUSR1: somebody wants to see the state.
+    Show,
 }
 
 /// The signals of [`Signal`], blocked for the calling thread and readable from a descriptor.
@@ -29,8 +31,8 @@ pub struct SignalFd {
     fd: OwnedFd,
 }
 
-const ALL: [libc::c_int; 6] =
-    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH];
+const ALL: [libc::c_int; 7] =
+    [libc::SIGINT, libc::SIGTERM, libc::SIGQUIT, libc::SIGHUP, libc::SIGCHLD, libc::SIGWINCH, libc::SIGUSR1];
 
 impl SignalFd {
     /// Blocks the signals in the calling thread and in those it starts from now on, and opens the
@@ -81,6 +83,7 @@ impl SignalFd {
                 libc::SIGHUP => Signal::Hangup,
                 libc::SIGTSTP => Signal::Suspend,
                 libc::SIGCONT => Signal::Continue,
+                libc::SIGUSR1 => Signal::Show,
                 signal => Signal::Stop(signal),
             })),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),

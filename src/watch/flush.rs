@@ -94,7 +94,7 @@ impl<K: Kernel> Observer<K> {
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.kept.release(incident.wd, &incident.name);
-        } else if event.subject != Subject::Gone
+        } else if (event.subject != Subject::Gone || !self.state.tree.is_attached(incident.wd))
             && !self.state.kept.has(incident.wd, &incident.name)
             && self.keeps(&self.aliases(incident.wd), &event.path)
         {

@@ -211,7 +211,9 @@ impl<K: Kernel> Observer<K> {
         };
         let before = self.state.tree.place(wd).filter(|place| !by_link(place));
         let unreported = self.state.tree.left_unreported(wd);
-        let found = self.purpose_at(wd, &join(at.path, name), purpose.for_new());
+        let path = join(at.path, name);
+        let found = self.purpose_at(wd, &path, purpose.for_new());
+        let known_as = self.known_path(wd, found);
         if !self.state.tree.attach(wd, &place) {
             return false;
         }
@@ -223,7 +225,8 @@ impl<K: Kernel> Observer<K> {
         if found != Purpose::Rescoped {
             self.seen(purpose, Sight::Arrived(place));
         }
-        if dir.is_some() {
+        let recalled = known_as.is_some_and(|from| self.recall(wd, &from, &path));
+        if dir.is_some() && !recalled {
             self.push(Frame::deep(wd, found, dir));
         }
         true

@@ -29,6 +29,7 @@ mod pair;
 mod pending;
 mod poll;
 mod polls;
+mod recall;
 mod rescope;
 mod retry;
 mod roots;

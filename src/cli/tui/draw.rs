@@ -227,7 +227,8 @@ fn rule(model: &Model, row: &Row, selected: bool, area: Rect, buffer: &mut Buffe
     put_both(buffer, area, (&name, BOLD), (&format!("{text} "), mood.style()));
     buffer.set_style(Rect { width: area.width.min(1), ..area }, mood.style());
     if selected {
-        buffer.set_style(area, BAR);
+        // In one piece: reversed, each colour would be a patch.
+        buffer.set_style(area, Style::reset().patch(BAR).patch(BOLD));
     }
 }
 

@@ -10,7 +10,7 @@ use super::model::OWN;
 use super::screen;
 use crate::cli::report::{Lines, is_trouble};
 use crate::cli::terminal;
-use crate::dispatch::{Control, Errand, Job, Report, Screen, View};
+use crate::dispatch::{Control, Errand, Job, Overview, Report, Screen, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;
 
@@ -88,6 +88,13 @@ impl View for Tui {
     }
 
     fn job(&mut self, _: &Job, _: &mut Vec<u8>) {}
+
+    fn state(&mut self, seen: &Overview, _: &mut Vec<u8>) {
+        let mut text = Vec::new();
+        self.lines.state(seen, &mut text);
+        self.say(OWN, text, false);
+        self.feed.stir();
+    }
 
     fn diagnostics(&mut self, found: &Diagnostics, _: &mut Vec<u8>) {
         let mut text = Vec::new();

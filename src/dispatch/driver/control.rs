@@ -108,6 +108,7 @@ impl Driver<'_> {
     pub(super) fn command(&mut self, command: Command) -> Result<(), Refusal> {
         match (command, &self.reloader) {
             (Command::Reload, Some(reloader)) => {
+                self.manager.asked();
                 reloader.ask();
                 Ok(())
             }

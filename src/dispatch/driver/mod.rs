@@ -92,7 +92,7 @@ const LAST_CLIENT: u64 = CLIENTS - MOST as u64 + 1;
 /// Runs the rules for that long, reads them again from `origin` when they change, and does what others ask for
 /// through `control`. Answers the exit code: 0 if a signal ended what was to go on until then; otherwise the worst
 /// of the commands' codes, and no less than 128 and the signal's number if one came. Blocks SIGINT, SIGTERM,
-/// SIGHUP, SIGQUIT and SIGCHLD in the calling thread, and makes the process a subreaper.
+/// SIGHUP, SIGQUIT, SIGUSR1 and SIGCHLD in the calling thread, and makes the process a subreaper.
 ///
 /// # Errors
 /// [`RunError`]; whatever runs by then is killed.
@@ -338,6 +338,7 @@ impl Driver<'_> {
                 Signal::Resize => self.resize(),
                 Signal::Suspend => self.suspend(),
                 Signal::Continue => self.view.resume(),
+                Signal::Show => self.show_state(),
             }
         }
         Ok(())

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::reload::Reloader;
 use super::{Driver, RunError};
-use crate::dispatch::Input;
+use crate::dispatch::{Command, Input};
 use crate::event::Scope;
 use crate::sys::hangup_is_ignored;
 
@@ -14,10 +14,7 @@ impl Driver<'_> {
     pub(super) fn hang_up(&mut self) {
         match &self.reloader {
             _ if self.has_terminal && !has_terminal() => self.stop(libc::SIGHUP),
-            Some(reloader) => {
-                self.manager.asked();
-                reloader.ask();
-            }
+            Some(_) => drop(self.command(Command::Reload)),
             None if hangup_is_ignored() => {}
             None => self.stop(libc::SIGHUP),
         }

@@ -32,6 +32,12 @@ impl Driver<'_> {
         vec![Input::Spawned { run }, Input::Exited { run, status: Status::Exited(0) }, Input::Gone { run }]
     }
 
+    /// Tells all there is to be seen of this moment.
+    pub(super) fn show_state(&mut self) {
+        let seen = self.overview();
+        self.tell(|view, out| view.state(&seen, out));
+    }
+
     pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
         let mut out = Vec::new();
         tell(self.view, &mut out);

@@ -4,7 +4,7 @@ use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::dispatch::{Job, Report};
+use crate::dispatch::{Job, Overview, Report};
 use crate::rules::{Diagnostics, Rules};
 use crate::sys::WindowSize;
 use crate::watch::Notice;
@@ -19,6 +19,8 @@ pub trait View {
     fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>);
     /// Something about the watcher.
     fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>);
+    /// What somebody wants to see with SIGUSR1.
+    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>);
     /// These rules are taken in place of those before.
     fn rules(&mut self, rules: &Arc<Rules>);
     /// Whether to be told how far the first look at all directories has come.

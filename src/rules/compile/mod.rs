@@ -37,7 +37,7 @@ use super::rule::{Rule, RuleId};
 use super::terminal::Terminal;
 use super::tree::Tree;
 use super::{Rules, Settings};
-use crate::event::{Extent, Polling, as_path};
+use crate::event::{Extent, Polling, Subject, as_path};
 
 /// The quiet period: editors and compilers that write in several steps take less.
 pub(crate) const DEBOUNCE: Duration = Duration::from_millis(50);
@@ -274,6 +274,7 @@ impl Compiler {
         let ignores = Ignores::new(self.lists, Arc::clone(&self.files));
         let mut plan = Plan::new(&self.globs, ignores, &root, on);
         (plan.polling, plan.extent) = (self.polling, self.extent);
+        plan.dirs = rules.iter().any(|rule| rule.types.contains(Subject::Dir));
         plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,6 +40,10 @@ impl Scope for Everything {
     }
     fn keeps(&self, _: &[u8]) -> bool {
         !self.careless
+    }
+    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+        let inside = |path| is_below(path, self.roots[0].as_os_str().as_bytes());
+        inside(from) && inside(to)
     }
     fn mask(&self) -> EventMask {
         if self.careless { EventMask::CLOSE_WRITE } else { EventMask::CHANGE | EventMask::RENAME }

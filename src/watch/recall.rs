@@ -1,0 +1,72 @@
+//! A directory that is known with all in it has got another name. What is in it counts under the new one; but the tree
+//! has its directories, and the names of the files that concern somebody are kept, so that only those directories are
+//! looked through that hold any.
+
+use super::kernel::Kernel;
+use super::observer::Observer;
+use super::retry::Scan;
+use super::route::Route;
+use super::scan::{Frame, Purpose, isdir};
+use super::tree::{Name, Standing};
+use crate::event::{EventMask, Subject, Trigger};
+use crate::sys::Wd;
+
+/// What tells of every name that comes and goes.
+const COMINGS_AND_GOINGS: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
+/// Directories that hold files, and are few whatever the tree.
+const FEW: usize = 8;
+/// Beyond that, directories for one that holds files, or all are looked through: in one go, each takes half the time.
+const SPARSE: usize = 4;
+
+impl<K: Kernel> Observer<K> {
+    /// The last path of a directory of which everything is known: nothing in it waits to be looked at, and nothing may
+    /// have been missed.
+    pub(super) fn known_path(&self, wd: Wd, purpose: Purpose) -> Option<Vec<u8>> {
+        let state = &self.state;
+        let watched = match state.tree.standing(wd)? {
+            Standing::Attached | Standing::Limbo { unreported: false, .. } => true,
+            Standing::Limbo { unreported: true, .. } | Standing::Dead { .. } => false,
+        };
+        let heard = state.keeps && COMINGS_AND_GOINGS.without(state.interest).is_empty();
+        let looked = self.crawl.is_empty() && self.retries.is_empty() && state.denied.is_empty();
+        let plain =
+            !state.follows && state.links.is_empty() && self.polls.is_empty() && self.before.is_none();
+        let known = purpose == Purpose::arrived() && watched && heard && looked && plain;
+        match state.tree.last_route(wd) {
+            Route::Path(root, relative) if known && !state.is_doubtful() => {
+                Some(self.absolute(root, &relative))
+            }
+            _ => None,
+        }
+    }
+
+    /// Has all that is in a directory count that has come from one path to another. Answers false if it must be
+    /// looked through for that.
+    pub(super) fn recall(&mut self, wd: Wd, from: &[u8], to: &[u8]) -> bool {
+        if !self.scope.moved(from, to) {
+            return false;
+        }
+        let all = self.state.tree.subtree(wd);
+        let (of, scan) = (&self.state.kept, Scan { purpose: Purpose::arrived(), deep: false });
+        let holding: Vec<_> = all.iter().copied().filter(|&dir| of.of(dir).next().is_some()).collect();
+        if holding.len() > FEW.max(all.len() / SPARSE) {
+            return false;
+        }
+        if self.scope.counts_dirs() && self.state.interest.intersects(EventMask::FOUND) {
+            all.iter().skip(1).for_each(|&dir| self.find_again(dir));
+        }
+        holding.into_iter().for_each(|dir| self.push(Frame::new(dir, scan, None)));
+        true
+    }
+
+    fn find_again(&mut self, dir: Wd) {
+        let Some(Ok((parent, name))) = self.state.tree.nodes.step(dir) else { return };
+        let name = Name::from(name);
+        if self.state.pending.is_decided(parent, &name) {
+            self.state.pending.renew(parent, &name);
+        } else {
+            let mask = EventMask::CREATE | EventMask::CHANGE | isdir(true);
+            self.note_found(parent, name, mask, Subject::Dir, Trigger::Scan);
+        }
+    }
+}
