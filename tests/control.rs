@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::time::Duration;
 
+use prometheus_parse::Value as Prometheus;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
@@ -164,6 +165,38 @@ fn what_the_commands_do_shows_in_the_status() {
     assert_eq!(said(&["stop"]), done);
     let (code, _, error) = said(&["status"]);
     assert_eq!((code, error.as_str()), (1, "tripline: nothing listens at s\n"));
+}
+
+#[test]
+fn a_parser_of_prometheus_reads_the_metrics() {
+    let bench = Bench::new(RULES);
+    assert_eq!(bench.cli(&["trigger", "test"]).status.code(), Some(0));
+    bench.client().until(|rule| rule["counts"]["ok"] == 1);
+    let output = text(&bench.cli(&["status", "--format", "prometheus"]).stdout);
+    let parsed = prometheus_parse::Scrape::parse(output.lines().map(|line| Ok(line.to_owned()))).unwrap();
+    let of_rule = |name: &str| {
+        let of_name = parsed.samples.iter().filter(|sample| sample.metric == name);
+        let of_rule = of_name.filter(|sample| sample.labels.get("rule") == Some("test"));
+        of_rule.cloned().collect::<Vec<_>>()
+    };
+    let runs = of_rule("tripline_runs_total");
+    let ok = runs.iter().find(|sample| sample.labels.get("outcome") == Some("ok")).unwrap();
+    assert_eq!((runs.len(), &ok.value), (6, &Prometheus::Counter(1.0)));
+    let durations = of_rule("tripline_run_duration_seconds");
+    let Prometheus::Histogram(buckets) = &durations[0].value else { panic!("{durations:?}") };
+    let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count).collect();
+    assert_eq!((counts.len(), counts.is_sorted(), counts.last()), (13, true, Some(&1.0)));
+    let untyped: Vec<_> =
+        parsed.samples.iter().filter(|sample| matches!(sample.value, Prometheus::Untyped(_))).collect();
+    // The sum and the count of a histogram are samples of their own to this parser.
+    assert!(untyped.iter().all(|sample| sample.metric.starts_with("tripline_run_duration")), "{untyped:?}");
+    // What is documented is there, and the other way round.
+    let document = include_str!("../docs/control.md");
+    let (_, table) = document.split_once("## Metrics").unwrap();
+    let helped = output.lines().filter_map(|line| line.strip_prefix("# HELP tripline_")?.split(' ').next());
+    for name in helped {
+        assert!(table.contains(&format!("`{name}`")), "{name} is not documented");
+    }
 }
 
 #[test]

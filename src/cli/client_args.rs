@@ -89,7 +89,7 @@ pub(super) struct StatusArgs {
     /// The same as --format json
     #[arg(long, conflicts_with = "format")]
     json: bool,
-    /// table, or json: one object, on one line
+    /// table, json (one object, on one line), or prometheus (its text format)
     #[arg(long, value_name = "FORMAT", default_value = "table", hide_possible_values = true)]
     format: StatusFormat,
     /// Look again every second, until interrupted
@@ -103,6 +103,7 @@ pub(super) struct StatusArgs {
 enum StatusFormat {
     Table,
     Json,
+    Prometheus,
 }
 
 impl StatusArgs {
@@ -111,6 +112,7 @@ impl StatusArgs {
             _ if self.json => Format::Json,
             StatusFormat::Table => Format::Table,
             StatusFormat::Json => Format::Json,
+            StatusFormat::Prometheus => Format::Prometheus,
         }
     }
 }

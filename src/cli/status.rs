@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::prometheus;
 use super::report::Seconds;
 use crate::dispatch::{Overview, RuleOverview, ServiceState, State};
 
@@ -13,6 +14,8 @@ pub(super) enum Format {
     Table,
     /// One JSON object on a line.
     Json,
+    /// Prometheus' text format.
+    Prometheus,
 }
 
 /// Everything there is to be seen; `again` is whether a table takes the place of one before on a terminal.
@@ -20,6 +23,7 @@ pub(super) fn text(seen: &Overview, format: Format, again: bool) -> String {
     match format {
         // All of it can be written as JSON.
         Format::Json => serde_json::to_string(seen).unwrap_or_default() + "\n",
+        Format::Prometheus => prometheus::text(seen),
         Format::Table if again => format!("\x1b[H\x1b[2J{}", table(seen)),
         Format::Table => table(seen),
     }

@@ -43,8 +43,8 @@ mod swap;
 mod turn;
 
 pub use self::control::{
-    Asked, Command, Counts, LONGEST_REQUEST, Last, Overview, Queues, Refusal, Reply, Request, RuleOverview,
-    RunOverview, ServiceOrder, ServiceOverview, ServiceState, State,
+    Asked, BOUNDS, Command, Counts, Durations, LONGEST_REQUEST, Last, Overview, Queues, Refusal, Reply,
+    Request, RuleOverview, RunOverview, ServiceOrder, ServiceOverview, ServiceState, State,
 };
 pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{

@@ -24,6 +24,7 @@
 //! # }
 //! ```
 
+mod durations;
 mod happening;
 mod overview;
 mod refusal;
@@ -32,6 +33,7 @@ mod tally;
 
 use std::path::{Path, PathBuf};
 
+pub use self::durations::{BOUNDS, Durations};
 pub(super) use self::happening::Happening;
 pub use self::overview::{
     Counts, Last, Overview, Queues, RuleOverview, RunOverview, ServiceOverview, ServiceState, State,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::durations::Durations;
 use crate::dispatch::core::Core;
 use crate::dispatch::lane::Lane;
 use crate::dispatch::{RunId, lifecycle};
@@ -79,6 +80,8 @@ pub struct RuleOverview {
     pub last: Option<Last>,
     /// What has been counted.
     pub counts: Counts,
+    /// How long its runs have taken that were not told to end.
+    pub durations: Durations,
 }
 
 /// What a rule does: the first of these that is true.
@@ -240,6 +243,7 @@ impl Core {
             cause: record.cause.as_ref().map(ToString::to_string),
             last: record.last.as_ref().map(|end| end.told(now)),
             counts: record.counts,
+            durations: record.durations,
         }
     }
 
@@ -292,16 +296,16 @@ impl Core {
 }
 
 /// A time as whole milliseconds.
-mod milliseconds {
+pub(super) mod milliseconds {
     use std::time::Duration;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
+    pub(in super::super) fn serialize<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_u64(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
         u64::deserialize(from).map(Duration::from_millis)
     }
 

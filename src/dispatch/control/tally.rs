@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::durations::Durations;
 use super::overview::{Counts, Last};
 use crate::dispatch::{Cause, News, Outcome, Report, RunId};
 use crate::rules::RuleId;
@@ -20,6 +21,7 @@ pub(crate) struct Tally {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Record {
     pub(super) counts: Counts,
+    pub(super) durations: Durations,
     pub(super) cause: Option<Cause>,
     pub(super) last: Option<End>,
 }
@@ -72,6 +74,9 @@ impl Tally {
             }
             Report::Ended { run, outcome, stopped, elapsed, .. } => {
                 record.counts.count(outcome, *stopped);
+                if !stopped {
+                    record.durations.add(*elapsed);
+                }
                 let (run, outcome, stopped, elapsed) = (*run, outcome.clone(), *stopped, *elapsed);
                 record.last = Some(End { run, outcome, stopped, elapsed, at: now });
             }
