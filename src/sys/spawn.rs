@@ -264,7 +264,7 @@ impl Child<'_> {
         for &(resource, limit) in &self.setup.limits {
             let limit = libc::rlimit { rlim_cur: limit, rlim_max: limit };
             // SAFETY: `limit` is initialised.
-            cvt(unsafe { libc::setrlimit(resource, &raw const limit) })?;
+            cvt(unsafe { libc::setrlimit(resource as _, &raw const limit) })?;
         }
         Ok(())
     }

@@ -23,7 +23,8 @@ fn groups(account: &Account, gid: u32) -> Vec<u32> {
 }
 
 fn number(resource: Resource) -> u32 {
-    match resource {
+    // Of another type with another C library.
+    let number = match resource {
         Resource::As => libc::RLIMIT_AS,
         Resource::Core => libc::RLIMIT_CORE,
         Resource::Cpu => libc::RLIMIT_CPU,
@@ -33,5 +34,6 @@ fn number(resource: Resource) -> u32 {
         Resource::Nofile => libc::RLIMIT_NOFILE,
         Resource::Nproc => libc::RLIMIT_NPROC,
         Resource::Stack => libc::RLIMIT_STACK,
-    }
+    };
+    number as _
 }
