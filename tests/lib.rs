@@ -26,6 +26,7 @@ mod links;
 mod live;
 mod mistakes;
 mod output;
+mod packages;
 mod pages;
 mod peers;
 mod privileges;
