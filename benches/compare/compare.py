@@ -2,7 +2,8 @@
 """Measures tripline beside its peers, and beside what the system calls alone cost.
 
     cargo build --release
-    benches/compare/compare.py                          writes docs/performance.md and its charts: 40 minutes
+    benches/compare/compare.py                          the table and its chart in docs/performance.md
+    benches/compare/compare.py --growth                 tripline alone at growing sizes, there too
     benches/compare/compare.py --print --rounds 1 --dirs 20000 --only setup,storm
 
 Needs Linux, Python 3.9 and cc. Peers that are not on PATH are left out. In each round every tool has its turn at
@@ -58,13 +59,12 @@ def compare(args, tools, work):
 
 
 def grow(args, tools, work):
-    """The same at growing sizes: of each (row, number of directories or rules) tripline's medians."""
+    """The same at growing sizes: of each (row, number of directories) tripline's medians."""
     tools = [tool for tool in tools if tool.name == "tripline"]
     found = {}
     sizes = [1000, 10_000, 100_000]
     works = [(row, size) for row in ("save", "rename", "remove") for size in sizes]
     works += [("setup", size) for size in [*sizes, 190_000]]
-    works += [("storm", 0), ("storm1000", 0), ("storm10000", 0)]
     for row, size in works:
         at = copy.copy(args)
         at.dirs, at.around, at.only, at.most = size, size, [row], size
@@ -81,7 +81,7 @@ def arguments():
     parser.add_argument("--storm", type=int, default=200_000, help="files in the storm")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(ROWS), help="rows: " + ",".join(ROWS))
     parser.add_argument("--tools", type=lambda text: text.split(","), help="the tools, by name")
-    parser.add_argument("--no-growth", action="store_true", help="leave out the growing sizes")
+    parser.add_argument("--growth", action="store_true", help="measure tripline at growing sizes instead")
     parser.add_argument("--print", action="store_true", help="print the table only")
     args = parser.parse_args()
     args.around, args.most = 1000, 20_000
@@ -97,11 +97,15 @@ def main():
             subprocess.run(["cc", "-O2", "-pthread", "-o", work / "bin" / program, HERE / f"{program}.c"], check=True)
         os.environ["STAMPS"] = str(work / "stamps")
         tools = [tool for tool in every(work) if not args.tools or tool.name in args.tools]
-        results = compare(args, tools, work)
-        grown = {} if args.no_growth or args.print else grow(args, tools, work)
-    print(page.table(args, tools, results))
+        if args.growth:
+            results = grow(args, tools, work)
+            text = page.growth_table(results)
+        else:
+            results = compare(args, tools, work)
+            text = page.table(args, tools, results)
+    print(text)
     if not args.print:
-        page.write(args, tools, results, grown)
+        page.write(args, text, tools, results)
 
 
 main()

@@ -97,39 +97,29 @@ def growth_table(grown):
     return "\n".join(lines)
 
 
-def write(args, tools, results, grown):
-    def values(row, key):
-        found = [(tool.name, results.get((row, tool.name))) for tool in tools]
-        return [(name, value[key]) for name, value in found if isinstance(value, dict) and value[key] > 0]
-
-    if setup := values("setup", "seconds"):
+def write(args, text, tools, results):
+    if args.growth:
+        put("growth", f"{machine(args)}\n\n{text}\n\n![at growing sizes](growth.svg)")
+        (DOCS / "growth.svg").write_text(growth(results))
+        return
+    put("measured", f"{machine(args)}\n\n{text}\n\n![until the last directory answers](performance.svg)")
+    found = [(tool.name, results.get(("setup", tool.name))) for tool in tools]
+    values = [(name, value["seconds"], ms(value["seconds"])) for name, value in found if isinstance(value, dict)]
+    if values:
         title = f"Until the last of {args.dirs:,} directories answers"
-        (DOCS / "performance.svg").write_text(bars(title, [(name, value, ms(value)) for name, value in setup]))
-    if grown:
-        (DOCS / "growth.svg").write_text(growth(grown))
+        (DOCS / "performance.svg").write_text(bars(title, values))
+
+
+def put(block, text):
+    """Takes the place of what stands between the page's marks of that name."""
     path = DOCS / "performance.md"
-    before = path.read_text() if path.exists() else "# How fast it is\n\n<!-- measured -->\n<!-- end -->\n"
-    text = measured(args, tools, results, grown)
-    path.write_text(re.sub("(?s)(?<=<!-- measured -->\n).*(?=<!-- end -->)", lambda _: text, before))
+    marked = re.compile(f"(?s)(?<=<!-- {block} -->\n).*?(?=<!-- end -->)")
+    path.write_text(marked.sub(lambda _: f"\n{text}\n\n", path.read_text()))
 
 
-def measured(args, tools, results, grown):
+def machine(args):
     found = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     model = found.group(1) if found else "of unknown kind"
     command = " ".join(["benches/compare/compare.py", *sys.argv[1:]])
-    text = f"""
-`{command}`, medians of {args.rounds} rounds; Linux {platform.release().split("-")[0]}, {os.cpu_count()} processors ({model}).
-
-{table(args, tools, results)}
-
-![until the last directory answers](performance.svg)
-"""
-    if grown:
-        text += f"""
-tripline alone, at growing sizes:
-
-{growth_table(grown)}
-
-![at growing sizes](growth.svg)
-"""
-    return text + "\n"
+    return (f"`{command}`, medians of {args.rounds} rounds; Linux {platform.release().split('-')[0]}, "
+            f"{os.cpu_count()} processors ({model}).")

@@ -256,7 +256,7 @@ def idle(tool, work, args):
             return None
         time.sleep(2)
         cpu, switches = process.cpu(), process.switches()
-        time.sleep(20)
+        time.sleep(10)
         return {"cpu": process.cpu() - cpu, "switches": process.switches() - switches}
 
 
@@ -282,6 +282,6 @@ ROWS = {
                  lambda v: f"{v['runs']:g}; {v['missing']:,g}; {ms(v['seconds'])}"),
     "remove": (remove, lambda a: f"rm -rf of {min(a.dirs, a.most):,} watched directories: CPU", lambda v: ms(v["cpu"])),
     "start": (start, lambda a: "start to ready in an empty directory", lambda v: ms(v["seconds"])),
-    "idle": (idle, lambda a: "idle with 10,000 directories, 20 s: CPU; context switches",
+    "idle": (idle, lambda a: "idle with 10,000 directories, 10 s: CPU; context switches",
              lambda v: f"{ms(v['cpu'])}; {v['switches']:g}"),
 }

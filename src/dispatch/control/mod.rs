@@ -1,7 +1,7 @@
 //! What somebody asks of a running tripline, and what there is to be seen of it. Pure.
 //!
 //! A [`Command`] is an [`Input`](super::Input) of the core like any other, and answered by
-//! [`Effect::Answer`](super::Effect::Answer); an [`Overview`] is what [`Core::overview`](super::Core::overview) says
+//! [`Effect::Answer`]; an [`Overview`] is what [`Core::overview`](super::Core::overview) says
 //! when it is asked. Nothing is prepared for that: while nobody asks, some numbers are counted, and that is all.
 //!
 //! Another thread, such as a view of the terminal, speaks to the dispatcher through a
