@@ -14,6 +14,7 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent.parent
 TRIPLINE = os.environ.get("TRIPLINE", str(TOP / "target/release/tripline"))
 PATIENCE = 20  # Seconds after which a tool has failed; none of them waits so long by design.
+PROBE = re.compile(rb"probe-(\d+)-")
 EVENTS = "create,close_write,delete,moved_from,moved_to"
 
 
@@ -26,6 +27,7 @@ class Process:
 
     def __init__(self, command):
         self.seen = []
+        self.answered = {}
         self.news = threading.Condition()
         self.started = time.monotonic()
         self.child = subprocess.Popen(
@@ -58,20 +60,27 @@ class Process:
                     raise Failed("no report of " + text.decode(errors="replace"))
                 self.news.wait(0.01)
 
-    def probe(self, directory, patience=3 * PATIENCE):
-        """Writes files there until one of them is reported; answers when that was.
+    def probe(self, directories, patience=3 * PATIENCE):
+        """Writes a file in each directory, again and again until each has been reported; answers when that was.
 
         The longer it takes, the longer the waits, so that no tool is kept busy by the probes themselves."""
-        began, number = time.monotonic(), 0
+        began, round = time.monotonic(), 0
+        left = dict(enumerate(directories))
         while (elapsed := time.monotonic() - began) < patience:
-            (directory / f"probe{number}").write_text("x")
-            try:
-                return self.wait_for(b"probe", patience=max(0.005, elapsed / 20))
-            except Failed:
-                number += 1
+            for number, directory in left.items():
+                (directory / f"probe-{number}-{round}").write_text("x")
+            time.sleep(max(0.005, elapsed / 20))
+            with self.news:
+                seen = self.seen[:]
+            told = {int(found.group(1)): at for at, line in reversed(seen) for found in PROBE.finditer(line)}
+            self.answered |= {number: at for number, at in told.items() if number in left}
+            left = {number: directory for number, directory in left.items() if number not in told}
+            if not left:
+                return max(self.answered.values())
             if self.child.poll() is not None:
                 raise Failed("ends by itself")
-        raise Failed(f"nothing within {patience} s")
+            round += 1
+        raise Failed(f"not all within {patience} s")
 
     def pids(self):
         found, left = [], [self.child.pid]
@@ -233,7 +242,9 @@ class Tripline(Tool):
         return Process([TRIPLINE, "watch", "--on", EVENTS, directory])
 
     def react(self, directory, command, work):
-        return Process([TRIPLINE, "on", "--debounce", "0ms", f"{directory}/**", "--", command])
+        # Saves that follow each run at once, a hundred times, would be taken for its own.
+        return self.rules(work, directory, '[rules.react]\npaths = ["**"]\ndebounce = "0ms"\nmay_loop = true\n'
+                          f'run = ["{command}"]\n')
 
     def batch(self, directory, work):
         return self.rules(work, directory, f'''
@@ -246,7 +257,8 @@ run = ["{work}/bin/work", "list"]
 ''')
 
     def rules(self, work, root, text):
-        path = work / "rules.toml"
+        (work / "rules").mkdir(exist_ok=True)
+        path = work / "rules/tripline.toml"
         path.write_text(f'[settings]\nroot = "{root}"\n{text}')
         return Process([TRIPLINE, "run", "-c", path])
 
@@ -336,7 +348,7 @@ class Chokidar(Tool):
 def every(work):
     """Those that are there, the ones that do nothing but the system calls first."""
     tools = [
-        Limit("limit", "crawl", work), Limit("limit, two threads and leaf trick", "leaf", work), Tripline(),
+        Limit("limit", "crawl", work), Limit("limit with leaf trick", "leaf", work), Tripline(),
         Inotifywait("inotifywait"), Fswatch("fswatch"), Entr("entr"), Reflex("reflex"), Watchexec("watchexec"),
         WatchmanTool("watchman"), Watchfiles("watchfiles"), Chokidar("chokidar"),
     ]
