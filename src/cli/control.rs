@@ -41,29 +41,6 @@ fn usual(rules: &Path) -> PathBuf {
     dir.join(format!("{:016x}.sock", xxh3_64(rules.as_os_str().as_bytes())))
 }
 
-/// Why nothing was answered.
-enum Failure {
-    /// Nobody is there.
-    Nobody(String),
-    /// It was refused, or what came is no answer.
-    Refused(String),
-}
-
-impl Failure {
-    fn exit(&self) -> Exit {
-        fail(self, Exit::Rules)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Nobody(what) => f.write_str(what),
-            Self::Refused(why) => f.write_str(why),
-        }
-    }
-}
-
 /// A tripline that runs.
 struct Running {
     stream: UnixStream,
@@ -71,30 +48,28 @@ struct Running {
 }
 
 impl Running {
-    fn find(args: &ClientArgs) -> Result<Self, Failure> {
+    fn find(args: &ClientArgs) -> Result<Self, String> {
         let location = location(args.config.as_ref());
         let Some(endpoint) = endpoint(args.socket.as_ref(), &location) else {
             let named =
                 args.config.as_ref().map(|path| path.display().to_string().escape_debug().to_string());
-            let what = named.map_or_else(
+            return Err(named.map_or_else(
                 || "there is no tripline.toml here or in a directory above".to_owned(),
                 |path| format!("there is no rules file {path}"),
-            );
-            return Err(Failure::Nobody(what));
+            ));
         };
         let nobody = || {
             let whose = locate(&location).filter(|_| !endpoint.named);
-            let whose = whose.map_or_else(
+            whose.map_or_else(
                 || format!("nothing listens at {}", endpoint.path.display()),
                 |rules| format!("no tripline runs {}; start one with: tripline run", rules.display()),
-            );
-            Failure::Nobody(whose)
+            )
         };
         let stream = UnixStream::connect(&endpoint.path).map_err(|_| nobody())?;
-        let refused = |error: std::io::Error| Failure::Refused(error.to_string());
+        let refused = |error: std::io::Error| error.to_string();
         let uid = peer(stream.as_fd()).map_err(refused)?.uid;
         if uid != geteuid().as_raw() && uid != 0 && !geteuid().is_root() {
-            return Err(Failure::Refused(format!("{} is another user's", endpoint.path.display())));
+            return Err(format!("{} is another user's", endpoint.path.display()));
         }
         stream.set_read_timeout(Some(PATIENCE)).map_err(refused)?;
         let lines = BufReader::new(stream.try_clone().map_err(refused)?);
@@ -102,27 +77,35 @@ impl Running {
     }
 
     /// Has something done, or says why it was not.
-    fn ask(&mut self, request: &Request) -> Result<Reply, Failure> {
-        let lost = |error: &dyn fmt::Display| Failure::Refused(format!("tripline does not answer: {error}"));
+    fn ask(&mut self, request: &Request) -> Result<Reply, String> {
+        let lost = |error: &dyn fmt::Display| format!("tripline does not answer: {error}");
         let mut line = serde_json::to_vec(request).map_err(|error| lost(&error))?;
         line.push(b'\n');
         self.stream.write_all(&line).map_err(|error| lost(&error))?;
         let mut answer = String::new();
         match self.lines.read_line(&mut answer) {
-            Ok(0) => return Err(Failure::Nobody("tripline has ended".to_owned())),
+            Ok(0) => return Err("tripline has ended".to_owned()),
             Ok(_) => {}
             Err(error) => return Err(lost(&error)),
         }
         let reply: Reply = serde_json::from_str(&answer).map_err(|error| lost(&error))?;
         match reply {
             Reply { ok: true, .. } => Ok(reply),
-            Reply { error, .. } => Err(Failure::Refused(error.unwrap_or_default())),
+            Reply { error, .. } => Err(error.unwrap_or_default()),
         }
     }
 
-    fn overview(&mut self) -> Result<Overview, Failure> {
+    /// Has something done, and answers what is said after that, however long it takes, until tripline hangs up.
+    fn follow(args: &ClientArgs, request: &Request) -> Result<impl Iterator<Item = String>, String> {
+        let mut running = Self::find(args)?;
+        running.ask(request)?;
+        running.stream.set_read_timeout(None).map_err(|error| error.to_string())?;
+        Ok(running.lines.lines().map_while(Result::ok))
+    }
+
+    fn overview(&mut self) -> Result<Overview, String> {
         let reply = self.ask(&Request::Status {})?;
-        reply.status.ok_or_else(|| Failure::Refused("tripline does not answer what was asked".to_owned()))
+        reply.status.ok_or_else(|| "tripline does not answer what was asked".to_owned())
     }
 }
 
@@ -148,7 +131,7 @@ fn tell(args: &ClientArgs, request: &Request) -> Exit {
     let done = Running::find(args).and_then(|mut running| running.ask(request));
     match done {
         Ok(_) => Exit::Ok,
-        Err(failure) => failure.exit(),
+        Err(failure) => fail(failure, Exit::Rules),
     }
 }
 
@@ -163,19 +146,13 @@ fn trigger(args: &ClientArgs, rule: &str, paths: &[PathBuf]) -> Exit {
 
 /// `tripline stop`.
 fn stop(args: &ClientArgs) -> Exit {
-    let asked = Running::find(args).and_then(|mut running| {
-        running.ask(&Request::Stop {})?;
-        // Commands may take their time to end.
-        running.stream.set_read_timeout(None).map_err(|error| Failure::Refused(error.to_string()))?;
-        Ok(running)
-    });
-    match asked {
-        Ok(running) => {
-            // It hangs up when nothing is left to end.
-            running.lines.lines().map_while(Result::ok).for_each(drop);
+    match Running::follow(args, &Request::Stop {}) {
+        Ok(lines) => {
+            // Commands may take their time to end. It hangs up when nothing is left of them.
+            lines.for_each(drop);
             Exit::Ok
         }
-        Err(failure) => failure.exit(),
+        Err(failure) => fail(failure, Exit::Rules),
     }
 }
 
@@ -183,12 +160,12 @@ fn stop(args: &ClientArgs) -> Exit {
 fn status(args: &StatusArgs) -> Exit {
     let mut running = match Running::find(&args.client) {
         Ok(running) => running,
-        Err(failure) => return failure.exit(),
+        Err(failure) => return fail(failure, Exit::Rules),
     };
     loop {
         let seen = match running.overview() {
             Ok(seen) => seen,
-            Err(failure) => return failure.exit(),
+            Err(failure) => return fail(failure, Exit::Rules),
         };
         let mut out = std::io::stdout().lock();
         let text = status::text(&seen, args.format(), args.watch);
@@ -201,18 +178,12 @@ fn status(args: &StatusArgs) -> Exit {
 
 /// `tripline events`.
 fn events(args: &EventsArgs) -> Exit {
-    let followed = Running::find(&args.client).and_then(|mut running| {
-        running.ask(&Request::Events {})?;
-        // Nothing may happen for a long time.
-        running.stream.set_read_timeout(None).map_err(|error| Failure::Refused(error.to_string()))?;
-        Ok(running)
-    });
-    let running = match followed {
-        Ok(running) => running,
-        Err(failure) => return failure.exit(),
+    let lines = match Running::follow(&args.client, &Request::Events {}) {
+        Ok(lines) => lines,
+        Err(failure) => return fail(failure, Exit::Rules),
     };
     let mut out = std::io::stdout().lock();
-    for line in running.lines.lines().map_while(Result::ok) {
+    for line in lines {
         let line = if args.json { line } else { text_of(&line) };
         if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
             break;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::event::EventMask;
-use crate::rules::Rule;
+use crate::rules::{Rule, config_home};
 
 /// What a save does to the file's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,8 +169,7 @@ impl Habit {
 /// The habits of the editors that this user has configured, or that `VISUAL` or `EDITOR` names.
 pub(super) fn habits() -> Vec<Habit> {
     let Some(home) = env::var_os("HOME").map(PathBuf::from) else { return Vec::new() };
-    let config = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let config = config.unwrap_or_else(|| home.join(".config"));
+    let Some(config) = config_home(Some(home.clone())) else { return Vec::new() };
     let chosen = ["VISUAL", "EDITOR"].iter().find_map(|name| Some((*name, env::var(name).ok()?)));
     let mut habits = Vec::new();
     for editor in &EDITORS {

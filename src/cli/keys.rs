@@ -81,22 +81,17 @@ fn commands(line: &str, overview: &Overview) -> Option<Vec<Command>> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::path::PathBuf;
     use std::sync::Arc;
 
     use super::*;
     use crate::dispatch::{Core, Limits};
-    use crate::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
+    use crate::rules::tests::rules;
     use crate::time::MonoTime;
 
     #[test]
     fn a_letter_asks_for_what_it_says() {
         let text = "[rules.a]\npaths = [\"a\"]\nrun = \"x\"\n[rules.b]\npaths = [\"b\"]\nrun = \"x\"\n";
-        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-        let around = Surroundings { directory: "/w".into(), home: None, files };
-        let rules = Rules::parse(SourceFile { name: "rules".into(), text: text.into() }, &around).unwrap();
-        let core = Core::new(Arc::new(rules), Limits { exec_bytes: 4096 });
+        let core = Core::new(Arc::new(rules(text)), Limits { exec_bytes: 4096 });
         let mut overview = core.overview(MonoTime::default());
         let rerun = |name: &str| Command::Rerun { rule: name.to_owned() };
         let asked = |line: &str, overview: &Overview| commands(line, overview);

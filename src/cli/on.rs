@@ -22,7 +22,7 @@ pub(super) fn on(args: &OnArgs) -> Exit {
             let endpoint = args.socket.clone().map(|path| Endpoint { path, named: true });
             let span = if args.exit { Span::FirstRun } else { Span::Stopped };
             let (mode, poll, log) = (Mode::Live, args.poll, args.log);
-            run::follow(rules, None, &Manner { mode, span, poll, log, pid_file: None, tui: false, endpoint })
+            run::follow(rules, None, Manner { mode, span, poll, log, pid_file: None, tui: false, endpoint })
         }
         Err(diagnostics) => {
             refuse(&diagnostics);

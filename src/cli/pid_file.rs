@@ -7,11 +7,6 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-
-use crate::dispatch::{Errand, Job, Overview, Report, Screen, View};
-use crate::rules::{Diagnostics, Rules};
-use crate::watch::Notice;
 
 /// The file, removed with this value. Until the process is ready it has another name.
 #[derive(Debug)]
@@ -63,7 +58,7 @@ impl PidFile {
     }
 
     /// The process is ready: the file appears, complete.
-    fn appear(&self) {
+    pub(super) fn appear(&self) {
         if is_at(&self.file, &self.unready)
             && let Err(error) = fs::rename(&self.unready, &self.path)
         {
@@ -107,71 +102,4 @@ fn is_at(file: &File, path: &Path) -> bool {
         file.metadata().is_ok_and(|ours| (ours.dev(), ours.ino()) == (there.dev(), there.ino()))
     };
     path.symlink_metadata().is_ok_and(is_same)
-}
-
-/// A view that has the file appear when everything is watched.
-pub(super) struct Announced<'a> {
-    pub(super) view: &'a mut dyn View,
-    pub(super) pid_file: &'a PidFile,
-}
-
-impl View for Announced<'_> {
-    fn report(&mut self, report: &Report, out: &mut Vec<u8>) {
-        self.view.report(report, out);
-    }
-
-    fn job(&mut self, job: &Job, out: &mut Vec<u8>) {
-        self.view.job(job, out);
-    }
-
-    fn diagnostics(&mut self, found: &Diagnostics, out: &mut Vec<u8>) {
-        self.view.diagnostics(found, out);
-    }
-
-    fn notice(&mut self, notice: &Notice, out: &mut Vec<u8>) {
-        if matches!(notice, Notice::Ready { .. }) {
-            self.pid_file.appear();
-        }
-        self.view.notice(notice, out);
-    }
-
-    fn state(&mut self, seen: &Overview, out: &mut Vec<u8>) {
-        self.view.state(seen, out);
-    }
-
-    fn rules(&mut self, rules: &Arc<Rules>) {
-        self.view.rules(rules);
-    }
-
-    fn follows_crawl(&self) -> bool {
-        self.view.follows_crawl()
-    }
-
-    fn crawling(&mut self, directories: usize, out: &mut Vec<u8>) {
-        self.view.crawling(directories, out);
-    }
-
-    fn errand(&mut self) -> Option<Errand> {
-        self.view.errand()
-    }
-
-    fn screen(&self) -> Option<Arc<dyn Screen>> {
-        self.view.screen()
-    }
-
-    fn stirred(&mut self) {
-        self.view.stirred();
-    }
-
-    fn suspend(&mut self) {
-        self.view.suspend();
-    }
-
-    fn resume(&mut self) {
-        self.view.resume();
-    }
-
-    fn end(&mut self, out: &mut Vec<u8>) {
-        self.view.end(out);
-    }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::args::LogFormat;
 use super::aside::Aside;
+use super::pid_file::PidFile;
 use super::quote::quoted;
 use super::terminal::{self, Terminal, stderr_is_styled};
 use crate::dispatch::{Cause, Errand, Escaped, Job, Mode, News, Outcome, Overview, Report, Screen, View};
@@ -30,6 +31,8 @@ pub(super) struct Lines {
     pub(super) aside: Aside,
     /// Said once, when everything is watched, if somebody may see it.
     hint: Option<&'static str>,
+    /// Appears once everything is watched.
+    pid_file: Option<PidFile>,
 }
 
 impl Lines {
@@ -45,6 +48,7 @@ impl Lines {
             crawling: false,
             aside: Aside::new(terminal.is_some() && mode == Mode::Live),
             hint: None,
+            pid_file: None,
         };
         lines.take(rules);
         lines
@@ -62,6 +66,7 @@ impl Lines {
             crawling: false,
             aside: Aside::new(true),
             hint: None,
+            pid_file: None,
         };
         lines.take(rules);
         lines
@@ -70,6 +75,11 @@ impl Lines {
     /// Has this said when everything is watched, if standard error is a terminal.
     pub(super) fn hint(&mut self, hint: &'static str) {
         self.hint = Some(hint).filter(|_| self.terminal.is_some());
+    }
+
+    /// Has the file appear once everything is watched, if there is one. It goes with this value.
+    pub(super) fn announce(&mut self, pid_file: Option<PidFile>) {
+        self.pid_file = pid_file;
     }
 
     /// Goes by these rules from now on.
@@ -190,6 +200,7 @@ impl View for Lines {
         self.erase(out);
         let mut text = words(notice);
         if matches!(notice, Notice::Ready { .. }) {
+            self.pid_file.iter().for_each(PidFile::appear);
             text += &format!(" for {}", count(self.rules, "rule", "rules"));
         }
         let bad = is_trouble(notice);
@@ -360,10 +371,8 @@ impl Display for Seconds {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use super::*;
-    use crate::rules::{IgnoreFiles, SourceFile, Surroundings};
+    use crate::rules::tests::rules;
 
     #[test]
     fn times_are_as_long_as_they_need_to_be() {
@@ -373,11 +382,8 @@ mod tests {
 
     #[test]
     fn how_far_the_crawl_has_come_is_one_line_until_something_else_is_said() {
-        let file =
-            SourceFile { name: "rules".into(), text: "[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]\n".into() };
-        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-        let around = Surroundings { directory: "/w".into(), home: None, files };
-        let mut lines = Lines::new(&Rules::parse(file, &around).unwrap(), Mode::Live, LogFormat::Text);
+        let rules = rules("[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]\n");
+        let mut lines = Lines::new(&rules, Mode::Live, LogFormat::Text);
         lines.terminal = Some(Terminal { links: false });
         let mut out = Vec::new();
         lines.crawling(0, &mut out);

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::args::{LogArgs, PollArgs, RunArgs};
-use super::pid_file::{Announced, PidFile};
+use super::pid_file::PidFile;
 use super::report::Lines;
 use super::tui::{self, Feed, Tui};
 use super::{Exit, control, fail, keys, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Control, Endpoint, Mode, Origin, RunError, Span, View};
+use crate::dispatch::{self, Control, Endpoint, Mode, Origin, Span};
 use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
@@ -28,8 +28,8 @@ pub(super) fn run(args: &RunArgs) -> Exit {
             };
             match args.pid_file.as_deref().map(PidFile::prepare).transpose() {
                 Ok(pid_file) => {
-                    let (poll, log, pid_file) = (args.poll, args.log, pid_file.as_ref());
-                    follow(loaded.rules, origin, &Manner { mode, span, poll, log, pid_file, tui, endpoint })
+                    let (poll, log) = (args.poll, args.log);
+                    follow(loaded.rules, origin, Manner { mode, span, poll, log, pid_file, tui, endpoint })
                 }
                 Err(error) => fail(error, Exit::System),
             }
@@ -76,13 +76,13 @@ fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode)
 }
 
 /// How rules are run.
-pub(super) struct Manner<'a> {
+pub(super) struct Manner {
     pub(super) mode: Mode,
     pub(super) span: Span,
     pub(super) poll: PollArgs,
     pub(super) log: LogArgs,
     /// Appears once all is watched.
-    pub(super) pid_file: Option<&'a PidFile>,
+    pub(super) pid_file: Option<PidFile>,
     /// Whether the rules and their output are shown on a screen of their own.
     pub(super) tui: bool,
     /// Where others speak to it.
@@ -90,52 +90,37 @@ pub(super) struct Manner<'a> {
 }
 
 /// Runs rules.
-pub(super) fn follow(mut rules: Rules, origin: Option<Origin>, manner: &Manner<'_>) -> Exit {
+pub(super) fn follow(mut rules: Rules, origin: Option<Origin>, manner: Manner) -> Exit {
     let feed = manner.tui.then(|| Arc::new(Feed::default()));
     let format = log::start(manner.log, feed.as_ref());
     if let Some(polling) = manner.poll.asked() {
         rules.set_polling(polling);
     }
-    let control = match Control::listening(manner.endpoint.clone()) {
+    let control = match Control::listening(manner.endpoint) {
         Ok(control) => control,
         Err(error) => return fail(error, Exit::System),
     };
-    let rules = Arc::new(rules);
+    let (rules, mode, span) = (Arc::new(rules), manner.mode, manner.span);
     let ended = match feed {
-        Some(feed) => match Tui::start(&rules, &feed, &control) {
-            Ok(mut tui) => watch(&rules, origin, manner, &mut tui, &control),
+        Some(feed) => match Tui::start(&rules, &feed, &control, manner.pid_file) {
+            Ok(mut tui) => dispatch::run(&rules, origin, mode, span, &mut tui, &control),
             Err(error) => return fail(format_args!("cannot use the terminal: {error}"), Exit::System),
         },
         None => {
             warn(&rules.warnings);
-            let mut lines = Lines::new(&rules, manner.mode, format);
-            if manner.mode == Mode::Live && manner.span != Span::Once && keys::are_there() {
+            let mut lines = Lines::new(&rules, mode, format);
+            lines.announce(manner.pid_file);
+            if mode == Mode::Live && span != Span::Once && keys::are_there() {
                 match keys::start(&control) {
                     Ok(()) => lines.hint(keys::HINT),
                     Err(error) => return fail(error, Exit::System),
                 }
             }
-            watch(&rules, origin, manner, &mut lines, &control)
+            dispatch::run(&rules, origin, mode, span, &mut lines, &control)
         }
     };
     match ended {
         Ok(code) => Exit::Commands(code),
         Err(error) => fail(error, Exit::System),
-    }
-}
-
-fn watch(
-    rules: &Arc<Rules>,
-    origin: Option<Origin>,
-    manner: &Manner<'_>,
-    view: &mut dyn View,
-    control: &Control,
-) -> Result<u8, RunError> {
-    let (mode, span) = (manner.mode, manner.span);
-    match manner.pid_file {
-        Some(pid_file) => {
-            dispatch::run(rules, origin, mode, span, &mut Announced { view, pid_file }, control)
-        }
-        None => dispatch::run(rules, origin, mode, span, view, control),
     }
 }

@@ -11,7 +11,7 @@ use super::args::{InstallArgs, ServiceCommand, UninstallArgs};
 use super::quote::quoted;
 use super::unit::{MARK, Unit};
 use super::{Exit, fail, location, refuse, warn};
-use crate::rules::{Loaded, load_profile};
+use crate::rules::{Loaded, config_home, load_profile};
 
 pub(super) fn service(command: &ServiceCommand) -> Exit {
     match command {
@@ -90,9 +90,7 @@ const HOMELESS: &str = "where are this user's units? neither HOME nor XDG_CONFIG
 
 /// Where a user's own units are (systemd.unit(5)).
 fn units() -> Option<PathBuf> {
-    let given = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-    let config = given.or_else(|| Some(PathBuf::from(env::var_os("HOME")?).join(".config")));
-    config.map(|dir| dir.join("systemd/user"))
+    config_home(env::var_os("HOME").map(PathBuf::from)).map(|dir| dir.join("systemd/user"))
 }
 
 fn file_name(name: &str) -> String {

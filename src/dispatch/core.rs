@@ -264,23 +264,19 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
     use std::time::Duration;
 
     use super::*;
     use crate::event::{EventMask, Subject, Trigger};
-    use crate::rules::{IgnoreFiles, SourceFile, Surroundings};
+    use crate::rules::tests::rules;
 
     /// A core with one rule that restarts, told inputs at milliseconds.
     struct Bench(Core);
 
     impl Bench {
         fn new() -> Self {
-            let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n".to_owned();
-            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-            let around = Surroundings { directory: "/w".into(), home: None, files };
-            let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
-            Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))
+            let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\non_busy = \"restart\"\n";
+            Self(Core::new(Arc::new(rules(text)), Limits { exec_bytes: 4096 }))
         }
 
         fn at(&mut self, ms: u64, input: Input) -> Vec<Effect> {

@@ -229,6 +229,34 @@ pub enum Report {
     },
 }
 
+impl Report {
+    /// The rule that it is about, if it is about one.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        match self {
+            Self::Started { rule, .. }
+            | Self::Ended { rule, .. }
+            | Self::HookFailed { rule, .. }
+            | Self::Service { rule, .. }
+            | Self::Skipped { rule, .. }
+            | Self::Signalled { rule, .. }
+            | Self::Stopping { rule, .. }
+            | Self::TimedOut { rule, .. }
+            | Self::Retry { rule, .. }
+            | Self::Killing { rule, .. }
+            | Self::Suspected { rule, .. }
+            | Self::Suspended { rule, .. }
+            | Self::Held { rule, .. }
+            | Self::Unchanged { rule, .. }
+            | Self::NothingThere { rule }
+            | Self::NotOnce { rule }
+            | Self::Dropped { rule, .. } => Some(rule),
+            Self::Paused { rule } | Self::Resumed { rule } => rule.as_deref(),
+            Self::Reloaded { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::batch::{Batch, Queue};
+use super::batch::Batch;
 use super::core::{Effect, Phase};
 use super::lane::{self, Key};
 use super::lifecycle;
@@ -85,17 +85,7 @@ impl Turn<'_> {
 
     /// Stops what a rule runs that is no more, and refuses what waits.
     fn retire(&mut self, rule: RuleId) {
-        let mut changes = 0;
-        for id in self.core.lanes.of(rule) {
-            self.core.slots.leave(rule, id);
-            if let Some(lane) = self.core.lanes.take(id) {
-                changes += self.apply(lane, schedule::Input::Halt, Queue::default());
-            }
-        }
-        if changes > 0 {
-            let rule = self.core.rules.rules[rule.0].name.clone();
-            self.effects.push(Effect::Report(Report::Dropped { rule, changes }));
-        }
+        self.clear(rule, schedule::Input::Halt);
         self.tell_service_of(rule, lifecycle::Input::Halt);
     }
 

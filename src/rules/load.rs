@@ -145,6 +145,12 @@ fn home() -> Option<PathBuf> {
     std::env::home_dir().filter(|home| home.is_absolute())
 }
 
+/// Where a user with that home has configuration (XDG Base Directory Specification).
+pub(crate) fn config_home(home: Option<PathBuf>) -> Option<PathBuf> {
+    let given = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
+    given.or_else(|| Some(home?.join(".config")))
+}
+
 /// The files to read, and the directory that their root is relative to.
 struct Found {
     files: Vec<PathBuf>,
@@ -276,10 +282,8 @@ impl FileSource for Disk {
     }
 
     fn global_excludes(&self) -> IgnoreFile {
-        let home = home();
-        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|dir| dir.is_absolute());
-        let config = config.or_else(|| Some(home.as_ref()?.join(".config"))).map(|dir| dir.join("git"));
-        let own = home.as_ref().and_then(|home| configured(&home.join(".gitconfig")));
+        let config = config_home(home()).map(|dir| dir.join("git"));
+        let own = home().and_then(|home| configured(&home.join(".gitconfig")));
         let named = own.or_else(|| configured(&config.as_ref()?.join("config")));
         named.or_else(|| Some(config?.join("ignore"))).map(ignore_file).unwrap_or_default()
     }

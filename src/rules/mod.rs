@@ -44,7 +44,7 @@ mod tables;
 mod template;
 mod terminal;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tree;
 mod trust;
 mod walk;
@@ -58,6 +58,7 @@ pub use duration::parse as duration;
 pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
+pub(crate) use load::config_home;
 pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, locate, surroundings};
 pub use plan::Plan;
 pub use raw::{

@@ -27,7 +27,7 @@ fn parse(text: &str) -> Result<Rules, Diagnostics> {
 }
 
 /// The rules of a file without a mistake.
-pub(super) fn rules(text: &str) -> Rules {
+pub(crate) fn rules(text: &str) -> Rules {
     parse(text).unwrap_or_else(|found| panic!("{found}"))
 }
 

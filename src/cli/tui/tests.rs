@@ -1,7 +1,5 @@
 //! The model and what is drawn of it, without a terminal.
 
-use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,15 +12,12 @@ use super::draw::draw;
 use super::model::{Act, Front, Model, matches};
 use super::wrap::Scroll;
 use crate::dispatch::{Command, Core, Limits};
-use crate::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
+use crate::rules::Rules;
 use crate::time::MonoTime;
 
 fn rules(names: &[&str]) -> Arc<Rules> {
     let rule = |name: &&str| format!("[rules.{name}]\npaths = [\"{name}\"]\nrun = [\"true\"]\n");
-    let file = SourceFile { name: "rules".into(), text: names.iter().map(rule).collect() };
-    let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-    let around = Surroundings { directory: "/w".into(), home: None, files };
-    Arc::new(Rules::parse(file, &around).unwrap())
+    Arc::new(crate::rules::tests::rules(&names.iter().map(rule).collect::<String>()))
 }
 
 fn at(seconds: u64) -> MonoTime {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::feed::{Feed, Piece};
 use super::model::OWN;
 use super::screen;
+use crate::cli::pid_file::PidFile;
 use crate::cli::report::{Lines, is_trouble};
 use crate::cli::terminal;
 use crate::dispatch::{Control, Errand, Job, Overview, Report, Screen, View};
@@ -35,12 +36,18 @@ impl Tui {
     ///
     /// # Errors
     /// It is none, or no thread can be started.
-    pub(in crate::cli) fn start(rules: &Arc<Rules>, feed: &Arc<Feed>, control: &Control) -> io::Result<Self> {
+    pub(in crate::cli) fn start(
+        rules: &Arc<Rules>,
+        feed: &Arc<Feed>,
+        control: &Control,
+        pid_file: Option<PidFile>,
+    ) -> io::Result<Self> {
         let coloured = !terminal::is_plain();
         feed.rules(Arc::clone(rules));
         screen::give_back_on_panic();
         screen::take_terminal()?;
-        let tui = Self { feed: Arc::clone(feed), lines: Lines::on_screen(rules), over: false };
+        let mut tui = Self { feed: Arc::clone(feed), lines: Lines::on_screen(rules), over: false };
+        tui.lines.announce(pid_file);
         let (theirs, control) = (Arc::clone(feed), control.clone());
         let draws = move || screen::run(&theirs, &control, coloured);
         thread::Builder::new().name("screen".to_owned()).spawn(draws)?;
@@ -75,7 +82,7 @@ impl Drop for Tui {
 /// Tells what it tells on lines, each beside what the rule's commands write.
 impl View for Tui {
     fn report(&mut self, report: &Report, _: &mut Vec<u8>) {
-        let rule = rule_of(report).unwrap_or(OWN);
+        let rule = report.rule().unwrap_or(OWN);
         if let Report::Started { cause, .. } = report {
             self.feed.put(rule, Piece::Begin(cause.clone()));
         }
@@ -147,30 +154,5 @@ impl View for Tui {
 
     fn end(&mut self, _: &mut Vec<u8>) {
         self.finish();
-    }
-}
-
-/// The rule that it is about.
-fn rule_of(report: &Report) -> Option<&str> {
-    match report {
-        Report::Started { rule, .. }
-        | Report::Ended { rule, .. }
-        | Report::HookFailed { rule, .. }
-        | Report::Service { rule, .. }
-        | Report::Skipped { rule, .. }
-        | Report::Signalled { rule, .. }
-        | Report::Stopping { rule, .. }
-        | Report::TimedOut { rule, .. }
-        | Report::Retry { rule, .. }
-        | Report::Killing { rule, .. }
-        | Report::Suspected { rule, .. }
-        | Report::Suspended { rule, .. }
-        | Report::Held { rule, .. }
-        | Report::Unchanged { rule, .. }
-        | Report::NothingThere { rule }
-        | Report::NotOnce { rule }
-        | Report::Dropped { rule, .. } => Some(rule),
-        Report::Paused { rule } | Report::Resumed { rule } => rule.as_deref(),
-        Report::Reloaded { .. } => None,
     }
 }

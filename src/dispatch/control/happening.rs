@@ -1,7 +1,10 @@
 //! What is said, for programs: one object of `events`.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
+use super::overview::milliseconds;
 use crate::dispatch::Report;
 
 /// One thing that was said.
@@ -20,9 +23,9 @@ pub(crate) struct Happening<'a> {
     /// What a shell would say of a run that has ended.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<u8>,
-    /// How long it has run, in milliseconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    elapsed_ms: Option<u64>,
+    /// How long it has run.
+    #[serde(rename = "elapsed_ms", with = "milliseconds::option", skip_serializing_if = "Option::is_none")]
+    elapsed: Option<Duration>,
     /// The line that a person reads.
     text: String,
 }
@@ -30,41 +33,38 @@ pub(crate) struct Happening<'a> {
 impl<'a> Happening<'a> {
     /// What a report says, at a time.
     pub(crate) fn of(report: &'a Report, time: String) -> Self {
-        let (event, rule, run) = describe(report);
-        let (mut code, mut elapsed_ms) = (None, None);
-        if let Report::Ended { outcome, elapsed, .. } = report {
-            code = Some(outcome.code());
-            elapsed_ms = Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX));
+        let (event, run) = describe(report);
+        let (mut code, mut elapsed) = (None, None);
+        if let Report::Ended { outcome, elapsed: took, .. } = report {
+            (code, elapsed) = (Some(outcome.code()), Some(*took));
         }
-        Self { time, event, rule, run, code, elapsed_ms, text: report.to_string() }
+        Self { time, event, rule: report.rule(), run, code, elapsed, text: report.to_string() }
     }
 }
 
-/// A word for it, the rule, and the run.
-fn describe(report: &Report) -> (&'static str, Option<&str>, Option<u64>) {
-    let (event, rule, run) = match report {
-        Report::Started { rule, run, .. } => ("started", rule, Some(run)),
-        Report::Ended { rule, run, .. } => ("ended", rule, Some(run)),
-        Report::Signalled { rule, run, .. } => ("signalled", rule, Some(run)),
-        Report::Stopping { rule, run, .. } => ("stopping", rule, Some(run)),
-        Report::TimedOut { rule, run } => ("timed_out", rule, Some(run)),
-        Report::Killing { rule, run } => ("killing", rule, Some(run)),
-        Report::HookFailed { rule, .. } => ("hook_failed", rule, None),
-        Report::Service { rule, .. } => ("service", rule, None),
-        Report::Skipped { rule, .. } => ("skipped", rule, None),
-        Report::Retry { rule, .. } => ("retry", rule, None),
-        Report::Paused { rule: Some(rule) } => ("paused", rule, None),
-        Report::Resumed { rule: Some(rule) } => ("resumed", rule, None),
-        Report::Suspected { rule, .. } => ("suspected", rule, None),
-        Report::Suspended { rule, .. } => ("suspended", rule, None),
-        Report::Held { rule, .. } => ("held", rule, None),
-        Report::Unchanged { rule, .. } => ("unchanged", rule, None),
-        Report::NothingThere { rule } => ("nothing_there", rule, None),
-        Report::NotOnce { rule } => ("not_once", rule, None),
-        Report::Dropped { rule, .. } => ("dropped", rule, None),
-        Report::Paused { rule: None } => return ("paused", None, None),
-        Report::Resumed { rule: None } => return ("resumed", None, None),
-        Report::Reloaded { .. } => return ("reloaded", None, None),
+/// A word for it, and the run.
+fn describe(report: &Report) -> (&'static str, Option<u64>) {
+    let (event, run) = match report {
+        Report::Started { run, .. } => ("started", Some(run)),
+        Report::Ended { run, .. } => ("ended", Some(run)),
+        Report::Signalled { run, .. } => ("signalled", Some(run)),
+        Report::Stopping { run, .. } => ("stopping", Some(run)),
+        Report::TimedOut { run, .. } => ("timed_out", Some(run)),
+        Report::Killing { run, .. } => ("killing", Some(run)),
+        Report::HookFailed { .. } => ("hook_failed", None),
+        Report::Service { .. } => ("service", None),
+        Report::Skipped { .. } => ("skipped", None),
+        Report::Retry { .. } => ("retry", None),
+        Report::Paused { .. } => ("paused", None),
+        Report::Resumed { .. } => ("resumed", None),
+        Report::Suspected { .. } => ("suspected", None),
+        Report::Suspended { .. } => ("suspended", None),
+        Report::Held { .. } => ("held", None),
+        Report::Unchanged { .. } => ("unchanged", None),
+        Report::NothingThere { .. } => ("nothing_there", None),
+        Report::NotOnce { .. } => ("not_once", None),
+        Report::Dropped { .. } => ("dropped", None),
+        Report::Reloaded { .. } => ("reloaded", None),
     };
-    (event, Some(rule), run.map(|run| run.0))
+    (event, run.map(|run| run.0))
 }

@@ -190,7 +190,7 @@ impl Turn<'_> {
 
     fn resume_rule(&mut self, id: RuleId, forget: bool) {
         if forget {
-            return self.forget(id);
+            return self.clear(id, schedule::Input::Drain);
         }
         for lane in self.core.lanes.of(id) {
             let Some(mut lane) = self.core.lanes.take(lane) else { continue };
@@ -199,13 +199,13 @@ impl Turn<'_> {
         }
     }
 
-    /// Drops what waits for a rule, and says so.
-    fn forget(&mut self, id: RuleId) {
+    /// Takes a rule's lanes out of the line, tells them that, and says what is dropped.
+    pub(super) fn clear(&mut self, id: RuleId, input: schedule::Input) {
         let mut changes = 0;
         for lane in self.core.lanes.of(id) {
             self.core.slots.leave(id, lane);
             if let Some(lane) = self.core.lanes.take(lane) {
-                changes += self.apply(lane, schedule::Input::Drain, Queue::default());
+                changes += self.apply(lane, input, Queue::default());
             }
         }
         self.say_dropped(id, changes);

@@ -309,12 +309,12 @@ pub(super) mod milliseconds {
         u64::deserialize(from).map(Duration::from_millis)
     }
 
-    pub(super) mod option {
+    pub(in super::super) mod option {
         use std::time::Duration;
 
         use serde::{Deserialize, Deserializer, Serializer};
 
-        pub(in super::super) fn serialize<S: Serializer>(
+        pub(in super::super::super) fn serialize<S: Serializer>(
             time: &Option<Duration>,
             to: S,
         ) -> Result<S::Ok, S::Error> {
@@ -324,7 +324,7 @@ pub(super) mod milliseconds {
             }
         }
 
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        pub(in super::super::super) fn deserialize<'de, D: Deserializer<'de>>(
             from: D,
         ) -> Result<Option<Duration>, D::Error> {
             Ok(Option::<u64>::deserialize(from)?.map(Duration::from_millis))
@@ -334,14 +334,12 @@ pub(super) mod milliseconds {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-    use std::path::PathBuf;
     use std::sync::Arc;
 
     use super::*;
     use crate::dispatch::{Command, Effect, Input, Limits, Status};
     use crate::event::{Event, EventMask, Subject, Trigger};
-    use crate::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
+    use crate::rules::tests::rules;
 
     struct Bench(Core);
 
@@ -349,11 +347,7 @@ mod tests {
         fn new() -> Self {
             let text = "[rules.test]\npaths = [\"*\"]\nrun = [\"make\"]\nretry = { max = 1, initial = \"10s\" }\n\
                         [rules.web]\npaths = [\"web/*\"]\nservice = [\"web\"]\n";
-            let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-            let around = Surroundings { directory: "/w".into(), home: None, files };
-            let rules =
-                Rules::parse(SourceFile { name: "rules".into(), text: text.into() }, &around).unwrap();
-            Self(Core::new(Arc::new(rules), Limits { exec_bytes: 4096 }))
+            Self(Core::new(Arc::new(rules(text)), Limits { exec_bytes: 4096 }))
         }
 
         fn at(&mut self, ms: u64, input: Input) {

@@ -88,19 +88,15 @@ pub(super) fn explain(error: &std::io::Error, program: &Path, cwd: &Path) -> Str
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
     use std::sync::Arc;
 
     use super::*;
     use crate::dispatch::{Part, RunId, StdinSource};
-    use crate::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
+    use crate::rules::tests::rules;
 
     fn job(program: &str, env: &[(&str, &str)]) -> Job {
         let bytes = |text: &str| text.as_bytes().to_vec();
-        let text = "[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]".to_owned();
-        let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
-        let around = Surroundings { directory: "/work".into(), home: None, files };
-        let rules = Rules::parse(SourceFile { name: "rules".into(), text }, &around).unwrap();
+        let rules = rules("[rules.r]\npaths = [\"a\"]\nrun = [\"x\"]");
         Job {
             run: RunId(1),
             rule: Arc::clone(&rules.rules[0]),
