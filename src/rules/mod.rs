@@ -7,6 +7,7 @@
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
+mod asked;
 mod braces;
 mod class;
 mod compile;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::Asked;
+use super::files::is_ignore_file;
 use super::gitignore::Line;
 use super::glob::Glob;
 use super::hits::{Entry, Hit, Hits, all_hits, hits_of, not_overruled, states};
@@ -35,8 +37,7 @@ pub struct Plan {
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
-    /// What any of them asks for.
-    asked: EventMask,
+    asked: Asked,
     pub(super) polling: Polling,
     pub(super) extent: Extent,
     pub(super) patience: Duration,
@@ -55,8 +56,7 @@ impl Plan {
         }
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
-        let asked = on.iter().fold(EventMask::default(), |all, on| all | *on);
-        let (places, dirs) = (Places::default(), true);
+        let (asked, places, dirs) = (Asked::new(globs, &on), Places::default(), true);
         Self { tree, ignores, places, below, roots, on, asked, polling, extent, patience, dirs }
     }
 
@@ -65,8 +65,8 @@ impl Plan {
     pub fn refresh<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let dir = path::parent(path)?;
         let dir = match path::name(path) {
-            b".gitignore" | b".ignore" | b".triplineignore" | b".git" => dir,
             b"exclude" => dir.strip_suffix(b"/.git/info")?,
+            name if is_ignore_file(name) => dir,
             _ => return None,
         };
         self.ignores.refresh(dir);
@@ -96,7 +96,7 @@ impl Plan {
 
     /// Whether a rule that asks for one of these events could match the path, which is no directory.
     fn asks(&self, path: &[u8], events: EventMask) -> bool {
-        if !self.asked.intersects(events) {
+        if !self.asked.of(path::name(path)).intersects(events) {
             return false;
         }
         let Some(place) = self.place(path) else { return false };
@@ -194,7 +194,11 @@ impl Scope for Plan {
     }
 
     fn mask(&self) -> EventMask {
-        self.asked
+        self.asked.of_all
+    }
+
+    fn asked_of(&self, name: &[u8]) -> EventMask {
+        if is_ignore_file(name) { self.asked.of_all } else { self.asked.of(name) }
     }
 
     fn moved(&self, from: &[u8], to: &[u8]) -> bool {
