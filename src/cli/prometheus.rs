@@ -2,7 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use crate::dispatch::{BOUNDS, Counts, Overview, RuleOverview};
+use crate::dispatch::{BOUNDS, Counts, Durations, Overview, RuleOverview};
 
 /// Metrics, as they are collected.
 struct Text(String);
@@ -35,6 +35,28 @@ impl Text {
         self.head(name, kind, help);
         for rule in &seen.rules {
             self.sample(name, &[("rule", &rule.name)], value(rule));
+        }
+    }
+
+    fn histograms(
+        &mut self,
+        seen: &Overview,
+        (name, help): (&str, &str),
+        of: impl Fn(&RuleOverview) -> &Durations,
+    ) {
+        self.head(name, "histogram", help);
+        let [buckets, sum, all] = ["bucket", "sum", "count"].map(|part| format!("{name}_{part}"));
+        for rule in &seen.rules {
+            let (times, rule) = (of(rule), rule.name.as_str());
+            let mut count = 0;
+            for (number, counted) in times.counts.iter().enumerate() {
+                count += counted;
+                let bound = BOUNDS.get(number).map(|&bound| (bound as f64 / 1e3).to_string());
+                let bound = bound.unwrap_or_else(|| "+Inf".to_owned());
+                self.sample(&buckets, &[("rule", rule), ("le", &bound)], count);
+            }
+            self.sample(&sum, &[("rule", rule)], times.sum.as_secs_f64());
+            self.sample(&all, &[("rule", rule)], count);
         }
     }
 }
@@ -74,8 +96,10 @@ pub(super) fn text(seen: &Overview) -> String {
             text.sample("runs_total", &[("rule", &rule.name), ("outcome", outcome)], value);
         }
     }
-    text.head("run_duration_seconds", "histogram", "How long runs have taken that were not told to end.");
-    seen.rules.iter().for_each(|rule| durations(&mut text, rule));
+    let taken = ("run_duration_seconds", "How long runs have taken that were not told to end.");
+    text.histograms(seen, taken, |rule| &rule.durations);
+    let latency = ("event_to_spawn_seconds", "How long after the first event of a batch its run has begun.");
+    text.histograms(seen, latency, |rule| &rule.latencies);
     text.0
 }
 
@@ -88,19 +112,6 @@ fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
         ("not_started", counts.not_started),
         ("stopped", counts.stopped),
     ]
-}
-
-fn durations(text: &mut Text, rule: &RuleOverview) {
-    let name = rule.name.as_str();
-    let mut count = 0;
-    for (number, counted) in rule.durations.counts.iter().enumerate() {
-        count += counted;
-        let bound = BOUNDS.get(number).map(|&bound| (bound as f64 / 1e3).to_string());
-        let bound = bound.unwrap_or_else(|| "+Inf".to_owned());
-        text.sample("run_duration_seconds_bucket", &[("rule", name), ("le", &bound)], count);
-    }
-    text.sample("run_duration_seconds_sum", &[("rule", name)], rule.durations.sum.as_secs_f64());
-    text.sample("run_duration_seconds_count", &[("rule", name)], count);
 }
 
 #[cfg(test)]
