@@ -9,8 +9,10 @@ mod environment;
 mod error;
 mod existing;
 mod flow;
+mod http;
 mod lines;
 mod log;
+mod metrics;
 mod notify;
 mod output;
 mod proc;
@@ -38,6 +40,7 @@ pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
+use self::metrics::Metrics;
 use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
@@ -117,7 +120,8 @@ pub fn run(
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
-    let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
+    let serves = mode == Mode::Live && span != Span::Once;
+    let endpoint = control.endpoint().filter(|_| serves);
     let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let core = core(rules, &environment, span);
@@ -133,6 +137,7 @@ pub fn run(
         view,
         control: control.clone(),
         server,
+        metrics: serves.then(|| Metrics::new(control.clone())),
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -149,6 +154,7 @@ pub fn run(
         halting: None,
         over: false,
     };
+    driver.serve_metrics();
     if span == Span::Once {
         driver.step(Input::Once(existing(rules)));
     }
@@ -191,6 +197,7 @@ struct Driver<'a> {
     view: &'a mut dyn View,
     control: Control,
     server: Option<Server>,
+    metrics: Option<Metrics>,
     /// What has become of the last command.
     answer: Option<Result<(), Refusal>>,
     /// How often the kernel's queue has overflowed.
@@ -262,7 +269,7 @@ impl Driver<'_> {
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
-        self.server = None;
+        (self.server, self.metrics) = (None, None);
         let watcher = self.watcher.iter().map(AsFd::as_fd);
         let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
         for fd in watcher.chain(others) {

@@ -20,6 +20,13 @@ impl Driver<'_> {
         }
     }
 
+    /// Has the metrics served where the rules say, if they do.
+    pub(super) fn serve_metrics(&mut self) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.listen(self.core.rules().settings.metrics);
+        }
+    }
+
     /// Goes on with rules that were read again, unless there is a mistake in them.
     pub(super) fn reload(&mut self) -> Result<(), RunError> {
         match self.reloader.as_ref().and_then(Reloader::take) {
@@ -38,6 +45,7 @@ impl Driver<'_> {
                     watcher.rescope(rules.plan());
                 }
                 self.step(Input::Reload(rules));
+                self.serve_metrics();
             }
             Some(Err(mistakes)) => {
                 self.manager.unchanged();

@@ -1,8 +1,8 @@
-//! What `tripline status --format prometheus` shows: Prometheus' text format, version 0.0.4.
+//! Prometheus' text format, version 0.0.4.
 
 use std::fmt::{Display, Write};
 
-use crate::dispatch::{BOUNDS, Counts, Durations, Overview, RuleOverview};
+use super::{BOUNDS, Counts, Durations, Overview, RuleOverview};
 
 /// Metrics, as they are collected.
 struct Text(String);
@@ -66,41 +66,46 @@ fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
-/// Everything that can be counted.
-pub(super) fn text(seen: &Overview) -> String {
-    let mut text = Text(String::new());
-    let queues = &seen.queues;
-    text.one("uptime_seconds", "gauge", "Since tripline has started.", seen.uptime.as_secs_f64());
-    text.one("events_total", "counter", "Events that the watcher has reported.", seen.events);
-    text.one("overflows_total", "counter", "Overflows of the kernel's queue.", queues.overflows);
-    text.one("watches", "gauge", "Directories that are watched.", queues.watches);
-    if let Some(limit) = queues.watch_limit {
-        text.one("watches_limit", "gauge", "Directories that this user may watch.", limit);
-    }
-    text.one("queued_events", "gauge", "Events that no rule was asked about yet.", queues.events);
-    text.one("running", "gauge", "Runs that go on.", seen.running);
-    text.one("jobs", "gauge", "Runs that may go on at once.", seen.jobs);
-    let matches = ("matches_total", "counter", "Events that have matched the rule.");
-    text.of_rules(seen, matches, |rule| rule.counts.matches);
-    let changes = ("queued_changes", "gauge", "Changes that wait for a run of the rule.");
-    text.of_rules(seen, changes, |rule| rule.waiting);
-    let paused = ("paused", "gauge", "Whether somebody has paused the rule.");
-    text.of_rules(seen, paused, |rule| u8::from(rule.paused));
-    let starts = ("service_starts_total", "counter", "Starts of the rule's service.");
-    text.of_rules(seen, starts, |rule| rule.counts.starts);
-    let crashes = ("service_crashes_total", "counter", "Failures of the rule's service.");
-    text.of_rules(seen, crashes, |rule| rule.counts.crashes);
-    text.head("runs_total", "counter", "Runs of the rule that have ended.");
-    for rule in &seen.rules {
-        for (outcome, value) in outcomes(&rule.counts) {
-            text.sample("runs_total", &[("rule", &rule.name), ("outcome", outcome)], value);
+impl Overview {
+    /// Everything that can be counted, in Prometheus' text format.
+    #[must_use]
+    pub fn prometheus(&self) -> String {
+        let seen = self;
+        let mut text = Text(String::new());
+        let queues = &seen.queues;
+        text.one("uptime_seconds", "gauge", "Since tripline has started.", seen.uptime.as_secs_f64());
+        text.one("events_total", "counter", "Events that the watcher has reported.", seen.events);
+        text.one("overflows_total", "counter", "Overflows of the kernel's queue.", queues.overflows);
+        text.one("watches", "gauge", "Directories that are watched.", queues.watches);
+        if let Some(limit) = queues.watch_limit {
+            text.one("watches_limit", "gauge", "Directories that this user may watch.", limit);
         }
+        text.one("queued_events", "gauge", "Events that no rule was asked about yet.", queues.events);
+        text.one("running", "gauge", "Runs that go on.", seen.running);
+        text.one("jobs", "gauge", "Runs that may go on at once.", seen.jobs);
+        let matches = ("matches_total", "counter", "Events that have matched the rule.");
+        text.of_rules(seen, matches, |rule| rule.counts.matches);
+        let changes = ("queued_changes", "gauge", "Changes that wait for a run of the rule.");
+        text.of_rules(seen, changes, |rule| rule.waiting);
+        let paused = ("paused", "gauge", "Whether somebody has paused the rule.");
+        text.of_rules(seen, paused, |rule| u8::from(rule.paused));
+        let starts = ("service_starts_total", "counter", "Starts of the rule's service.");
+        text.of_rules(seen, starts, |rule| rule.counts.starts);
+        let crashes = ("service_crashes_total", "counter", "Failures of the rule's service.");
+        text.of_rules(seen, crashes, |rule| rule.counts.crashes);
+        text.head("runs_total", "counter", "Runs of the rule that have ended.");
+        for rule in &seen.rules {
+            for (outcome, value) in outcomes(&rule.counts) {
+                text.sample("runs_total", &[("rule", &rule.name), ("outcome", outcome)], value);
+            }
+        }
+        let taken = ("run_duration_seconds", "How long runs have taken that were not told to end.");
+        text.histograms(seen, taken, |rule| &rule.durations);
+        let latency =
+            ("event_to_spawn_seconds", "How long after the first event of a batch its run has begun.");
+        text.histograms(seen, latency, |rule| &rule.latencies);
+        text.0
     }
-    let taken = ("run_duration_seconds", "How long runs have taken that were not told to end.");
-    text.histograms(seen, taken, |rule| &rule.durations);
-    let latency = ("event_to_spawn_seconds", "How long after the first event of a batch its run has begun.");
-    text.histograms(seen, latency, |rule| &rule.latencies);
-    text.0
 }
 
 fn outcomes(counts: &Counts) -> [(&'static str, u64); 6] {
