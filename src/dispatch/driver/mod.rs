@@ -120,8 +120,7 @@ pub fn run(
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
     epoll.add_readable(control.as_fd(), CONTROL)?;
-    let serves = mode == Mode::Live && span != Span::Once;
-    let endpoint = control.endpoint().filter(|_| serves);
+    let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
     let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let core = core(rules, &environment, span);
@@ -137,7 +136,7 @@ pub fn run(
         view,
         control: control.clone(),
         server,
-        metrics: serves.then(|| Metrics::new(control.clone())),
+        metrics: Some(Metrics::new(control.clone())),
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -154,7 +153,6 @@ pub fn run(
         halting: None,
         over: false,
     };
-    driver.serve_metrics();
     if span == Span::Once {
         driver.step(Input::Once(existing(rules)));
     }
@@ -234,6 +232,7 @@ impl Driver<'_> {
 
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
+        self.serve_metrics();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();

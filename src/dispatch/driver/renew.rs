@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use super::reload::Reloader;
-use super::{Driver, RunError};
+use super::{Driver, Mode, RunError};
 use crate::dispatch::{Command, Input};
 use crate::event::Scope;
 use crate::sys::hangup_is_ignored;
@@ -22,7 +22,11 @@ impl Driver<'_> {
 
     /// Has the metrics served where the rules say, if they do.
     pub(super) fn serve_metrics(&mut self) {
-        if let Some(metrics) = &mut self.metrics {
+        // Without a watcher rules run once, and that is all.
+        if let Some(metrics) = &mut self.metrics
+            && self.mode == Mode::Live
+            && self.watcher.is_some()
+        {
             metrics.listen(self.core.rules().settings.metrics);
         }
     }
