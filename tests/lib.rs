@@ -24,6 +24,7 @@ mod layers;
 mod linked;
 mod links;
 mod live;
+mod metrics;
 mod mistakes;
 mod output;
 mod packages;

@@ -51,6 +51,7 @@ mod trust;
 mod walk;
 mod wildcard;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -114,6 +115,8 @@ pub struct Settings {
     pub jobs: usize,
     /// What the person who looks on is shown.
     pub terminal: Terminal,
+    /// Where metrics are served over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What a command begins with.
