@@ -305,6 +305,8 @@ pub trait Scope: fmt::Debug + Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// These names are in a directory, and of what changes there is an event from now on.
+    fn listed(&self, _dir: &[u8], _names: &mut dyn Iterator<Item = &[u8]>) {}
     /// Every event that some rule asks for of what has this name, wherever it is, and is no directory. Of a rename
     /// each half may matter to those who ask for the other.
     fn asked_of(&self, _name: &[u8]) -> EventMask {

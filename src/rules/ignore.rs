@@ -127,6 +127,15 @@ impl Ignores {
         memory.refreshed += 1;
     }
 
+    /// A directory has been found to hold no ignore file, so that none need be looked for.
+    pub(crate) fn none_in(&self, dir: &[u8]) {
+        let refreshed = self.refreshed();
+        if let Some(above) = path::parent(dir) {
+            let level = self.level(above);
+            self.memory().learn(refreshed, dir, |known| _ = known.level.get_or_insert(level));
+        }
+    }
+
     /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.
     pub(crate) fn treat_alike(&self, one: &[u8], other: &[u8]) -> bool {
         let Lists { root, own, settings, .. } = &self.lists;

@@ -33,6 +33,7 @@ mod path;
 mod places;
 mod plan;
 mod raw;
+mod roots;
 mod rule;
 mod schema;
 mod setup;

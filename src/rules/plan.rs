@@ -15,6 +15,7 @@ use super::ignore::Ignores;
 use super::judge::Judge;
 use super::path;
 use super::places::{Place, Places};
+use super::roots::roots;
 use super::rule::RuleId;
 use super::tree::{Id, State, States, Tree};
 use crate::event::{EventMask, Extent, Polling, Scope, as_path};
@@ -198,7 +199,7 @@ impl Scope for Plan {
     }
 
     fn asked_of(&self, name: &[u8]) -> EventMask {
-        if is_ignore_file(name) { self.asked.of_all } else { self.asked.of(name) }
+        self.asked.of(name)
     }
 
     fn moved(&self, from: &[u8], to: &[u8]) -> bool {
@@ -211,6 +212,15 @@ impl Scope for Plan {
 
     fn counts_dirs(&self) -> bool {
         self.dirs
+    }
+
+    fn listed(&self, dir: &[u8], names: &mut dyn Iterator<Item = &[u8]>) {
+        for name in names {
+            if is_ignore_file(name) {
+                return;
+            }
+        }
+        self.ignores.none_in(dir);
     }
 }
 
@@ -252,29 +262,6 @@ fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<
         below[node] = reaches;
     }
     below
-}
-
-/// The directories to watch from: the root for what was typed relative to it, else what a glob spells
-/// out, or its parent where that may be a file. None of them lies inside another.
-fn roots<'a>(globs: impl Iterator<Item = &'a Glob>, root: &[u8]) -> Vec<Vec<u8>> {
-    let mut roots: Vec<Vec<u8>> = globs
-        .map(|glob| {
-            let base = path::join(&glob.base());
-            if glob.relative && path::below(root, &base).is_some() {
-                return root.to_vec();
-            }
-            if glob.is_plain() { path::parent(&base).unwrap_or(b"/").to_vec() } else { base }
-        })
-        .collect();
-    // What lies inside a directory comes right after it, but for names with bytes below the slash.
-    roots.sort_unstable_by(|a, b| path::components(a).cmp(path::components(b)));
-    let mut minimal: Vec<Vec<u8>> = Vec::new();
-    for root in roots {
-        if minimal.last().is_none_or(|outer| path::below(outer, &root).is_none()) {
-            minimal.push(root);
-        }
-    }
-    minimal
 }
 
 #[cfg(test)]
