@@ -2,9 +2,10 @@
 //!
 //! Directory events are hints: none is replayed, each asks what its name is now.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashSet;
 
 use super::decode::RawEvent;
 use super::kept::Kept;
