@@ -11,6 +11,7 @@ mod existing;
 mod flow;
 mod lines;
 mod log;
+mod memory;
 mod notify;
 mod output;
 mod proc;
@@ -38,6 +39,8 @@ pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
+use self::memory::Memory;
+pub use self::memory::Remember;
 use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
@@ -112,7 +115,11 @@ pub fn run(
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let reloader = origin.map(Reloader::start).transpose()?;
+    let (mut memory, mut reloader) = (Memory::default(), None);
+    if let Some(Origin { read, sources, remember }) = origin {
+        memory = Memory::new((mode == Mode::Live).then_some(remember), rules.settings.history);
+        reloader = Some(Reloader::start(read, sources)?);
+    }
     if let Some(reloader) = &reloader {
         epoll.add_readable(reloader.as_fd(), RULES)?;
     }
@@ -123,9 +130,12 @@ pub fn run(
     let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
+    let (several, remembers) = (rules.rules.len() > 1, memory.is_kept());
+    let children = Children::new(environment, keeper, several, remembers, view.screen());
     let mut driver = Driver {
         core,
-        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
+        children,
+        memory,
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
@@ -183,6 +193,7 @@ fn watch(rules: &Rules, epoll: &Epoll) -> Result<Watcher, RunError> {
 struct Driver<'a> {
     core: Core,
     children: Children,
+    memory: Memory,
     /// Standard output and standard error.
     sinks: [Sink; 2],
     manager: Manager,
@@ -312,11 +323,14 @@ impl Driver<'_> {
         match effect {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
-            Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Signal { run, signal } => {
+                self.memory.tell(run);
+                self.children.signal(run, signal);
+            }
             Effect::Look { run } => {
                 return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
             }
-            Effect::Over { run } => self.children.forget(run, &mut self.sinks, &self.epoll),
+            Effect::Over { run } => self.over(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
@@ -365,11 +379,15 @@ impl Driver<'_> {
                 Exit::Code(code) => Status::Exited(code),
                 Exit::Signal(signal) => Status::Signaled(signal),
             };
+            self.memory.end(run, Ok(status), self.clock.now());
             self.step(Input::Exited { run, status });
             self.children.reap(run);
         }
         for run in self.children.gone(self.clock.now()) {
             self.children.remove(run, &mut self.sinks, &self.epoll);
+            if self.memory.is_service(run) {
+                self.over(run);
+            }
             self.step(Input::Gone { run });
         }
     }
