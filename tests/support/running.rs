@@ -26,7 +26,7 @@ pub(crate) fn tripline() -> Command {
 }
 
 /// Where histories go, for this process. What others have left behind that are no more is removed.
-fn state() -> &'static Path {
+pub(crate) fn state() -> &'static Path {
     static STATE: LazyLock<PathBuf> = LazyLock::new(|| {
         let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
         let is_gone = |dir: &Path| !Path::new("/proc").join(dir.file_name().unwrap()).exists();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::Driver;
 use crate::dispatch::run::outcome;
 use crate::dispatch::{Cause, Excerpt, Job, Outcome, Part, Record, Report, RunId, Status};
 use crate::rules::Rule;
@@ -117,13 +116,5 @@ impl Memory {
             let record = Record { rule, run, cause, started, elapsed, outcome, stopped, output };
             remember(record, self.bound);
         }
-    }
-}
-
-impl Driver<'_> {
-    /// Nothing more comes of a run.
-    pub(super) fn over(&mut self, run: RunId) {
-        let output = self.children.forget(run, &mut self.sinks, &self.epoll);
-        self.memory.finish(run, output);
     }
 }

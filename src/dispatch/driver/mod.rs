@@ -5,6 +5,7 @@ mod cgroup;
 mod children;
 mod client;
 mod control;
+mod end;
 mod environment;
 mod error;
 mod existing;
@@ -48,12 +49,12 @@ use self::reload::Reloader;
 pub use self::socket::Endpoint;
 use self::socket::{MOST, Server};
 pub use self::view::{Errand, Screen, View};
-use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
-    hangup_is_ignored, peek_exit, stderr, stdout,
+    Epoll, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
+    hangup_is_ignored, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, Watcher};
@@ -115,14 +116,7 @@ pub fn run(
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let (mut memory, mut reloader) = (Memory::default(), None);
-    if let Some(Origin { read, sources, remember }) = origin {
-        memory = Memory::new((mode == Mode::Live).then_some(remember), rules.settings.history);
-        reloader = Some(Reloader::start(read, sources)?);
-    }
-    if let Some(reloader) = &reloader {
-        epoll.add_readable(reloader.as_fd(), RULES)?;
-    }
+    let (memory, reloader) = from(origin, rules, mode, &epoll)?;
     epoll.add_readable(control.as_fd(), CONTROL)?;
     let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
     let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
@@ -164,6 +158,20 @@ pub fn run(
     }
     driver.run()?;
     Ok(driver.exit_code(span))
+}
+
+/// What rules from files have more than others: their runs are remembered, and they are read again.
+fn from(
+    origin: Option<Origin>,
+    rules: &Rules,
+    mode: Mode,
+    epoll: &Epoll,
+) -> Result<(Memory, Option<Reloader>), RunError> {
+    let Some(Origin { read, sources, remember }) = origin else { return Ok((Memory::default(), None)) };
+    let memory = Memory::new((mode == Mode::Live).then_some(remember), rules.settings.history);
+    let reloader = Reloader::start(read, sources)?;
+    epoll.add_readable(reloader.as_fd(), RULES)?;
+    Ok((memory, Some(reloader)))
 }
 
 fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
@@ -364,32 +372,6 @@ impl Driver<'_> {
             self.manager.stopping();
         }
         self.step(if again { Input::Kill } else { Input::Halt });
-    }
-
-    /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
-    /// for, while its number cannot be another's. Orphans that reach us are only waited for.
-    fn exits(&mut self) {
-        while let Some((pid, exit)) = peek_exit() {
-            let Some(run) = self.children.run_of(pid) else {
-                self.children.reap_orphan(pid);
-                self.run_errand();
-                continue;
-            };
-            let status = match exit {
-                Exit::Code(code) => Status::Exited(code),
-                Exit::Signal(signal) => Status::Signaled(signal),
-            };
-            self.memory.end(run, Ok(status), self.clock.now());
-            self.step(Input::Exited { run, status });
-            self.children.reap(run);
-        }
-        for run in self.children.gone(self.clock.now()) {
-            self.children.remove(run, &mut self.sinks, &self.epoll);
-            if self.memory.is_service(run) {
-                self.over(run);
-            }
-            self.step(Input::Gone { run });
-        }
     }
 
     fn messages(&mut self) -> Result<(), RunError> {
