@@ -336,35 +336,41 @@ fn a_locked_file_holds_no_run_up() {
     assert_eq!(complaints(&running.stop()), 0);
 }
 
-#[test]
-fn no_room_or_no_place_costs_the_history_and_no_run() {
-    let full = |bench: &Bench| {
-        let state = bench.path("state");
-        fs::create_dir(&state).unwrap();
-        unshared(&format!("mount -t tmpfs -o size=8k none {}", state.display()))
-    };
-    let small = |_: &Bench| {
-        let mut command = Command::new("prlimit");
-        command.args(["--fsize=4096", env!("CARGO_BIN_EXE_tripline")]);
-        Some(command)
-    };
-    let nowhere = |bench: &Bench| {
-        fs::write(bench.path("state"), "a file").unwrap();
-        Some(tripline())
-    };
-    let ways: [&dyn Fn(&Bench) -> Option<Command>; 3] = [&full, &small, &nowhere];
-    for way in ways {
-        let bench = Bench::new(RULE);
-        let Some(command) = way(&bench) else { continue };
-        let running = bench.start_as(command);
-        let mut lines = Vec::new();
-        for name in ["1.x", "2.x", "3.x"] {
-            lines.extend(bench.run(&running, name));
-        }
-        lines.extend(running.stop());
-        assert_eq!(complaints(&lines), 1, "{lines:#?}");
-        assert_eq!(lines.iter().filter(|line| *line == "r: exit code 3").count(), 3);
+/// Three runs, one complaint.
+fn costs_the_history_and_no_run(bench: &Bench, command: Command) {
+    let running = bench.start_as(command);
+    let mut lines = Vec::new();
+    for name in ["1.x", "2.x", "3.x"] {
+        lines.extend(bench.run(&running, name));
     }
+    lines.extend(running.stop());
+    assert_eq!(complaints(&lines), 1, "{lines:#?}");
+    assert_eq!(lines.iter().filter(|line| *line == "r: exit code 3").count(), 3);
+}
+
+#[test]
+fn a_full_disk_costs_the_history_and_no_run() {
+    let bench = Bench::new(RULE);
+    let state = bench.path("state");
+    fs::create_dir(&state).unwrap();
+    let script = format!("mount -t tmpfs -o size=8k none {}", state.display());
+    if let Some(command) = unshared(&script) {
+        costs_the_history_and_no_run(&bench, command);
+    }
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_costs_the_history_and_no_run() {
+    let mut command = Command::new("prlimit");
+    command.args(["--fsize=4096", env!("CARGO_BIN_EXE_tripline")]);
+    costs_the_history_and_no_run(&Bench::new(RULE), command);
+}
+
+#[test]
+fn a_place_that_cannot_be_made_costs_the_history_and_no_run() {
+    let bench = Bench::new(RULE);
+    fs::write(bench.path("state"), "a file").unwrap();
+    costs_the_history_and_no_run(&bench, tripline());
 }
 
 #[test]

@@ -265,3 +265,57 @@ fn past(row: &Row<'_>) -> rusqlite::Result<Past> {
         bytes: row.get(11)?,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatch::{Excerpt, Outcome, RunId};
+
+    fn store() -> Store {
+        let store = Store(Connection::open_in_memory().unwrap());
+        store.0.execute_batch(SCHEMA).unwrap();
+        store
+    }
+
+    /// A run of the rule that has written so many bytes.
+    fn record(rule: &str, run: u64, bytes: usize) -> Record {
+        let mut output = Excerpt::default();
+        output.push(&vec![b'x'; bytes]);
+        let (rule, elapsed, outcome) = (rule.to_owned(), Duration::ZERO, Outcome::Ok(0));
+        let (run, started) = (RunId(run), jiff::Timestamp::UNIX_EPOCH);
+        Record { rule, run, cause: None, started, elapsed, outcome, stopped: false, output }
+    }
+
+    fn kept(store: &Store, rule: &str) -> Vec<i64> {
+        store.last(Some(rule), usize::MAX).unwrap().iter().map(|past| past.run).collect()
+    }
+
+    #[test]
+    fn a_rule_that_runs_often_pushes_no_other_out() {
+        let mut store = store();
+        store.add(&[record("rare", 1, 10)], u64::MAX).unwrap();
+        for run in 0..3 * RUNS as u64 {
+            store.add(&[record("often", run, 10)], u64::MAX).unwrap();
+        }
+        assert_eq!(kept(&store, "rare"), [1]);
+        assert_eq!(kept(&store, "often"), (2 * RUNS..3 * RUNS).rev().collect::<Vec<_>>());
+        let count = |table| format!("SELECT count(*) FROM {table}");
+        let count = |table| store.0.query_row(&count(table), [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!((count("runs"), count("outputs")), (RUNS + 1, RUNS + 1));
+    }
+
+    #[test]
+    fn all_runs_together_take_no_more_than_they_may_and_the_last_ones_are_there() {
+        let mut store = store();
+        let records: Vec<_> = (0..50).map(|run| record("r", run, 1000)).collect();
+        store.add(&records, 10 * (1000 + OVERHEAD as u64)).unwrap();
+        assert_eq!(kept(&store, "r"), (40..50).rev().collect::<Vec<_>>());
+        store.add(&[record("r", 50, 1)], 1000).unwrap();
+        assert_eq!(kept(&store, "r"), [50]);
+        // Not even one fits: the numbers go on all the same.
+        store.add(&[record("r", 51, 1000)], 100).unwrap();
+        assert!(kept(&store, "r").is_empty());
+        store.add(&[record("r", 52, 0)], u64::MAX).unwrap();
+        assert_eq!(store.ids("r").unwrap(), Some((53, 53)));
+    }
+}
