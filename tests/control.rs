@@ -185,11 +185,13 @@ fn a_parser_of_prometheus_reads_the_metrics() {
     let durations = of_rule("tripline_run_duration_seconds");
     let Prometheus::Histogram(buckets) = &durations[0].value else { panic!("{durations:?}") };
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count).collect();
-    assert_eq!((counts.len(), counts.is_sorted(), counts.last()), (13, true, Some(&1.0)));
+    assert_eq!((counts.len(), counts.is_sorted(), counts.last()), (15, true, Some(&1.0)));
     let untyped: Vec<_> =
         parsed.samples.iter().filter(|sample| matches!(sample.value, Prometheus::Untyped(_))).collect();
     // The sum and the count of a histogram are samples of their own to this parser.
-    assert!(untyped.iter().all(|sample| sample.metric.starts_with("tripline_run_duration")), "{untyped:?}");
+    let of_histograms = ["tripline_run_duration_seconds_", "tripline_event_to_spawn_seconds_"];
+    let is_known = |name: &str| of_histograms.iter().any(|histogram| name.starts_with(histogram));
+    assert!(untyped.iter().all(|sample| is_known(&sample.metric)), "{untyped:?}");
     // What is documented is there, and the other way round.
     let document = include_str!("../docs/control.md");
     let (_, table) = document.split_once("## Metrics").unwrap();
@@ -197,6 +199,19 @@ fn a_parser_of_prometheus_reads_the_metrics() {
     for name in helped {
         assert!(table.contains(&format!("`{name}`")), "{name} is not documented");
     }
+}
+
+#[test]
+fn the_time_from_a_change_to_its_command_is_counted() {
+    let bench = Bench::new(&RULES.replacen("run =", "debounce = \"40ms\"\nrun =", 1));
+    fs::create_dir(bench.directory.path().join("src")).unwrap();
+    fs::write(bench.directory.path().join("src/a"), "").unwrap();
+    let mut client = bench.client();
+    client.until(|rule| rule["counts"]["ok"] == 1);
+    let latencies = client.status()["rules"][0]["latencies"].clone();
+    let counts: Vec<_> = latencies["counts"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    assert_eq!((counts.iter().sum::<u64>(), &counts[..4]), (1, &[0; 4][..]), "{latencies}");
+    assert!(latencies["sum_ms"].as_u64().unwrap() >= 40, "{latencies}");
 }
 
 #[test]

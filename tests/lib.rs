@@ -25,6 +25,7 @@ mod layers;
 mod linked;
 mod links;
 mod live;
+mod metrics;
 mod mistakes;
 mod output;
 mod packages;

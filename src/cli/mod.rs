@@ -19,7 +19,6 @@ mod log;
 mod on;
 mod pages;
 mod pid_file;
-mod prometheus;
 mod quote;
 mod report;
 mod rules;

@@ -3,7 +3,6 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::prometheus;
 use super::report::Seconds;
 use super::table::aligned;
 use crate::dispatch::{Overview, RuleOverview, ServiceState, State};
@@ -24,7 +23,7 @@ pub(super) fn text(seen: &Overview, format: Format, again: bool) -> String {
     match format {
         // All of it can be written as JSON.
         Format::Json => serde_json::to_string(seen).unwrap_or_default() + "\n",
-        Format::Prometheus => prometheus::text(seen),
+        Format::Prometheus => seen.prometheus(),
         Format::Table if again => format!("\x1b[H\x1b[2J{}", table(seen)),
         Format::Table => table(seen),
     }

@@ -50,6 +50,7 @@ mod trust;
 mod walk;
 mod wildcard;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -115,6 +116,8 @@ pub struct Settings {
     pub history: u64,
     /// What the person who looks on is shown.
     pub terminal: Terminal,
+    /// Where metrics are served over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What a command begins with.

@@ -56,6 +56,8 @@ impl RawSettings {
             title: self.title.or(base.title),
             bell: self.bell.or(base.bell),
             notify: self.notify.or(base.notify),
+            metrics: self.metrics.or(base.metrics),
+            metrics_public: self.metrics_public.or(base.metrics_public),
         }
     }
 }

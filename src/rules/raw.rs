@@ -51,6 +51,8 @@ pub struct RawSettings {
     pub title: Option<Spanned<bool>>,
     pub bell: Option<Spanned<String>>,
     pub notify: Option<Spanned<String>>,
+    pub metrics: Option<Spanned<String>>,
+    pub metrics_public: Option<Spanned<bool>>,
 }
 
 /// `[rules.NAME]`.
@@ -249,7 +251,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 20] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 22] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -271,6 +273,8 @@ impl RawSettings {
             ("title", place(self.title.as_ref())),
             ("bell", place(self.bell.as_ref())),
             ("notify", place(self.notify.as_ref())),
+            ("metrics", place(self.metrics.as_ref())),
+            ("metrics_public", place(self.metrics_public.as_ref())),
         ]
     }
 }

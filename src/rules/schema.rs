@@ -108,6 +108,12 @@ const SETTINGS: &[Key] = &[
         "ring the terminal's bell when a run has ended: after a `failure`, at a `change` from success to failure or back, or `always`",
     ),
     Key("notify", Word(|| names(&WHEN)), "the same on the desktop, through notify-send(1)"),
+    Key(
+        "metrics",
+        Text,
+        "the address and port at which metrics are served over HTTP; a loopback address, unless `metrics_public` is set",
+    ),
+    Key("metrics_public", Flag, "`metrics` may be an address that other machines reach"),
 ];
 
 const RULE: &[Key] = &[

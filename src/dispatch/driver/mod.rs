@@ -10,9 +10,11 @@ mod environment;
 mod error;
 mod existing;
 mod flow;
+mod http;
 mod lines;
 mod log;
 mod memory;
+mod metrics;
 mod notify;
 mod output;
 mod proc;
@@ -42,6 +44,7 @@ pub use self::error::RunError;
 use self::existing::existing;
 use self::memory::Memory;
 pub use self::memory::Remember;
+use self::metrics::Metrics;
 use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
@@ -137,6 +140,7 @@ pub fn run(
         view,
         control: control.clone(),
         server,
+        metrics: Some(Metrics::new(control.clone())),
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -210,6 +214,7 @@ struct Driver<'a> {
     view: &'a mut dyn View,
     control: Control,
     server: Option<Server>,
+    metrics: Option<Metrics>,
     /// What has become of the last command.
     answer: Option<Result<(), Refusal>>,
     /// How often the kernel's queue has overflowed.
@@ -246,6 +251,7 @@ impl Driver<'_> {
 
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
+        self.serve_metrics();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
@@ -281,7 +287,7 @@ impl Driver<'_> {
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
-        self.server = None;
+        (self.server, self.metrics) = (None, None);
         let watcher = self.watcher.iter().map(AsFd::as_fd);
         let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
         for fd in watcher.chain(others) {

@@ -3,6 +3,7 @@
 mod after;
 mod command;
 mod extend;
+mod metrics;
 mod outcome;
 mod output;
 mod rule;
@@ -13,6 +14,7 @@ mod value;
 mod warn;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -112,6 +114,7 @@ struct Compiler {
     jobs: usize,
     history: u64,
     terminal: Terminal,
+    metrics: Option<SocketAddr>,
     polling: Polling,
     extent: Extent,
     hold_while: Vec<PathBuf>,
@@ -149,6 +152,7 @@ impl Compiler {
             jobs: JOBS,
             history: HISTORY,
             terminal: Terminal::default(),
+            metrics: None,
             polling: Polling::default(),
             extent: Extent::default(),
             hold_while: Vec::new(),
@@ -183,6 +187,7 @@ impl Compiler {
         };
         self.terminal = self.terminal(raw);
         self.history = self.bytes(raw.history.as_ref(), HISTORY);
+        self.metrics = self.metrics(raw);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
@@ -283,8 +288,9 @@ impl Compiler {
         plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
-        let (shell, jobs, history, terminal) = (self.shell, self.jobs, self.history, self.terminal);
-        let settings = Settings { root: as_path(&root).to_path_buf(), shell, jobs, history, terminal };
+        let Self { shell, jobs, history, terminal, metrics, .. } = self;
+        let settings =
+            Settings { root: as_path(&root).to_path_buf(), shell, jobs, history, terminal, metrics };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
         let rules = rules.into_iter().map(Arc::new).collect();
         Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 20] = [
+const SETTINGS_KEYS: [&str; 22] = [
     "root",
     "ignore",
     "gitignore",
@@ -39,6 +39,8 @@ const SETTINGS_KEYS: [&str; 20] = [
     "title",
     "bell",
     "notify",
+    "metrics",
+    "metrics_public",
 ];
 
 const RULE_KEYS: [&str; 48] = [
@@ -237,6 +239,10 @@ impl Reader<'_> {
                 "title" => self.once(&mut settings.title, key, |r| r.boolean(key, value)),
                 "bell" => self.once(&mut settings.bell, key, |r| r.string(key, value)),
                 "notify" => self.once(&mut settings.notify, key, |r| r.string(key, value)),
+                "metrics" => self.once(&mut settings.metrics, key, |r| r.string(key, value)),
+                "metrics_public" => {
+                    self.once(&mut settings.metrics_public, key, |r| r.boolean(key, value));
+                }
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }
