@@ -144,7 +144,7 @@ fn a_broken_rules_file_completes_nothing_and_says_nothing() {
 fn zsh_and_fish_complete_rule_names() {
     let bench = Bench::new();
     let expect = |words: Option<Words>| {
-        assert!(words.as_ref().is_none_or(|words| words == &["test", "test-all"]), "{words:?}")
+        assert!(words.as_ref().is_none_or(|words| words == &["test", "test-all"]), "{words:?}");
     };
     // What completes is called by itself, and what it would have shown is printed.
     let stub = "compdef() {:}; _describe() { print -l ${(P)3} }; words=(tripline trigger te); CURRENT=3;";
