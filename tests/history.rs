@@ -209,6 +209,23 @@ fn a_terminal_stays_one_and_its_colours_are_kept_unless_nobody_wants_them() {
 }
 
 #[test]
+fn half_a_terminal_stays_one_and_what_is_written_there_is_not_remembered() {
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nrun = \"test -t 1 && ! test -t 2 && echo green\"\n";
+    let bench = Bench::new(rule);
+    let line = "exec \"$0\" run 2> err";
+    let command = bench.within(Screen::command_of("sh", &["-c", line, env!("CARGO_BIN_EXE_tripline")]));
+    let mut screen = Screen::start(&mut { command }, (20, 70));
+    let said =
+        |what| eventually(|| fs::read_to_string(bench.path("w/err")).ok().filter(|all| all.contains(what)));
+    said(READY);
+    bench.save("1.x");
+    screen.until_shown(["green"]);
+    said("r: ok");
+    screen.stop();
+    assert_eq!(bench.logs(&["r"]), b"");
+}
+
+#[test]
 fn of_very_much_output_the_beginning_and_the_end_are_kept_and_what_is_missing_is_told() {
     let bench = Bench::new("[rules.r]\npaths = [\"*.x\"]\noutput = \"none\"\nrun = \"seq 1000000\"\n");
     let running = bench.start();
