@@ -40,9 +40,9 @@ impl OwnStreams {
         };
         let out = place(stdout());
         let are_one = out.is_some() && out == place(stderr());
-        let terminals = [io::stdout().is_terminal(), io::stderr().is_terminal()];
-        let are_terminal = are_one && terminals[0];
-        Self { are_one, are_terminal, are_mixed: !are_terminal && terminals.contains(&true) }
+        let is_terminal = io::stdout().is_terminal();
+        let are_mixed = !are_one && (is_terminal || io::stderr().is_terminal());
+        Self { are_one, are_terminal: are_one && is_terminal, are_mixed }
     }
 }
 
