@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::completion::rule_names;
 use super::status::Format;
 
 /// Subcommands that speak to a tripline that runs the rules here.
@@ -17,6 +18,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline pause && git rebase main && tripline resume")]
     Pause {
         /// The rule; all rules if there is none
+        #[arg(add = rule_names())]
         rule: Option<String>,
         #[command(flatten)]
         client: ClientArgs,
@@ -25,6 +27,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline resume test --forget")]
     Resume {
         /// The rule; all rules if there is none
+        #[arg(add = rule_names())]
         rule: Option<String>,
         /// Forget what has changed meanwhile
         #[arg(long)]
@@ -38,6 +41,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline trigger test\n         tripline trigger import inbox/*.csv")]
     Trigger {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         /// What it is told; it need not match the rule
         paths: Vec<PathBuf>,
@@ -48,6 +52,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline rerun test")]
     Rerun {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         #[command(flatten)]
         client: ClientArgs,
@@ -56,6 +61,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline cancel test")]
     Cancel {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         #[command(flatten)]
         client: ClientArgs,

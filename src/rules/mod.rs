@@ -7,9 +7,11 @@
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
+mod asked;
 mod braces;
 mod class;
 mod compile;
+mod default_ignore;
 mod duration;
 mod effective;
 mod error;
@@ -32,6 +34,7 @@ mod path;
 mod places;
 mod plan;
 mod raw;
+mod roots;
 mod rule;
 mod schema;
 mod setup;
