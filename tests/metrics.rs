@@ -21,8 +21,11 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// Without a history, whose file would now and then be among the descriptors.
 fn write_rules(directory: &Path, settings: &str) {
-    let rules = format!("[settings]\n{settings}\n[rules.test]\npaths = [\"*.x\"]\nrun = [\"true\"]\n");
+    let rules = format!(
+        "[settings]\nhistory = \"0\"\n{settings}\n[rules.test]\npaths = [\"*.x\"]\nrun = [\"true\"]\n"
+    );
     fs::write(directory.join("tripline.toml"), rules).unwrap();
 }
 
