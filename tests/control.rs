@@ -1,11 +1,11 @@
 //! What holds of the control socket: documented requests and their replies, hostile clients, two triplines on one file.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use prometheus_parse::Value as Prometheus;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::support::running::{Running, tripline};
+use crate::support::watching::{Watching, as_nobody};
 
 const RULES: &str = "[rules.test]\npaths = [\"src/**\"]\nrun = [\"true\"]\n\
                      [rules.long]\npaths = [\"long/**\"]\nrun = [\"sleep\", \"1000\"]\n";
@@ -308,6 +309,29 @@ fn when_all_places_are_taken_by_followers_the_next_is_turned_away() {
             break;
         }
     }
+}
+
+#[test]
+fn another_user_who_reaches_the_socket_is_refused() {
+    if !Watching::can_start_as_nobody() {
+        eprintln!("skipped: this user may not start a program as another");
+        return;
+    }
+    let bench = Bench::new(RULES);
+    let ask = |mut command: Command| {
+        command.args(["status", "--socket"]).arg(bench.socket()).env("HOME", "/nonexistent");
+        command.output().unwrap()
+    };
+    // Neither the directory nor the mode keeps anybody away: what is left is who connects.
+    fs::set_permissions(bench.directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let closed = text(&ask(as_nobody()).stderr);
+    assert!(closed.contains("nothing listens"), "its mode alone: {closed}");
+    fs::set_permissions(bench.socket(), Permissions::from_mode(0o666)).unwrap();
+    let refused = ask(as_nobody());
+    let said = text(&refused.stderr);
+    assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""), "{said}");
+    assert!(!said.contains("nothing listens"), "it connects, and is hung up on: {said}");
+    assert_eq!(ask(tripline()).status.code(), Some(0), "its own user is answered");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod extent;
 mod extremes;
 mod faults;
 mod golden;
+mod history;
 mod ignored;
 mod layers;
 mod linked;

@@ -66,6 +66,7 @@ impl Rules {
             "debounce" => format!("\"{:?}\"", super::compile::DEBOUNCE),
             "poll_interval" => format!("\"{:?}\"", crate::event::Polling::default().interval),
             "max_wait" => format!("\"{:?}\"", super::compile::MAX_WAIT),
+            "history" => format!("\"{}M\"", self.settings.history >> 20),
             _ => self.settings.jobs.to_string(),
         }
     }

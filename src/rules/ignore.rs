@@ -19,7 +19,7 @@ use super::path;
 use super::rule::RuleId;
 
 /// Version control's own folders, and the names that editors give to what they will rename or remove.
-const DEFAULT: [&str; 21] = [
+const DEFAULT: [&str; 22] = [
     ".git",
     ".hg/",
     ".svn/",
@@ -41,6 +41,8 @@ const DEFAULT: [&str; 21] = [
     "*___jb_tmp___",
     "*___jb_old___",
     ".DS_Store",
+    // What tripline itself remembers (XDG Base Directory Specification).
+    "**/.local/state/tripline/",
 ];
 
 /// What `[settings]` and the rules say about ignoring.

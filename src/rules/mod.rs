@@ -114,6 +114,8 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+    /// How many bytes the history of runs may take; with 0, there is none.
+    pub history: u64,
     /// What the person who looks on is shown.
     pub terminal: Terminal,
     /// Where metrics are served over HTTP, if anywhere.

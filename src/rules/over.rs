@@ -46,6 +46,7 @@ impl RawSettings {
             debounce: self.debounce.or(base.debounce),
             max_wait: self.max_wait.or(base.max_wait),
             jobs: self.jobs.or(base.jobs),
+            history: self.history.or(base.history),
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),

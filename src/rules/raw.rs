@@ -40,6 +40,8 @@ pub struct RawSettings {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub jobs: Option<Spanned<usize>>,
+    /// `history`, a size.
+    pub history: Option<Spanned<String>>,
     pub poll: Option<Spanned<String>>,
     pub poll_interval: Option<Spanned<String>>,
     pub one_file_system: Option<Spanned<bool>>,
@@ -249,7 +251,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 21] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 22] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -261,6 +263,7 @@ impl RawSettings {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("jobs", place(self.jobs.as_ref())),
+            ("history", place(self.history.as_ref())),
             ("poll", place(self.poll.as_ref())),
             ("poll_interval", place(self.poll_interval.as_ref())),
             ("one_file_system", place(self.one_file_system.as_ref())),

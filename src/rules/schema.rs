@@ -82,6 +82,11 @@ const SETTINGS: &[Key] = &[
         "the longest wait after the first event, however many follow; not shorter than `debounce`",
     ),
     Key("jobs", Count, "commands running at once, all rules together"),
+    Key(
+        "history",
+        Text,
+        "how much of past runs and their output is kept for `tripline runs` and `tripline logs`; with `\"0\"`, nothing",
+    ),
     Key("poll", Duration, "look through all directories so often, instead of having inotify watch them"),
     Key(
         "poll_interval",

@@ -44,7 +44,8 @@ impl Driver<'_> {
                 if rules.plan().polling().always != self.polls_all {
                     tracing::warn!("`poll` counts from the next start of tripline");
                 }
-                self.children.tell_apart(rules.rules.len() > 1);
+                self.memory.limit(rules.settings.history);
+                self.children.go_by(rules.rules.len() > 1, self.memory.is_kept());
                 if let Some(watcher) = &self.watcher {
                     watcher.rescope(rules.plan());
                 }
