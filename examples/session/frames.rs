@@ -80,7 +80,8 @@ pub(crate) fn frames(bytes: &[u8]) -> Frames {
 fn blinks(before: &[Option<char>], between: &[Option<char>], now: &[Option<char>]) -> bool {
     let full = before.iter().flatten().count();
     let gone = before.iter().zip(between).zip(now);
-    gone.filter(|((before, between), now)| before.is_some() && between.is_none() && before == now).count() * MUCH
+    gone.filter(|((before, between), now)| before.is_some() && between.is_none() && before == now).count()
+        * MUCH
         > full.max(1)
 }
 

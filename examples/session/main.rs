@@ -31,7 +31,8 @@ const LAST: Duration = Duration::from_secs(5);
 
 fn main() -> Result<(), Failure> {
     let mut args = std::env::args().skip(1);
-    let tripline = fs::canonicalize(args.next().ok_or("usage: session TRIPLINE [MINUTES [SAVES [RECORD]]]")?)?;
+    let tripline =
+        fs::canonicalize(args.next().ok_or("usage: session TRIPLINE [MINUTES [SAVES [RECORD]]]")?)?;
     let minutes: f64 = args.next().map_or(Ok(10.0), |text| text.parse())?;
     let count: u32 = args.next().map_or(Ok(200), |text| text.parse())?;
     let record = args.next();

@@ -26,9 +26,7 @@ pub(crate) fn pss(pid: u32) -> Result<u64, Failure> {
 /// How often its threads have gone to sleep.
 fn switches(pid: u32) -> Result<u64, Failure> {
     let tasks = fs::read_dir(format!("/proc/{pid}/task"))?;
-    tasks
-        .map(|task| number(&format!("{}/status", task?.path().display()), "voluntary_ctxt_switches:"))
-        .sum()
+    tasks.map(|task| number(&format!("{}/status", task?.path().display()), "voluntary_ctxt_switches:")).sum()
 }
 
 /// Waits until nothing is drawn for a while; then for so many seconds, the bytes that are drawn and the wake-ups.
