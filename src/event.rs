@@ -305,6 +305,13 @@ pub trait Scope: fmt::Debug + Send + Sync {
     fn keeps(&self, path: &[u8]) -> bool;
     /// Every event that some rule asks for.
     fn mask(&self) -> EventMask;
+    /// These names are in a directory, and of what changes there is an event from now on.
+    fn listed(&self, _dir: &[u8], _names: &mut dyn Iterator<Item = &[u8]>) {}
+    /// Every event that some rule asks for of what has this name, wherever it is, and is no directory. Of a rename
+    /// each half may matter to those who ask for the other.
+    fn asked_of(&self, _name: &[u8]) -> EventMask {
+        self.mask()
+    }
     /// A directory has come from one path to another. Answers whether all in it is wanted, concerns and is kept as
     /// before, and nothing concerns anybody that is not kept, so that it need not be looked at to know what is there.
     fn moved(&self, _from: &[u8], _to: &[u8]) -> bool {

@@ -1,11 +1,11 @@
 //! What holds of the control socket: documented requests and their replies, hostile clients, two triplines on one file.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::Output;
+use std::process::{Command, Output};
 use std::time::Duration;
 
 use prometheus_parse::Value as Prometheus;
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use tempfile::{TempDir, tempdir};
 
 use crate::support::running::{Running, tripline};
+use crate::support::watching::{Watching, as_nobody};
 
 const RULES: &str = "[rules.test]\npaths = [\"src/**\"]\nrun = [\"true\"]\n\
                      [rules.long]\npaths = [\"long/**\"]\nrun = [\"sleep\", \"1000\"]\n";
@@ -185,11 +186,13 @@ fn a_parser_of_prometheus_reads_the_metrics() {
     let durations = of_rule("tripline_run_duration_seconds");
     let Prometheus::Histogram(buckets) = &durations[0].value else { panic!("{durations:?}") };
     let counts: Vec<_> = buckets.iter().map(|bucket| bucket.count).collect();
-    assert_eq!((counts.len(), counts.is_sorted(), counts.last()), (13, true, Some(&1.0)));
+    assert_eq!((counts.len(), counts.is_sorted(), counts.last()), (15, true, Some(&1.0)));
     let untyped: Vec<_> =
         parsed.samples.iter().filter(|sample| matches!(sample.value, Prometheus::Untyped(_))).collect();
     // The sum and the count of a histogram are samples of their own to this parser.
-    assert!(untyped.iter().all(|sample| sample.metric.starts_with("tripline_run_duration")), "{untyped:?}");
+    let of_histograms = ["tripline_run_duration_seconds_", "tripline_event_to_spawn_seconds_"];
+    let is_known = |name: &str| of_histograms.iter().any(|histogram| name.starts_with(histogram));
+    assert!(untyped.iter().all(|sample| is_known(&sample.metric)), "{untyped:?}");
     // What is documented is there, and the other way round.
     let document = include_str!("../docs/control.md");
     let (_, table) = document.split_once("## Metrics").unwrap();
@@ -197,6 +200,19 @@ fn a_parser_of_prometheus_reads_the_metrics() {
     for name in helped {
         assert!(table.contains(&format!("`{name}`")), "{name} is not documented");
     }
+}
+
+#[test]
+fn the_time_from_a_change_to_its_command_is_counted() {
+    let bench = Bench::new(&RULES.replacen("run =", "debounce = \"40ms\"\nrun =", 1));
+    fs::create_dir(bench.directory.path().join("src")).unwrap();
+    fs::write(bench.directory.path().join("src/a"), "").unwrap();
+    let mut client = bench.client();
+    client.until(|rule| rule["counts"]["ok"] == 1);
+    let latencies = client.status()["rules"][0]["latencies"].clone();
+    let counts: Vec<_> = latencies["counts"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+    assert_eq!((counts.iter().sum::<u64>(), &counts[..4]), (1, &[0; 4][..]), "{latencies}");
+    assert!(latencies["sum_ms"].as_u64().unwrap() >= 40, "{latencies}");
 }
 
 #[test]
@@ -293,6 +309,29 @@ fn when_all_places_are_taken_by_followers_the_next_is_turned_away() {
             break;
         }
     }
+}
+
+#[test]
+fn another_user_who_reaches_the_socket_is_refused() {
+    if !Watching::can_start_as_nobody() {
+        eprintln!("skipped: this user may not start a program as another");
+        return;
+    }
+    let bench = Bench::new(RULES);
+    let ask = |mut command: Command| {
+        command.args(["status", "--socket"]).arg(bench.socket()).env("HOME", "/nonexistent");
+        command.output().unwrap()
+    };
+    // Neither the directory nor the mode keeps anybody away: what is left is who connects.
+    fs::set_permissions(bench.directory.path(), Permissions::from_mode(0o755)).unwrap();
+    let closed = text(&ask(as_nobody()).stderr);
+    assert!(closed.contains("nothing listens"), "its mode alone: {closed}");
+    fs::set_permissions(bench.socket(), Permissions::from_mode(0o666)).unwrap();
+    let refused = ask(as_nobody());
+    let said = text(&refused.stderr);
+    assert_eq!((refused.status.code(), text(&refused.stdout).as_str()), (Some(1), ""), "{said}");
+    assert!(!said.contains("nothing listens"), "it connects, and is hung up on: {said}");
+    assert_eq!(ask(tripline()).status.code(), Some(0), "its own user is answered");
 }
 
 #[test]

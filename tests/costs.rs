@@ -54,7 +54,8 @@ mod calls {
     use crate::support::running::{READY, tripline};
     use crate::support::tracer::{Calls, Traced};
 
-    const RULES: &str = "[rules.each]\npaths = [\"each/*.x\"]\ndebounce = \"0ms\"\nrun = [\"true\"]\noutput = \"inherit\"\nmay_loop = true\n\
+    /// No history: it is written by a thread of its own, and how many runs that writes at once is left to chance.
+    const RULES: &str = "[settings]\nhistory = \"0\"\n[rules.each]\npaths = [\"each/*.x\"]\ndebounce = \"0ms\"\nrun = [\"true\"]\noutput = \"inherit\"\nmay_loop = true\n\
                          [rules.all]\npaths = [\"**/*.y\"]\nrun = [\"true\"]\noutput = \"inherit\"\n";
 
     /// The C library's own affair, which differs from version to version.

@@ -15,7 +15,7 @@ const LAYERS: [(&str, &[&str]); 7] = [
 ];
 
 /// The files of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
-const SHELL: [&str; 17] = [
+const SHELL: [&str; 19] = [
     "dispatch/driver/mod.rs",
     "dispatch/driver/children.rs",
     "dispatch/driver/client.rs",
@@ -26,8 +26,10 @@ const SHELL: [&str; 17] = [
     "dispatch/driver/tree.rs",
     "dispatch/driver/notify.rs",
     "dispatch/driver/output.rs",
+    "dispatch/driver/end.rs",
     "dispatch/driver/error.rs",
     "dispatch/driver/flow.rs",
+    "dispatch/driver/metrics.rs",
     "dispatch/driver/reload.rs",
     "dispatch/driver/renew.rs",
     "dispatch/driver/spool.rs",

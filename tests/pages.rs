@@ -2,7 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
 
 use crate::support::running::tripline;
 
@@ -37,13 +40,64 @@ fn subcommands() -> Vec<String> {
         .collect()
 }
 
+/// A directory with rules, in which shells complete what was begun.
+struct Bench(TempDir);
+
+/// What a line goes on with.
+type Words = Vec<String>;
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        bench.write("tripline.toml", &["build", "test", "test-all", "with space"]);
+        bench.write("other.toml", &["tidy"]);
+        fs::create_dir(bench.0.path().join("sub")).unwrap();
+        bench
+    }
+
+    fn write(&self, file: &str, rules: &[&str]) {
+        let rule = |name| format!("[rules.\"{name}\"]\npaths = [\"x\"]\nrun = [\"true\"]\n");
+        fs::write(self.0.path().join(file), rules.iter().map(rule).collect::<String>()).unwrap();
+    }
+
+    /// What the shell makes of a script, in which `$script` is the file that `completions` has written. Nothing may be
+    /// said on standard error: somebody is typing.
+    fn run(&self, shell: &str, args: &[&str], text: &str) -> Option<Words> {
+        let script = self.0.path().join("script");
+        fs::write(&script, output(tripline().args(["completions", shell]))).unwrap();
+        let directory = Path::new(env!("CARGO_BIN_EXE_tripline")).parent().unwrap();
+        let path = format!("{}:{}", directory.display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new(shell);
+        command.args(args).arg(text).current_dir(self.0.path()).env("PATH", path);
+        command.env("script", script).env("HOME", self.0.path()).env_remove("TRIPLINE_LOG");
+        let Ok(output) = command.output() else {
+            eprintln!("skipped: there is no {shell}");
+            return None;
+        };
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{shell}: {text}");
+        let words = String::from_utf8(output.stdout).unwrap();
+        Some(words.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// What bash completes, of words of which the last is begun.
+    fn bash(&self, words: &[&str]) -> Words {
+        let quoted: Vec<_> = words.iter().map(|word| format!("'{word}'")).collect();
+        let (at, line) = (words.len() - 1, quoted.join(" "));
+        let ask = format!(
+            ". \"$script\"; COMP_WORDS=({line}); COMP_CWORD={at}; _clap_complete_tripline tripline {} {}; \
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            quoted[at],
+            quoted[at - 1]
+        );
+        self.run("bash", &["--norc", "-c"], &ask).unwrap()
+    }
+}
+
 #[test]
-fn every_shell_is_given_every_subcommand() {
+fn every_shell_takes_its_script() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = output(tripline().args(["completions", shell]));
-        for name in subcommands() {
-            assert!(script.contains(&name), "{shell} lacks {name}");
-        }
+        assert!(script.contains("TRIPLINE_COMPLETE"), "{script}");
         if ["bash", "zsh", "fish"].contains(&shell) {
             judged_by(shell, &["-n"], &script).inspect(|said| assert_eq!(said, "", "{shell}"));
         }
@@ -52,19 +106,52 @@ fn every_shell_is_given_every_subcommand() {
 
 #[test]
 fn bash_completes_what_was_begun() {
-    let script = output(tripline().args(["completions", "bash"]));
-    let complete = |words: &str, cur: &str, prev: &str| {
-        let at = words.split(' ').count();
-        let ask = format!(
-            "{script}
-COMP_WORDS=({words} {cur}); COMP_CWORD={at}
-\
-             _tripline tripline {cur} {prev}; echo \"${{COMPREPLY[*]}}\""
-        );
-        output(Command::new("bash").args(["--norc", "-c", &ask])).trim_end().to_owned()
+    let bench = Bench::new();
+    let all = bench.bash(&["tripline", ""]);
+    for name in subcommands() {
+        assert!(all.contains(&name), "{name} is not among {all:?}");
+    }
+    assert_eq!(bench.bash(&["tripline", "expl"]), ["explain"]);
+    assert_eq!(bench.bash(&["tripline", "doctor", "--ver"]), ["--verify"]);
+    assert_eq!(bench.bash(&["tripline", "check", "oth"]), ["other.toml"]);
+    assert_eq!(bench.bash(&["tripline", "status", "--format", "prom"]), ["prometheus"]);
+}
+
+#[test]
+fn rule_names_are_completed_from_the_rules_file_that_is_meant() {
+    let bench = Bench::new();
+    for command in ["trigger", "rerun", "pause", "resume", "cancel"] {
+        assert_eq!(bench.bash(&["tripline", command, "t"]), ["test", "test-all"], "{command}");
+        assert_eq!(bench.bash(&["tripline", command, "-c", "other.toml", "t"]), ["tidy"], "{command}");
+    }
+    assert_eq!(bench.bash(&["tripline", "trigger", "b"]), ["build"]);
+    assert_eq!(bench.bash(&["tripline", "pause", "--config", "~/other.toml", "t"]), ["tidy"]);
+    // What needs quotes is left out, and a path is no rule.
+    assert_eq!(bench.bash(&["tripline", "rerun", "w"]), [""; 0]);
+    assert_eq!(bench.bash(&["tripline", "trigger", "test", "oth"]), ["other.toml"]);
+}
+
+#[test]
+fn a_broken_rules_file_completes_nothing_and_says_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.0.path().join("tripline.toml"), "[rules.test\npaths = 1\n").unwrap();
+    assert_eq!(bench.bash(&["tripline", "trigger", "t"]), [""; 0]);
+    assert_eq!(bench.bash(&["tripline", "trigger", "-c", "nothing.toml", "t"]), [""; 0]);
+    assert_eq!(bench.bash(&["tripline", "tri"]), ["trigger"], "the rest is completed");
+}
+
+#[test]
+fn zsh_and_fish_complete_rule_names() {
+    let bench = Bench::new();
+    let expect = |words: Option<Words>| {
+        assert!(words.as_ref().is_none_or(|words| words == &["test", "test-all"]), "{words:?}");
     };
-    assert_eq!(complete("tripline", "expl", "tripline"), "explain");
-    assert_eq!(complete("tripline doctor", "--ver", "doctor"), "--verify");
+    // What completes is called by itself, and what it would have shown is printed.
+    let stub = "compdef() {:}; _describe() { print -l ${(P)3} }; words=(tripline trigger te); CURRENT=3;";
+    expect(bench.run("zsh", &["-f", "-c"], &format!("{stub} . $script; _clap_dynamic_completer_tripline")));
+    let installed = "mkdir f; cp $script f/_tripline; fpath=($PWD/f); autoload _tripline; _tripline";
+    expect(bench.run("zsh", &["-f", "-c"], &format!("{stub} {installed}")));
+    expect(bench.run("fish", &["--no-config", "-c"], ". $script; complete -C 'tripline trigger te'"));
 }
 
 #[test]

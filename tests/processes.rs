@@ -56,7 +56,8 @@ fn a_thousand_runs_leave_no_zombie_no_open_descriptor_and_no_memory() {
             memory.push(resident(&running));
         }
     }
-    assert_eq!(descriptors(running.pid()), before);
+    // The history has its file open for as long as it writes.
+    eventually(|| (descriptors(running.pid()) == before).then_some(()));
     // Two allocations more a run would show.
     assert!(memory[1] <= memory[0] + 1024, "KiB after 200 runs and after all: {memory:?}");
     assert_eq!(children(running.pid()), []);

@@ -127,6 +127,10 @@ fn rules_and_their_output_are_shown_at_every_size() {
             view.press("?", ["q"]);
             view.settle()
         });
+        if name == "tiny" {
+            view.press("G", ["this"]);
+            check("tiny_help_end", &view.settle());
+        }
         view.screen.stop();
     }
 }

@@ -2,7 +2,8 @@
 """Measures tripline beside its peers, and beside what the system calls alone cost.
 
     cargo build --release
-    benches/compare/compare.py                          the table and its chart in docs/performance.md
+    benches/compare/compare.py                          the tables and a chart in docs/performance.md, the README's summary
+    benches/compare/compare.py --again                  the same once more, for what the page has to compare with
     benches/compare/compare.py --growth                 tripline alone at growing sizes, there too
     benches/compare/compare.py --print --rounds 1 --dirs 20000 --only setup,storm
 
@@ -31,7 +32,7 @@ def measure(row, tool, work, args):
     """What one tool did at one row: values, why there are none, or None if it is not made for that."""
     began = time.monotonic()
     try:
-        value = ROWS[row][0](tool, work, args)
+        value = ROWS[row].measure(tool, work, args)
     except Failed as reason:
         value = str(reason)
     print(f"{time.monotonic() - began:5.1f} s  {row}: {tool.name}: {value}", file=sys.stderr)
@@ -82,7 +83,8 @@ def arguments():
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(ROWS), help="rows: " + ",".join(ROWS))
     parser.add_argument("--tools", type=lambda text: text.split(","), help="the tools, by name")
     parser.add_argument("--growth", action="store_true", help="measure tripline at growing sizes instead")
-    parser.add_argument("--print", action="store_true", help="print the table only")
+    parser.add_argument("--again", action="store_true", help="write beside the figures that are there")
+    parser.add_argument("--print", action="store_true", help="print only")
     args = parser.parse_args()
     args.around, args.most = 1000, 20_000
     return args
@@ -102,7 +104,7 @@ def main():
             text = page.growth_table(results)
         else:
             results = compare(args, tools, work)
-            text = page.table(args, tools, results)
+            text = page.tables(args, tools, results)
     print(text)
     if not args.print:
         page.write(args, text, tools, results)

@@ -1,4 +1,4 @@
-"""The page and its charts."""
+"""The page, its charts, and the summary in the README."""
 
 import math
 import os
@@ -11,24 +11,49 @@ from rows import ROWS, ms
 from tools import TOP
 
 DOCS = TOP / "docs"
+PAGE = DOCS / "performance.md"
 
 
-def table(args, tools, results):
-    rows = [row for row in args.only if any((row, tool.name) in results for tool in tools)]
-    titles = [ROWS[row][1](args) for row in rows]
-    lines = ["| | " + " | ".join(titles) + " |", "|---" * (len(rows) + 1) + "|"]
-    for tool in tools:
-        if any((row, tool.name) in results for row in rows):
-            name = f"{tool.name} {tool.version()}".strip()
-            cells = [cell(row, results.get((row, tool.name))) for row in rows]
-            lines.append(f"| {name} | " + " | ".join(cells) + " |")
+# The tools of the summary, and whose names stand over its columns.
+SUMMARY = ["limit", "tripline", "inotifywait", "watchexec", "watchman"]
+
+
+def tables(args, tools, results):
+    """A table for each work, with a line for each tool that can do it."""
+    return "\n\n".join(text for row in args.only if (text := table(ROWS[row], row, args, tools, results)))
+
+
+def table(row, name, args, tools, results):
+    found = [(tool, results[name, tool.name]) for tool in tools if (name, tool.name) in results]
+    if not found:
+        return ""
+    titles = [title for title, _ in row.columns.values()]
+    lines = [f"**{row.title(args)}**", "", "| | " + " | ".join(titles) + " |", "|---" * (len(titles) + 1) + "|"]
+    for tool, value in found:
+        if isinstance(value, str):
+            cells = [f"fails: {value}", *[""] * (len(titles) - 1)]
+        else:
+            cells = [show(value[key]) for key, (_, show) in row.columns.items()]
+        name = f"{tool.name} {tool.version()}".strip()
+        lines.append("| " + " | ".join([f"**{name}**" if tool.name == "tripline" else name, *cells]) + " |")
+    return "\n".join(lines)
+
+
+def summary(args, results):
+    """A line for each work, with all that some tools have shown at it."""
+    lines = ["| | " + " | ".join(SUMMARY) + " |", "|---" * (len(SUMMARY) + 1) + "|"]
+    for name in args.only:
+        row, values = ROWS[name], [results.get((name, tool)) for tool in SUMMARY]
+        if any(values):
+            what = ", ".join(title for title, _ in row.columns.values())
+            lines.append(f"| {row.title(args)}: {what} | " + " | ".join(cell(row, value) for value in values) + " |")
     return "\n".join(lines)
 
 
 def cell(row, value):
     if isinstance(value, str):
-        return f"**fails**: {value}"
-    return ROWS[row][2](value) if value else ""
+        return f"fails: {value}"
+    return ", ".join(show(value[key]) for key, (_, show) in row.columns.items()) if value else ""
 
 
 def bars(title, values):
@@ -99,10 +124,14 @@ def growth_table(grown):
 
 def write(args, text, tools, results):
     if args.growth:
-        put("growth", f"{machine(args)}\n\n{text}\n\n![at growing sizes](growth.svg)")
+        put(PAGE, "growth", f"{machine(args)}\n\n{text}\n\n![at growing sizes](growth.svg)")
         (DOCS / "growth.svg").write_text(growth(results))
         return
-    put("measured", f"{machine(args)}\n\n{text}\n\n![until all directories answer](performance.svg)")
+    if args.again:
+        put(PAGE, "again", f"{machine(args)}\n\n{text}")
+        return
+    put(PAGE, "measured", f"{machine(args)}\n\n{text}\n\n![until all directories answer](performance.svg)")
+    put(TOP / "README.md", "measured", summary(args, results))
     found = [(tool.name, results.get(("setup", tool.name))) for tool in tools]
     values = [(name, value["seconds"], ms(value["seconds"])) for name, value in found if isinstance(value, dict)]
     if values:
@@ -110,11 +139,11 @@ def write(args, text, tools, results):
         (DOCS / "performance.svg").write_text(bars(title, values))
 
 
-def put(block, text):
+def put(page, block, text):
     """Takes the place of what stands between the page's marks of that name."""
-    path = DOCS / "performance.md"
-    marked = re.compile(f"(?s)(?<=<!-- {block} -->\n).*?(?=<!-- end -->)")
-    path.write_text(marked.sub(lambda _: f"\n{text}\n\n", path.read_text()))
+    before, rest = page.read_text().split(f"<!-- {block} -->\n", 1)
+    after = rest.split("<!-- end -->", 1)[1]
+    page.write_text(f"{before}<!-- {block} -->\n\n{text}\n\n<!-- end -->{after}")
 
 
 def machine(args):

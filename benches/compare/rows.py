@@ -271,24 +271,47 @@ def ms(seconds):
     return f"{seconds * 1000:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
-# Of each row: what measures it, its title, and how its values are shown.
+def us(microseconds):
+    return f"{microseconds:,.2f} µs" if microseconds < 100 else f"{microseconds:,.0f} µs"
+
+
+def mb(megabytes):
+    return f"{megabytes:.1f} MB"
+
+
+def number(count):
+    return f"{count:,.0f}"
+
+
+class Row:
+    """One work: what measures it, its title, and of each value its title and how it is shown."""
+
+    def __init__(self, measure, title, **columns):
+        self.measure, self.title, self.columns = measure, title, columns
+
+
+def storm_of(rules):
+    def only_tripline(tool, work, args):
+        return storm(tool, work, args, rules) if isinstance(tool, Tripline) else None
+
+    return Row(only_tripline, lambda a: f"The same storm with {rules:,} rules that match nothing in it",
+               each=("CPU each", us), lost=("files not reported", number))
+
+
 ROWS = {
-    "setup": (setup, lambda a: f"watch {a.dirs:,} directories: until a file in each of fifty is reported; CPU; memory (PSS)",
-              lambda v: f"{ms(v['seconds'])}; {ms(v['cpu'])}; {v['pss']:.1f} MB"),
-    "save": (save, lambda a: f"save to command running, no debounce, {a.around:,} directories: median; p99; missed of {a.saves}",
-             lambda v: f"{v['median']:,.0f} µs; {v['p99']:,.0f} µs; {v['missed']:g}"),
-    "storm": (storm, lambda a: f"{a.storm:,} files made, written, closed, removed in 100 directories: CPU each; files not reported",
-              lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
-    "storm1000": (lambda t, w, a: storm(t, w, a, 1000) if isinstance(t, Tripline) else None,
-                  lambda a: "the same with 1,000 rules", lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
-    "storm10000": (lambda t, w, a: storm(t, w, a, 10_000) if isinstance(t, Tripline) else None,
-                   lambda a: "the same with 10,000 rules", lambda v: f"{v['each']:.2f} µs; {v['lost']:,g}"),
-    "rename": (rename, lambda a: f"rename a directory of {min(a.dirs, a.most):,}, write in its deepest: right path reported after; CPU",
-               lambda v: f"{ms(v['seconds'])}; {ms(v['cpu'])}"),
-    "checkout": (checkout, lambda a: "git checkout of 2,000 of 5,000 files, debounce 100 ms: runs; paths missing; last run after the debounce",
-                 lambda v: f"{v['runs']:g}; {v['missing']:,g}; {ms(v['seconds'])}"),
-    "remove": (remove, lambda a: f"rm -rf of {min(a.dirs, a.most):,} watched directories: CPU", lambda v: ms(v["cpu"])),
-    "start": (start, lambda a: "start to ready in an empty directory", lambda v: ms(v["seconds"])),
-    "idle": (idle, lambda a: "idle with 10,000 directories, 10 s: CPU; context switches",
-             lambda v: f"{ms(v['cpu'])}; {v['switches']:g}"),
+    "setup": Row(setup, lambda a: f"Watch {a.dirs:,} directories",
+                 seconds=("until a file in each of fifty is reported", ms), cpu=("CPU", ms), pss=("memory (PSS)", mb)),
+    "save": Row(save, lambda a: f"From a save to the command running, no debounce, {a.around:,} directories",
+                median=("median", us), p99=("p99", us), missed=("missed of the saves", number)),
+    "storm": Row(storm, lambda a: f"A storm: {a.storm:,} files made, written, closed and removed in 100 directories",
+                 each=("CPU each", us), lost=("files not reported", number)),
+    "storm1000": storm_of(1000),
+    "storm10000": storm_of(10_000),
+    "rename": Row(rename, lambda a: f"Rename a directory that holds {min(a.dirs, a.most):,}, write in its deepest",
+                  seconds=("the right path is reported after", ms), cpu=("CPU", ms)),
+    "checkout": Row(checkout, lambda a: "git checkout that changes 2,000 of 5,000 files, debounce 100 ms",
+                    runs=("runs", number), missing=("paths missing", number), seconds=("last run after the debounce", ms)),
+    "remove": Row(remove, lambda a: f"rm -rf of {min(a.dirs, a.most):,} watched directories", cpu=("CPU", ms)),
+    "start": Row(start, lambda a: "From start to ready in an empty directory", seconds=("time", ms)),
+    "idle": Row(idle, lambda a: "Ten idle seconds over 10,000 directories", cpu=("CPU", ms), switches=("context switches", number)),
 }

@@ -74,7 +74,7 @@ pub(super) enum Command {
     /// Print a JSON Schema of the rules file, for an editor's completion
     #[command(after_help = "Example: tripline schema > tripline.schema.json")]
     Schema,
-    /// Print a script that has a shell complete tripline's subcommands and options
+    /// Print a script that has a shell complete subcommands, options and rules
     #[command(
         after_help = "Example: tripline completions bash > ~/.local/share/bash-completion/completions/tripline"
     )]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::completion::rule_names;
 use super::status::Format;
 
 /// Subcommands that speak to a tripline that runs the rules here.
@@ -17,6 +18,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline pause && git rebase main && tripline resume")]
     Pause {
         /// The rule; all rules if there is none
+        #[arg(add = rule_names())]
         rule: Option<String>,
         #[command(flatten)]
         client: ClientArgs,
@@ -25,6 +27,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline resume test --forget")]
     Resume {
         /// The rule; all rules if there is none
+        #[arg(add = rule_names())]
         rule: Option<String>,
         /// Forget what has changed meanwhile
         #[arg(long)]
@@ -38,6 +41,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline trigger test\n         tripline trigger import inbox/*.csv")]
     Trigger {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         /// What it is told; it need not match the rule
         paths: Vec<PathBuf>,
@@ -48,6 +52,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline rerun test")]
     Rerun {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         #[command(flatten)]
         client: ClientArgs,
@@ -56,6 +61,7 @@ pub(super) enum ClientCommand {
     #[command(after_help = "Example: tripline cancel test")]
     Cancel {
         /// The rule
+        #[arg(add = rule_names())]
         rule: String,
         #[command(flatten)]
         client: ClientArgs,
@@ -71,6 +77,13 @@ pub(super) enum ClientCommand {
         after_help = "Example: tripline events --json | jq 'select(.event == \"ended\" and .code != 0)'"
     )]
     Events(EventsArgs),
+    /// Show the runs that are over, the last one first, whether or not tripline runs now
+    #[command(after_help = "Example: tripline runs test\n         \
+                            tripline runs --json | jq 'select(.code != 0)'")]
+    Runs(RunsArgs),
+    /// Print what the last run of a rule has written, or another one
+    #[command(after_help = "Example: tripline logs test | less -R\n         tripline logs test --run 17")]
+    Logs(LogsArgs),
 }
 
 /// Which tripline.
@@ -124,4 +137,31 @@ pub(super) struct EventsArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) client: ClientArgs,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RunsArgs {
+    /// The rule; all rules if there is none
+    pub(super) rule: Option<String>,
+    /// How many runs at most
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// One JSON object a line: id, rule, run, time, elapsed_ms, cause, path, paths, outcome, code, stopped, bytes
+    #[arg(long)]
+    pub(super) json: bool,
+    /// The rules file, or the directory; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct LogsArgs {
+    /// The rule
+    pub(super) rule: String,
+    /// Which of its runs: the ID that `tripline runs` shows; the last one if not said
+    #[arg(long, value_name = "ID")]
+    pub(super) run: Option<i64>,
+    /// The rules file, or the directory; by default tripline.toml here or in a directory above
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
 }

@@ -13,7 +13,7 @@ use nix::unistd::geteuid;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::client_args::{ClientArgs, ClientCommand, EventsArgs, StatusArgs};
-use super::{Exit, fail, location, status};
+use super::{Exit, fail, history, location, status};
 use crate::dispatch::{Endpoint, Overview, Reply, Request};
 use crate::rules::{Location, locate};
 use crate::sys::peer;
@@ -38,7 +38,21 @@ fn usual(rules: &Path) -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).filter(|dir| dir.is_absolute());
     let dir = own.map(|dir| dir.join("tripline"));
     let dir = dir.unwrap_or_else(|| std::env::temp_dir().join(format!("tripline-{}", geteuid())));
-    dir.join(format!("{:016x}.sock", xxh3_64(rules.as_os_str().as_bytes())))
+    dir.join(format!("{}.sock", key(rules)))
+}
+
+/// A name that no other rules file has; the path is without symbolic links.
+pub(super) fn key(rules: &Path) -> String {
+    format!("{:016x}", xxh3_64(rules.as_os_str().as_bytes()))
+}
+
+/// That there are no rules.
+pub(super) fn no_rules(named: Option<&PathBuf>) -> String {
+    let named = named.map(|path| path.display().to_string().escape_debug().to_string());
+    named.map_or_else(
+        || "there is no tripline.toml here or in a directory above".to_owned(),
+        |path| format!("there is no rules file {path}"),
+    )
 }
 
 /// A tripline that runs.
@@ -51,12 +65,7 @@ impl Running {
     fn find(args: &ClientArgs) -> Result<Self, String> {
         let location = location(args.config.as_ref());
         let Some(endpoint) = endpoint(args.socket.as_ref(), &location) else {
-            let named =
-                args.config.as_ref().map(|path| path.display().to_string().escape_debug().to_string());
-            return Err(named.map_or_else(
-                || "there is no tripline.toml here or in a directory above".to_owned(),
-                |path| format!("there is no rules file {path}"),
-            ));
+            return Err(no_rules(args.config.as_ref()));
         };
         let nobody = || {
             let whose = locate(&location).filter(|_| !endpoint.named);
@@ -123,6 +132,8 @@ pub(super) fn client(command: &ClientCommand) -> Exit {
         ClientCommand::Cancel { rule, client } => tell(client, &Request::Cancel { rule: rule.clone() }),
         ClientCommand::Reload(client) => tell(client, &Request::Reload {}),
         ClientCommand::Stop(client) => stop(client),
+        ClientCommand::Runs(args) => history::runs(args),
+        ClientCommand::Logs(args) => history::logs(args),
     }
 }
 

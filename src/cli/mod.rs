@@ -5,6 +5,7 @@ mod aside;
 mod attention;
 mod check;
 mod client_args;
+mod completion;
 mod config;
 mod control;
 mod desktop;
@@ -12,13 +13,13 @@ mod doctor;
 mod editors;
 mod exit;
 mod explain;
+mod history;
 mod init;
 mod keys;
 mod log;
 mod on;
 mod pages;
 mod pid_file;
-mod prometheus;
 mod quote;
 mod report;
 mod rules;
@@ -26,6 +27,7 @@ mod run;
 mod schema;
 mod service;
 mod status;
+mod table;
 mod terminal;
 mod tui;
 mod unit;
@@ -46,6 +48,10 @@ use crate::rules::{Diagnostics, Location};
 
 /// Does what the arguments say, the program's name first among them.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let args = Vec::from_iter(args);
+    if let Some(exit) = completion::answer(&args) {
+        return exit;
+    }
     let cli = match Cli::try_parse_from(args) {
         Ok(cli) => cli,
         Err(error) => {
@@ -68,7 +74,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         Some(Command::Service { command }) => service::service(&command),
         Some(Command::Client(command)) => control::client(&command),
         Some(Command::Schema) => schema::schema(),
-        Some(Command::Completions { shell }) => pages::completions(shell),
+        Some(Command::Completions { shell }) => completion::script(shell),
         Some(Command::Man(args)) => pages::man(&args),
     }
 }

@@ -1,23 +1,13 @@
-//! `tripline completions` and `tripline man`: made from the command line's own description.
+//! `tripline man`: made from the command line's own description.
 
 use std::io::{self, Write};
 use std::path::Path;
 
 use clap::CommandFactory;
-use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::args::{Cli, ManArgs};
 use super::{Exit, fail};
-
-const NAME: &str = "tripline";
-
-pub(super) fn completions(shell: Shell) -> Exit {
-    let mut out = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), NAME, &mut out);
-    let _ = io::stdout().write_all(&out);
-    Exit::Ok
-}
 
 pub(super) fn man(args: &ManArgs) -> Exit {
     let written = match &args.dir {

@@ -1,14 +1,16 @@
 //! `tripline run`.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::args::{LogArgs, PollArgs, RunArgs};
+use super::history::Writer;
 use super::pid_file::PidFile;
 use super::report::Lines;
 use super::tui::{self, Feed, Tui};
 use super::{Exit, control, fail, keys, location, log, refuse, rules, warn};
-use crate::dispatch::{self, Control, Endpoint, Mode, Origin, Span};
-use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, refuse_untrusted};
+use crate::dispatch::{self, Control, Endpoint, Mode, Origin, Remember, Span};
+use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, locate, refuse_untrusted};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
     let location = location(args.config.as_ref());
@@ -20,8 +22,9 @@ pub(super) fn run(args: &RunArgs) -> Exit {
             let span = if args.once { Span::Once } else { Span::Stopped };
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
             let endpoint = control::endpoint(args.socket.as_ref(), &location);
+            let remember = remember(locate(&location));
             let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
-            let origin = (!args.once).then_some(Origin { read, sources });
+            let origin = (!args.once).then_some(Origin { read, sources, remember });
             let tui = match shows_screen(args, &loaded.rules) {
                 Ok(tui) => tui,
                 Err(message) => return fail(message, Exit::Usage),
@@ -64,6 +67,16 @@ fn found(location: Location, loaded: &Loaded) -> Location {
         (Location::Search(_), Some(file)) => Location::Path(file.clone()),
         (location, _) => location,
     }
+}
+
+/// Keeps a history of the runs of a rules file.
+fn remember(rules: Option<PathBuf>) -> Remember {
+    let mut writer = rules.map(Writer::new);
+    Box::new(move |record, bound| {
+        if let Some(writer) = &mut writer {
+            writer.put(record, bound);
+        }
+    })
 }
 
 fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode) -> Attempt {

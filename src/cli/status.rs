@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
-use super::prometheus;
 use super::report::Seconds;
+use super::table::aligned;
 use crate::dispatch::{Overview, RuleOverview, ServiceState, State};
 
 /// How it is shown.
@@ -23,7 +23,7 @@ pub(super) fn text(seen: &Overview, format: Format, again: bool) -> String {
     match format {
         // All of it can be written as JSON.
         Format::Json => serde_json::to_string(seen).unwrap_or_default() + "\n",
-        Format::Prometheus => prometheus::text(seen),
+        Format::Prometheus => seen.prometheus(),
         Format::Table if again => format!("\x1b[H\x1b[2J{}", table(seen)),
         Format::Table => table(seen),
     }
@@ -31,15 +31,8 @@ pub(super) fn text(seen: &Overview, format: Format, again: bool) -> String {
 
 fn table(seen: &Overview) -> String {
     let heads = ["RULE", "STATE", "WAITING", "RUNS", "FAILED", "LAST", "CAUSE"];
-    let mut rows = vec![heads.map(str::to_owned)];
-    rows.extend(seen.rules.iter().map(row));
-    let widths: Vec<_> =
-        (0..heads.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max()).collect();
-    let mut out = String::new();
-    for row in &rows {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<0$}", width.unwrap_or(0)));
-        let _ = writeln!(out, "{}", cells.collect::<Vec<_>>().join("  ").trim_end());
-    }
+    let rows = std::iter::once(heads.map(str::to_owned)).chain(seen.rules.iter().map(row));
+    let mut out = aligned(rows);
     let queues = &seen.queues;
     let limit = queues.watch_limit.map(|limit| format!(" of {limit}")).unwrap_or_default();
     let _ = writeln!(

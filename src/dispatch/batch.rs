@@ -10,6 +10,7 @@ use super::contents::Content;
 use super::lineage::Lineage;
 use crate::event::{Event, EventMask, Subject, Trigger};
 use crate::rules::{Per, RuleId};
+use crate::time::MonoTime;
 
 /// What is known of one path of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub(crate) struct Batch {
     attempt: usize,
     /// What its changes may have come of.
     lineage: Lineage,
+    /// Since when its first event is known, while no run has begun for it.
+    since: Option<MonoTime>,
     changes: Changes,
 }
 
@@ -63,7 +66,7 @@ impl Batch {
     /// A run that no path caused.
     pub(crate) fn at_start() -> Self {
         let (lineage, changes) = (Lineage::default(), Changes::default());
-        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, changes }
+        Self { trigger: Trigger::Start, after: None, attempt: 1, lineage, since: None, changes }
     }
 
     /// A run that somebody asked for, and no path caused.
@@ -81,6 +84,16 @@ impl Batch {
         Self { lineage, ..self }
     }
 
+    /// The same, of an event that became known at that time.
+    pub(crate) fn known(self, since: MonoTime) -> Self {
+        Self { since: Some(since), ..self }
+    }
+
+    /// A run begins: since when its first event is known, if an event has caused it that no run has begun for.
+    pub(crate) fn begin(&mut self) -> Option<MonoTime> {
+        self.since.take()
+    }
+
     /// What its changes may have come of.
     pub(crate) fn lineage(&self) -> &Lineage {
         &self.lineage
@@ -89,7 +102,7 @@ impl Batch {
     /// The same, passed on by the success of `rule`: as one, or with each path by itself.
     pub(crate) fn passed_on(self, rule: RuleId, per: Per) -> Vec<Self> {
         let (trigger, after, lineage) = (Trigger::Chain, Some(rule), self.lineage.with(rule));
-        Self { trigger, after, attempt: 1, lineage, changes: self.changes }.parts(per)
+        Self { trigger, after, attempt: 1, lineage, since: None, changes: self.changes }.parts(per)
     }
 
     /// As one, or with each path by itself.
@@ -151,6 +164,7 @@ impl Batch {
     /// Adds what happened later. Keeps the order of first events and every path.
     pub(crate) fn merge(&mut self, later: Self) {
         self.came_of(later.lineage);
+        self.since = self.since.or(later.since);
         later.changes.into_iter().for_each(|(path, change)| self.absorb(path, change));
     }
 
@@ -198,11 +212,12 @@ impl Batch {
             return (None, Some(self));
         }
         let (trigger, after, attempt, lineage) = (self.trigger, self.after, self.attempt, self.lineage);
+        let since = self.since;
         let (yes, no): (Changes, Changes) =
             self.changes.into_iter().partition(|(path, change)| holds(path, change));
         let part = |changes: Changes| {
             let lineage = lineage.clone();
-            (!changes.is_empty()).then_some(Self { trigger, after, attempt, lineage, changes })
+            (!changes.is_empty()).then_some(Self { trigger, after, attempt, lineage, since, changes })
         };
         (part(yes), part(no))
     }
@@ -214,6 +229,7 @@ impl Batch {
             after: self.after,
             attempt: 1,
             lineage: self.lineage.clone(),
+            since: self.since,
             changes: self.changes.split_off(keep),
         })
     }
@@ -223,7 +239,7 @@ impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let trigger = event.trigger;
         let (lineage, changes) = (Lineage::default(), Changes::from_iter([change(event)]));
-        Self { trigger, after: None, attempt: 1, lineage, changes }
+        Self { trigger, after: None, attempt: 1, lineage, since: None, changes }
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 pub(crate) use self::key::{Key, KeyOf};
 use super::batch::{Batch, Queue};
+use super::control::Tally;
 use super::core::Effect;
 use super::debounce::Debounce;
 use super::feedback::{Feedback, Verdict};
@@ -34,6 +35,7 @@ pub(crate) struct Context<'a> {
     pub(crate) slots: &'a mut Slots,
     pub(crate) feedback: &'a mut Feedback,
     pub(crate) jitter: &'a mut Jitter,
+    pub(crate) tally: &'a mut Tally,
     pub(crate) runs: &'a mut HashMap<RunId, LaneId>,
     pub(crate) last_run: &'a mut RunId,
     pub(crate) effects: &'a mut Vec<Effect>,
@@ -319,7 +321,9 @@ impl Lane {
 
     fn begin(&mut self, rule: &Rule, cx: &mut Context<'_>) {
         let Some(run) = &mut self.run else { return };
-        run.begin(rule, cx.now);
+        if let Some(since) = run.begin(rule, cx.now) {
+            cx.tally.reacted(self.rule, cx.now.since(since));
+        }
         if rule.on_busy == OnBusy::Parallel && !self.due.is_empty() {
             self.apply(Input::Quiet, Queue::default(), cx);
         }

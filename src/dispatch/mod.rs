@@ -31,6 +31,7 @@ mod lineage;
 mod news;
 mod notify;
 mod outcome;
+mod record;
 mod report;
 mod run;
 mod schedule;
@@ -48,12 +49,13 @@ pub use self::control::{
 };
 pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{
-    Control, Endpoint, Errand, Mode, Origin, RunError, Screen, Span, View, control_groups_work, run,
+    Control, Endpoint, Errand, Mode, Origin, Remember, RunError, Screen, Span, View, control_groups_work, run,
 };
 pub use self::env::{Variable, is_inherited, is_kept};
 pub use self::escape::Escaped;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};
 pub use self::news::News;
 pub use self::outcome::{Outcome, Status};
+pub use self::record::{Excerpt, Record};
 pub use self::report::{Cause, Report};
 pub use self::stdin::StdinSource;

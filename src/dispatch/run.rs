@@ -108,13 +108,15 @@ impl Run {
         Some(Ended { exit: outcome.exit_code(), duration: at.since(self.started) })
     }
 
-    /// The process has begun. The time for a run is that for all its steps, and a command after it has as much.
-    pub(crate) fn begin(&mut self, rule: &Rule, now: MonoTime) {
+    /// The process has begun. The time for a run is that for all its steps, and a command after it has as much. Answers
+    /// since when its first event is known, if it is the first process for that.
+    pub(crate) fn begin(&mut self, rule: &Rule, now: MonoTime) -> Option<MonoTime> {
         if !matches!(self.part, Part::Step(1..)) {
             self.started = now;
             self.ends = rule.timeout.map(|timeout| now + timeout);
         }
         self.limit = self.ends;
+        self.batch.begin()
     }
 
     /// What there is to say, now that it has ended, or the command after it has.

@@ -136,7 +136,7 @@ impl Turn<'_> {
     pub(super) fn hand_out(&mut self, rule: RuleId, event: Event, lineage: Lineage, input: schedule::Input) {
         let per_file = self.core.rules.rules[rule.0].per == Per::File;
         let lane = self.core.lanes.open(Key { rule, path: per_file.then(|| event.path.clone()) });
-        self.apply(lane, input, Batch::from(event).of(lineage).into());
+        self.apply(lane, input, Batch::from(event).of(lineage).known(self.now).into());
     }
 
     /// What is there is due at once, and each rule that nothing there concerns says so.
@@ -284,7 +284,8 @@ impl Turn<'_> {
 
     /// Lets a lane take its next step and puts it back. Returns how many changes it refused.
     pub(super) fn apply(&mut self, mut lane: Lane, input: schedule::Input, fresh: Queue) -> usize {
-        let Core { rules, limits, lanes, slots, feedback, jitter, runs, last_run, .. } = &mut *self.core;
+        let Core { rules, limits, lanes, slots, feedback, jitter, tally, runs, last_run, .. } =
+            &mut *self.core;
         let effects = &mut *self.effects;
         let (now, detached, refused, over) = (self.now, None, 0, None);
         let mut cx = Context {
@@ -294,6 +295,7 @@ impl Turn<'_> {
             slots,
             feedback,
             jitter,
+            tally,
             runs,
             last_run,
             effects,

@@ -17,7 +17,7 @@ impl Rules {
             match place {
                 Some(place) => self.line(key, place, &mut out),
                 // What there is only with a value.
-                None if ["poll", "bell", "notify"].contains(&key) => {}
+                None if ["poll", "bell", "notify", "metrics"].contains(&key) => {}
                 None => push(&format!("{key} = {}", self.default_of(key)), "default", &mut out),
             }
         }
@@ -60,13 +60,13 @@ impl Rules {
             "root" => format!("{:?}", self.settings.root),
             "ignore" | "hold_while" => "[]".to_owned(),
             "gitignore" | "default_ignore" => "true".to_owned(),
-            "case_insensitive" | "one_file_system" | "follow_symlinks" | "tui" | "clear" | "title" => {
-                "false".to_owned()
-            }
+            "case_insensitive" | "one_file_system" | "follow_symlinks" | "tui" | "clear" | "title"
+            | "metrics_public" => "false".to_owned(),
             "shell" => format!("{:?}", self.settings.shell),
             "debounce" => format!("\"{:?}\"", super::compile::DEBOUNCE),
             "poll_interval" => format!("\"{:?}\"", crate::event::Polling::default().interval),
             "max_wait" => format!("\"{:?}\"", super::compile::MAX_WAIT),
+            "history" => format!("\"{}M\"", self.settings.history >> 20),
             _ => self.settings.jobs.to_string(),
         }
     }

@@ -21,6 +21,11 @@ pub struct IgnoreFiles {
     pub repository: Option<RepositoryFiles>,
 }
 
+/// Whether a file of that name may say what is ignored.
+pub(super) fn is_ignore_file(name: &[u8]) -> bool {
+    matches!(name, b".gitignore" | b".ignore" | b".triplineignore" | b".git" | b"exclude")
+}
+
 /// What a repository says for its work tree as a whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RepositoryFiles {

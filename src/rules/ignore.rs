@@ -19,7 +19,7 @@ use super::path;
 use super::rule::RuleId;
 
 /// Version control's own folders, and the names that editors give to what they will rename or remove.
-const DEFAULT: [&str; 21] = [
+const DEFAULT: [&str; 22] = [
     ".git",
     ".hg/",
     ".svn/",
@@ -41,6 +41,8 @@ const DEFAULT: [&str; 21] = [
     "*___jb_tmp___",
     "*___jb_old___",
     ".DS_Store",
+    // What tripline itself remembers (XDG Base Directory Specification).
+    "**/.local/state/tripline/",
 ];
 
 /// What `[settings]` and the rules say about ignoring.
@@ -125,6 +127,15 @@ impl Ignores {
         let mut memory = self.memory();
         memory.dirs.retain(|known, _| path::below(dir, known).is_none());
         memory.refreshed += 1;
+    }
+
+    /// A directory has been found to hold no ignore file, so that none need be looked for.
+    pub(crate) fn none_in(&self, dir: &[u8]) {
+        let refreshed = self.refreshed();
+        if let Some(above) = path::parent(dir) {
+            let level = self.level(above);
+            self.memory().learn(refreshed, dir, |known| _ = known.level.get_or_insert(level));
+        }
     }
 
     /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.

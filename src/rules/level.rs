@@ -91,3 +91,42 @@ impl Level {
         std::iter::successors(Some(self), |level| level.above.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+    use std::sync::Mutex;
+
+    use super::super::ignore::{Ignores, Lists};
+    use super::*;
+
+    /// Everywhere an `.ignore` of `x`, and where it was read.
+    #[derive(Debug, Default)]
+    struct Everywhere(Mutex<Vec<PathBuf>>);
+
+    impl FileSource for Everywhere {
+        fn ignore_files(&self, dir: &Path) -> IgnoreFiles {
+            self.0.lock().unwrap().push(dir.to_path_buf());
+            IgnoreFiles { ignore: b"x\n".to_vec(), ..IgnoreFiles::default() }
+        }
+    }
+
+    #[test]
+    fn where_none_was_found_none_is_looked_for_until_one_has_changed() {
+        let (own, own_of, root) = (vec![Patterns::default()], vec![0], b"/w".to_vec());
+        let settings = Patterns::default();
+        let lists = Lists { root, own, own_of, settings, gitignore: false, default_ignore: false };
+        let files = Arc::new(Everywhere::default());
+        let ignores = Ignores::new(lists, Arc::clone(&files) as Arc<dyn FileSource>);
+        let read = || std::mem::take(&mut *files.0.lock().unwrap());
+        ignores.none_in(b"/w/a");
+        assert_eq!(read(), ["/", "/w"].map(PathBuf::from));
+        assert!(ignores.judge(b"/w/a/x", false).hides(0, 2));
+        assert!(read().is_empty());
+        ignores.refresh(b"/w/a");
+        assert!(!ignores.judge(b"/w/a/z", false).hides(0, 2));
+        assert_eq!(read(), [PathBuf::from("/w/a")]);
+        ignores.none_in(b"/w/a");
+        assert!(ignores.judge(b"/w/a/x", false).hides(0, 2));
+    }
+}

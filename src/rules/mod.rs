@@ -7,6 +7,7 @@
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
+mod asked;
 mod braces;
 mod class;
 mod compile;
@@ -32,6 +33,7 @@ mod path;
 mod places;
 mod plan;
 mod raw;
+mod roots;
 mod rule;
 mod schema;
 mod setup;
@@ -50,6 +52,7 @@ mod trust;
 mod walk;
 mod wildcard;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -111,8 +114,12 @@ pub struct Settings {
     pub shell: Vec<String>,
     /// How many commands may run at once, all rules together; at least 1.
     pub jobs: usize,
+    /// How many bytes the history of runs may take; with 0, there is none.
+    pub history: u64,
     /// What the person who looks on is shown.
     pub terminal: Terminal,
+    /// Where metrics are served over HTTP, if anywhere.
+    pub metrics: Option<SocketAddr>,
 }
 
 /// What a command begins with.

@@ -46,6 +46,7 @@ impl RawSettings {
             debounce: self.debounce.or(base.debounce),
             max_wait: self.max_wait.or(base.max_wait),
             jobs: self.jobs.or(base.jobs),
+            history: self.history.or(base.history),
             poll: self.poll.or(base.poll),
             poll_interval: self.poll_interval.or(base.poll_interval),
             one_file_system: self.one_file_system.or(base.one_file_system),
@@ -55,6 +56,8 @@ impl RawSettings {
             title: self.title.or(base.title),
             bell: self.bell.or(base.bell),
             notify: self.notify.or(base.notify),
+            metrics: self.metrics.or(base.metrics),
+            metrics_public: self.metrics_public.or(base.metrics_public),
         }
     }
 }

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::asked::Asked;
+use super::files::is_ignore_file;
 use super::gitignore::Line;
 use super::glob::Glob;
 use super::hits::{Entry, Hit, Hits, all_hits, hits_of, not_overruled, states};
@@ -13,6 +15,7 @@ use super::ignore::Ignores;
 use super::judge::Judge;
 use super::path;
 use super::places::{Place, Places};
+use super::roots::roots;
 use super::rule::RuleId;
 use super::tree::{Id, State, States, Tree};
 use crate::event::{EventMask, Extent, Polling, Scope, as_path};
@@ -35,8 +38,7 @@ pub struct Plan {
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
-    /// What any of them asks for.
-    asked: EventMask,
+    asked: Asked,
     pub(super) polling: Polling,
     pub(super) extent: Extent,
     pub(super) patience: Duration,
@@ -55,8 +57,7 @@ impl Plan {
         }
         let below = below(&tree, globs, &ignores);
         let (polling, extent, patience) = (Polling::default(), Extent::default(), Duration::ZERO);
-        let asked = on.iter().fold(EventMask::default(), |all, on| all | *on);
-        let (places, dirs) = (Places::default(), true);
+        let (asked, places, dirs) = (Asked::new(globs, &on), Places::default(), true);
         Self { tree, ignores, places, below, roots, on, asked, polling, extent, patience, dirs }
     }
 
@@ -65,8 +66,8 @@ impl Plan {
     pub fn refresh<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let dir = path::parent(path)?;
         let dir = match path::name(path) {
-            b".gitignore" | b".ignore" | b".triplineignore" | b".git" => dir,
             b"exclude" => dir.strip_suffix(b"/.git/info")?,
+            name if is_ignore_file(name) => dir,
             _ => return None,
         };
         self.ignores.refresh(dir);
@@ -96,7 +97,7 @@ impl Plan {
 
     /// Whether a rule that asks for one of these events could match the path, which is no directory.
     fn asks(&self, path: &[u8], events: EventMask) -> bool {
-        if !self.asked.intersects(events) {
+        if !self.asked.of(path::name(path)).intersects(events) {
             return false;
         }
         let Some(place) = self.place(path) else { return false };
@@ -194,7 +195,11 @@ impl Scope for Plan {
     }
 
     fn mask(&self) -> EventMask {
-        self.asked
+        self.asked.of_all
+    }
+
+    fn asked_of(&self, name: &[u8]) -> EventMask {
+        self.asked.of(name)
     }
 
     fn moved(&self, from: &[u8], to: &[u8]) -> bool {
@@ -207,6 +212,15 @@ impl Scope for Plan {
 
     fn counts_dirs(&self) -> bool {
         self.dirs
+    }
+
+    fn listed(&self, dir: &[u8], names: &mut dyn Iterator<Item = &[u8]>) {
+        for name in names {
+            if is_ignore_file(name) {
+                return;
+            }
+        }
+        self.ignores.none_in(dir);
     }
 }
 
@@ -248,29 +262,6 @@ fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<
         below[node] = reaches;
     }
     below
-}
-
-/// The directories to watch from: the root for what was typed relative to it, else what a glob spells
-/// out, or its parent where that may be a file. None of them lies inside another.
-fn roots<'a>(globs: impl Iterator<Item = &'a Glob>, root: &[u8]) -> Vec<Vec<u8>> {
-    let mut roots: Vec<Vec<u8>> = globs
-        .map(|glob| {
-            let base = path::join(&glob.base());
-            if glob.relative && path::below(root, &base).is_some() {
-                return root.to_vec();
-            }
-            if glob.is_plain() { path::parent(&base).unwrap_or(b"/").to_vec() } else { base }
-        })
-        .collect();
-    // What lies inside a directory comes right after it, but for names with bytes below the slash.
-    roots.sort_unstable_by(|a, b| path::components(a).cmp(path::components(b)));
-    let mut minimal: Vec<Vec<u8>> = Vec::new();
-    for root in roots {
-        if minimal.last().is_none_or(|outer| path::below(outer, &root).is_none()) {
-            minimal.push(root);
-        }
-    }
-    minimal
 }
 
 #[cfg(test)]

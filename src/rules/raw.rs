@@ -40,6 +40,8 @@ pub struct RawSettings {
     pub debounce: Option<Spanned<String>>,
     pub max_wait: Option<Spanned<String>>,
     pub jobs: Option<Spanned<usize>>,
+    /// `history`, a size.
+    pub history: Option<Spanned<String>>,
     pub poll: Option<Spanned<String>>,
     pub poll_interval: Option<Spanned<String>>,
     pub one_file_system: Option<Spanned<bool>>,
@@ -49,6 +51,8 @@ pub struct RawSettings {
     pub title: Option<Spanned<bool>>,
     pub bell: Option<Spanned<String>>,
     pub notify: Option<Spanned<String>>,
+    pub metrics: Option<Spanned<String>>,
+    pub metrics_public: Option<Spanned<bool>>,
 }
 
 /// `[rules.NAME]`.
@@ -247,7 +251,7 @@ fn place<T>(typed: Option<&Spanned<T>>) -> Option<&Place> {
 
 impl RawSettings {
     /// Its keys, each with where its value is.
-    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 19] {
+    pub(crate) fn places(&self) -> [(&'static str, Option<&Place>); 22] {
         [
             ("root", place(self.root.as_ref())),
             ("ignore", place(self.ignore.as_ref())),
@@ -259,6 +263,7 @@ impl RawSettings {
             ("debounce", place(self.debounce.as_ref())),
             ("max_wait", place(self.max_wait.as_ref())),
             ("jobs", place(self.jobs.as_ref())),
+            ("history", place(self.history.as_ref())),
             ("poll", place(self.poll.as_ref())),
             ("poll_interval", place(self.poll_interval.as_ref())),
             ("one_file_system", place(self.one_file_system.as_ref())),
@@ -268,6 +273,8 @@ impl RawSettings {
             ("title", place(self.title.as_ref())),
             ("bell", place(self.bell.as_ref())),
             ("notify", place(self.notify.as_ref())),
+            ("metrics", place(self.metrics.as_ref())),
+            ("metrics_public", place(self.metrics_public.as_ref())),
         ]
     }
 }

@@ -82,6 +82,11 @@ const SETTINGS: &[Key] = &[
         "the longest wait after the first event, however many follow; not shorter than `debounce`",
     ),
     Key("jobs", Count, "commands running at once, all rules together"),
+    Key(
+        "history",
+        Text,
+        "how much of past runs and their output is kept for `tripline runs` and `tripline logs`; with `\"0\"`, nothing",
+    ),
     Key("poll", Duration, "look through all directories so often, instead of having inotify watch them"),
     Key(
         "poll_interval",
@@ -103,6 +108,12 @@ const SETTINGS: &[Key] = &[
         "ring the terminal's bell when a run has ended: after a `failure`, at a `change` from success to failure or back, or `always`",
     ),
     Key("notify", Word(|| names(&WHEN)), "the same on the desktop, through notify-send(1)"),
+    Key(
+        "metrics",
+        Text,
+        "the address and port at which metrics are served over HTTP; a loopback address, unless `metrics_public` is set",
+    ),
+    Key("metrics_public", Flag, "`metrics` may be an address that other machines reach"),
 ];
 
 const RULE: &[Key] = &[

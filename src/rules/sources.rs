@@ -116,6 +116,10 @@ impl Scope for Sources {
     fn mask(&self) -> EventMask {
         EventMask::CHANGE | EventMask::MODIFY
     }
+
+    fn asked_of(&self, name: &[u8]) -> EventMask {
+        if self.is_named(name) { self.mask() } else { EventMask::default() }
+    }
 }
 
 /// Each place on the way to a file at which another one could come to be: a directory and a name in it. Symbolic

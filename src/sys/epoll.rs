@@ -2,14 +2,17 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{cvt, own, retry};
+use super::{cvt, cvt_len, own, retry};
 
 /// A set of descriptors to wait for, each under a number of the caller's choice.
 #[derive(Debug)]
 pub struct Epoll {
     fd: OwnedFd,
+    /// Whether the kernel counts nanoseconds, as far as is known.
+    exact: AtomicBool,
 }
 
 /// A descriptor that has something to say.
@@ -30,7 +33,7 @@ impl Epoll {
     pub fn new() -> io::Result<Self> {
         // SAFETY: takes no pointer.
         let fd = cvt(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        Ok(Self { fd: own(fd) })
+        Ok(Self { fd: own(fd), exact: AtomicBool::new(true) })
     }
 
     /// Waits for `fd` to become readable, or its other end to close.
@@ -72,23 +75,52 @@ impl Epoll {
             .map(drop)
     }
 
-    /// Waits until something is ready or `timeout` has passed; for ever without one. A wait is rounded up
-    /// to a millisecond, so that a deadline is never met early.
+    /// Waits until something is ready or `timeout` has passed; for ever without one. A deadline is never met early:
+    /// before Linux 5.11 a wait is rounded up to a millisecond.
     ///
     /// # Errors
     /// Those of epoll_wait(2) but `EINTR`.
     pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<Ready>) -> io::Result<()> {
         let mut events = [libc::epoll_event { events: 0, u64: 0 }; EVENTS];
-        let milliseconds =
-            timeout.map_or(-1, |t| i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
-        let fd = self.fd.as_raw_fd();
-        let count = retry(|| {
-            // SAFETY: `events` is writable for EVENTS elements.
-            cvt(unsafe { libc::epoll_wait(fd, events.as_mut_ptr(), EVENTS as i32, milliseconds) })
+        let count = retry(|| match timeout {
+            Some(wait) if !wait.is_zero() && self.exact.load(Ordering::Relaxed) => {
+                self.wait_exactly(wait, &mut events).or_else(|error| {
+                    // What filters system calls may refuse those that it does not know (seccomp(2)).
+                    if !matches!(error.raw_os_error(), Some(libc::ENOSYS | libc::EPERM)) {
+                        return Err(error);
+                    }
+                    self.exact.store(false, Ordering::Relaxed);
+                    self.wait_roughly(timeout, &mut events)
+                })
+            }
+            timeout => self.wait_roughly(timeout, &mut events),
         })?;
         ready.clear();
-        let count = usize::try_from(count).unwrap_or(0);
         ready.extend(events[..count].iter().map(|event| Ready { token: event.u64 }));
         Ok(())
+    }
+
+    fn wait_exactly(&self, wait: Duration, events: &mut [libc::epoll_event; EVENTS]) -> io::Result<usize> {
+        let seconds = i64::try_from(wait.as_secs()).unwrap_or(i64::MAX);
+        // As the kernel has a timespec on every machine: two numbers of 64 bits.
+        let timespec = [seconds, i64::from(wait.subsec_nanos())];
+        let (fd, room, no_mask) = (self.fd.as_raw_fd(), EVENTS as i32, std::ptr::null::<libc::sigset_t>());
+        let (into, wait) = (events.as_mut_ptr(), timespec.as_ptr());
+        // SAFETY: `events` is writable for EVENTS elements, `timespec` readable; without a mask its size says nothing.
+        let count = unsafe { libc::syscall(libc::SYS_epoll_pwait2, fd, into, room, wait, no_mask, 0_usize) };
+        cvt_len(count as libc::ssize_t)
+    }
+
+    fn wait_roughly(
+        &self,
+        timeout: Option<Duration>,
+        events: &mut [libc::epoll_event; EVENTS],
+    ) -> io::Result<usize> {
+        let milliseconds =
+            timeout.map_or(-1, |t| i32::try_from(t.as_nanos().div_ceil(1_000_000)).unwrap_or(i32::MAX));
+        let (fd, into) = (self.fd.as_raw_fd(), events.as_mut_ptr());
+        // SAFETY: `events` is writable for EVENTS elements.
+        let count = cvt(unsafe { libc::epoll_wait(fd, into, EVENTS as i32, milliseconds) })?;
+        Ok(usize::try_from(count).unwrap_or(0))
     }
 }

@@ -12,6 +12,7 @@ use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
 use super::scan::{isdir, subject};
+use super::translate::COMINGS_AND_GOINGS;
 use super::tree::Name;
 use super::trouble::is_passing;
 use crate::event::{Event, EventMask, Subject, Trigger};
@@ -24,8 +25,6 @@ pub(super) const UNCHANGED: i128 = 1_000_000_000;
 
 /// Before a file is asked about again whose directory could not be looked at.
 const AGAIN: Duration = Duration::from_secs(1);
-
-const COMES_OR_GOES: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
 /// The directory that was opened last: events of one directory come together.
 type Opened<D> = Option<(Wd, io::Result<D>)>;
@@ -135,7 +134,7 @@ impl<K: Kernel> Observer<K> {
     ) -> Option<(Subject, bool)> {
         let Incident { wd, ref name, mask, subject: known, .. } = *incident;
         if mask.intersects(EventMask::ISDIR) || name.is_empty() {
-            return Some((Subject::Dir, mask.intersects(COMES_OR_GOES)));
+            return Some((Subject::Dir, mask.intersects(COMINGS_AND_GOINGS)));
         }
         if mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {
             self.state.settle.forget(wd, name);

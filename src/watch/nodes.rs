@@ -1,4 +1,4 @@
-//! The nodes of the tree, packed: 32 bytes and the name for each directory, and five for finding it. Pure.
+//! The nodes of the tree, packed: 24 bytes and the name, one byte longer, for each directory, and five for finding it. Pure.
 
 use std::hash::BuildHasher;
 
@@ -20,29 +20,26 @@ pub(super) struct Nodes {
     /// Those that are linked, by parent and name.
     by_name: HashTable<Wd>,
     hasher: DefaultHashBuilder,
+    /// Each after its length: none is longer than 255 bytes (`NAME_MAX`).
     names: Vec<u8>,
     wasted: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    at: At,
+    /// [`NONE`] of a root.
+    parent: Wd,
+    /// Where its name starts among all, or which root it is.
+    start: u32,
     first_child: Wd,
     next: Wd,
     previous: Wd,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum At {
-    Root(u32),
-    Below(Wd, Span),
-}
-
-/// A name's place among all.
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u32,
-    length: u32,
+/// The name that starts there.
+fn text(names: &[u8], start: u32) -> &[u8] {
+    let start = start as usize;
+    &names[start + 1..][..usize::from(names[start])]
 }
 
 impl Nodes {
@@ -55,34 +52,32 @@ impl Nodes {
     }
 
     pub(super) fn place(&self, wd: Wd) -> Option<Place> {
-        self.by_wd.get(&wd).map(|node| match node.at {
-            At::Root(root) => Place::Root(root as RootId),
-            At::Below(parent, name) => Place::Below(parent, Name::from(self.text(name))),
+        self.step(wd).map(|step| match step {
+            Ok((parent, name)) => Place::Below(parent, Name::from(name)),
+            Err(root) => Place::Root(root),
         })
     }
 
     /// The nodes whose place is this root.
     pub(super) fn at_root(&self, root: RootId) -> Vec<Wd> {
-        let is_there = |node: &Node| matches!(node.at, At::Root(at) if at as RootId == root);
+        let is_there = |node: &Node| node.parent == NONE && node.start as RootId == root;
         self.by_wd.iter().filter(|(_, node)| is_there(node)).map(|(&wd, _)| wd).collect()
     }
 
     /// Gives the roots other numbers. No node is at one that has none.
     pub(super) fn renumber_roots(&mut self, ids: &[Option<RootId>]) {
-        for node in self.by_wd.values_mut() {
-            if let At::Root(root) = &mut node.at
-                && let Some(id) = ids[*root as RootId]
-            {
-                *root = id as u32;
+        for node in self.by_wd.values_mut().filter(|node| node.parent == NONE) {
+            if let Some(id) = ids[node.start as RootId] {
+                node.start = id as u32;
             }
         }
     }
 
     /// The root, or the parent and the name.
     pub(super) fn step(&self, wd: Wd) -> Option<Result<(Wd, &[u8]), RootId>> {
-        self.by_wd.get(&wd).map(|node| match node.at {
-            At::Root(root) => Err(root as RootId),
-            At::Below(parent, name) => Ok((parent, self.text(name))),
+        self.by_wd.get(&wd).map(|node| match node.parent {
+            NONE => Err(node.start as RootId),
+            parent => Ok((parent, text(&self.names, node.start))),
         })
     }
 
@@ -109,52 +104,42 @@ impl Nodes {
 
     fn set(&mut self, wd: Wd, place: &Place) -> bool {
         self.unlink(wd);
-        let at = match place {
-            Place::Root(root) => u32::try_from(*root).ok().map(At::Root),
-            Place::Below(parent, name) => self.keep(name).map(|name| At::Below(*parent, name)),
+        let (parent, start) = match place {
+            Place::Root(root) => (NONE, u32::try_from(*root).ok()),
+            Place::Below(parent, name) => (*parent, self.keep(name)),
         };
-        let Some(at) = at else { return false };
-        let first_child = match self.by_wd.get(&wd) {
-            Some(&Node { at: before, first_child, .. }) => {
-                self.waste(before);
-                first_child
-            }
-            None => NONE,
-        };
-        self.by_wd.insert(wd, Node { at, first_child, next: NONE, previous: NONE });
+        let Some(start) = start else { return false };
+        let before = self.by_wd.get(&wd).copied();
+        before.into_iter().for_each(|before| self.waste(before));
+        let first_child = before.map_or(NONE, |before| before.first_child);
+        self.by_wd.insert(wd, Node { parent, start, first_child, next: NONE, previous: NONE });
         true
     }
 
-    fn keep(&mut self, name: &[u8]) -> Option<Span> {
+    fn keep(&mut self, name: &[u8]) -> Option<u32> {
         if self.wasted > WASTE && self.wasted > self.names.len() / 2 {
             self.move_together();
         }
-        let span =
-            Span { start: u32::try_from(self.names.len()).ok()?, length: u32::try_from(name.len()).ok()? };
+        let (start, length) = (u32::try_from(self.names.len()).ok()?, u8::try_from(name.len()).ok()?);
+        self.names.push(length);
         self.names.extend_from_slice(name);
-        Some(span)
+        Some(start)
     }
 
     fn move_together(&mut self) {
         let mut names = Vec::with_capacity(self.names.len() - self.wasted);
-        for node in self.by_wd.values_mut() {
-            if let At::Below(_, Span { start, length }) = &mut node.at {
-                let (from, to) = (*start as usize, names.len() as u32);
-                names.extend_from_slice(&self.names[from..from + *length as usize]);
-                *start = to;
-            }
+        for node in self.by_wd.values_mut().filter(|node| node.parent != NONE) {
+            let (from, to) = (node.start as usize, names.len() as u32);
+            names.extend_from_slice(&self.names[from..=from + usize::from(self.names[from])]);
+            node.start = to;
         }
         (self.names, self.wasted) = (names, 0);
     }
 
-    const fn waste(&mut self, at: At) {
-        if let At::Below(_, span) = at {
-            self.wasted += span.length as usize;
+    fn waste(&mut self, node: Node) {
+        if node.parent != NONE {
+            self.wasted += 1 + text(&self.names, node.start).len();
         }
-    }
-
-    fn text(&self, Span { start, length }: Span) -> &[u8] {
-        &self.names[start as usize..][..length as usize]
     }
 
     fn link(&mut self, wd: Wd) {
@@ -165,11 +150,9 @@ impl Nodes {
         let Some(Ok((_, name))) = self.step(wd) else { return };
         let (hash, hasher) = (self.hasher.hash_one((parent, name)), &self.hasher);
         let (by_wd, names) = (&self.by_wd, &self.names);
-        let rehash = |wd: &Wd| match by_wd.get(wd).map(|node| node.at) {
-            Some(At::Below(parent, Span { start, length })) => {
-                hasher.hash_one((parent, &names[start as usize..][..length as usize]))
-            }
-            _ => 0,
+        let rehash = |wd: &Wd| match by_wd.get(wd) {
+            Some(node) => hasher.hash_one((node.parent, text(names, node.start))),
+            None => 0,
         };
         self.by_name.insert_unique(hash, wd, rehash);
         let first = self.edit(parent, |parent| std::mem::replace(&mut parent.first_child, wd));
@@ -205,7 +188,7 @@ impl Nodes {
     pub(super) fn remove(&mut self, wd: Wd) {
         self.unlink(wd);
         if let Some(node) = self.by_wd.remove(&wd) {
-            self.waste(node.at);
+            self.waste(node);
         }
     }
 

@@ -17,7 +17,7 @@ use super::retry::Retry;
 use super::roots::Root;
 use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
-use super::translate::{LIMBO, Question, Sight, State};
+use super::translate::{LIMBO, Question, Sight, State, behind};
 use super::tree::{Name, Place, RootId};
 use super::trouble::Trouble;
 use super::ways::Ways;
@@ -234,13 +234,20 @@ impl<K: Kernel> Observer<K> {
         }
         let ended = raw.mask.intersects(EventMask::IGNORED);
         let left = if ended { self.left_with(raw.wd) } else { Vec::new() };
-        match self.state.translate(raw, now) {
+        match self.state.translate(raw, self.is_told(raw), now) {
             Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
             Some(Question::Root(root)) => self.resolve(root, Purpose::arrived(), now),
             None => {}
         }
         let purpose = self.purpose_of_events();
         left.into_iter().for_each(|place| self.seen(purpose, Sight::Left(place)));
+    }
+
+    /// Whether somebody may be concerned by the event, as far as its name tells.
+    fn is_told(&self, raw: &RawEvent<'_>) -> bool {
+        let whoever = raw.name.is_empty() || raw.mask.intersects(EventMask::MOVE | EventMask::ISDIR);
+        self.state.is_asked(raw.mask)
+            && (whoever || behind(self.scope.asked_of(raw.name)).intersects(raw.mask))
     }
 
     /// The places that are left empty when a directory's watch ends. What is lost with it is told if no event

@@ -12,6 +12,8 @@ const STORM: usize = 64;
 const WINDOW: Duration = Duration::from_millis(10);
 /// The longest rest, in which the busiest writer fills a twelfth of a queue of the usual 16,384 events.
 const REST: Duration = Duration::from_millis(5);
+/// Part of the patience that a rest may take: everybody waits that much longer after the last event of a storm.
+const DELAY: u32 = 32;
 /// Part of the kernel's queue that may fill during a rest, at the rate seen.
 const SHARE: u32 = 8;
 
@@ -47,7 +49,7 @@ impl Pace {
         if seen > 2 * share {
             return None;
         }
-        Some(REST.min(elapsed * share / seen)).filter(|rest| !rest.is_zero())
+        Some(REST.min(patience / DELAY).min(elapsed * share / seen)).filter(|rest| !rest.is_zero())
     }
 }
 
@@ -55,7 +57,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(50);
+    const PATIENCE: Duration = Duration::from_millis(200);
 
     fn at(micros: u64) -> MonoTime {
         MonoTime::default() + Duration::from_secs(1) + Duration::from_micros(micros)
@@ -78,6 +80,13 @@ mod tests {
     fn a_storm_makes_it_rest_from_its_second_turn_on() {
         let turns = [(0, 40), (1_000, 40), (6_000, 400), (11_000, 400), (16_000, 3), (500_000, 1)];
         assert_eq!(rests(16_384, PATIENCE, &turns), [0, 5_000, 5_000, 5_000, 0, 0]);
+    }
+
+    #[test]
+    fn who_waits_less_is_made_to_wait_less() {
+        let storm = [(0, 40), (1_000, 40)];
+        assert_eq!(rests(16_384, Duration::from_millis(100), &storm), [0, 3_125]);
+        assert_eq!(rests(16_384, Duration::from_millis(32), &storm), [0, 1_000]);
     }
 
     #[test]

@@ -11,8 +11,6 @@ use super::tree::{Name, Standing};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::Wd;
 
-/// What tells of every name that comes and goes.
-const COMINGS_AND_GOINGS: EventMask = EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 /// Directories that hold files, and are few whatever the tree.
 const FEW: usize = 8;
 /// Beyond that, directories for one that holds files, or all are looked through: in one go, each takes half the time.
@@ -27,11 +25,10 @@ impl<K: Kernel> Observer<K> {
             Standing::Attached | Standing::Limbo { unreported: false, .. } => true,
             Standing::Limbo { unreported: true, .. } | Standing::Dead { .. } => false,
         };
-        let heard = state.keeps && COMINGS_AND_GOINGS.without(state.interest).is_empty();
         let looked = self.crawl.is_empty() && self.retries.is_empty() && state.denied.is_empty();
         let plain =
             !state.follows && state.links.is_empty() && self.polls.is_empty() && self.before.is_none();
-        let known = purpose == Purpose::arrived() && watched && heard && looked && plain;
+        let known = purpose == Purpose::arrived() && watched && state.keeps && looked && plain;
         match state.tree.last_route(wd) {
             Route::Path(root, relative) if known && !state.is_doubtful() => {
                 Some(self.absolute(root, &relative))

@@ -1,7 +1,6 @@
 //! Looking through directories: what is in them. A directory is always watched before it is listed, so that
 //! nothing falls between the two.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
@@ -185,9 +184,12 @@ impl<K: Kernel> Observer<K> {
     /// Lists a directory: files are noted as the purpose wants it, directories are answered, along with
     /// the children and links that were known and are not there.
     fn list(&mut self, frame: &Frame<K::Dir>, dir: &K::Dir, path: &[u8]) -> io::Result<Vec<Name>> {
-        let mut names = BTreeSet::new();
+        let mut names = Vec::new();
         let entries = self.kernel.list(dir)?;
         let also = self.aliases(frame.wd);
+        if !self.polls.contains(frame.wd) {
+            self.scope.listed(path, &mut entries.iter().map(|entry| &*entry.name));
+        }
         self.report_missing(frame, &entries);
         self.compare_missing(frame, &entries);
         for Entry { name, kind } in entries {
@@ -209,13 +211,15 @@ impl<K: Kernel> Observer<K> {
                 self.state.kept.keep(frame.wd, &name);
             }
             if kind == Kind::Dir || (kind == Kind::Symlink && self.state.follows) {
-                names.insert(name);
+                names.push(name);
             }
         }
         self.polls.looked_through(frame.wd);
         names.extend(self.state.tree.names_below(frame.wd));
         names.extend(self.state.links.of(frame.wd).into_iter().map(|(_, name)| name));
-        Ok(names.into_iter().collect())
+        names.sort_unstable();
+        names.dedup();
+        Ok(names)
     }
 
     /// After a loss: notes the end of files that were remembered and are not there.

@@ -2,9 +2,10 @@
 //!
 //! Directory events are hints: none is replayed, each asks what its name is now.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+use hashbrown::HashSet;
 
 use super::decode::RawEvent;
 use super::kept::Kept;
@@ -28,12 +29,28 @@ pub(super) const STRUCTURE: EventMask = EventMask::CREATE
     .union(EventMask::DELETE_SELF)
     .union(EventMask::MOVE_SELF);
 
+/// What tells of every name that comes and goes.
+pub(super) const COMINGS_AND_GOINGS: EventMask =
+    EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
+
 /// The kernel's events behind tripline's own.
-const CHANGES: EventMask = EventMask::CLOSE_WRITE
-    .union(EventMask::MODIFY)
-    .union(EventMask::CREATE)
-    .union(EventMask::DELETE)
-    .union(EventMask::MOVE);
+const CHANGES: EventMask = COMINGS_AND_GOINGS.union(EventMask::CLOSE_WRITE).union(EventMask::MODIFY);
+
+/// The kernel's events that what is asked for follows from. The names of files whose end is asked for are remembered:
+/// how they come is to be known, too.
+pub(super) fn behind(asked: EventMask) -> EventMask {
+    let mut events = asked;
+    if asked.intersects(EventMask::CHANGE) {
+        events |= CHANGES;
+    }
+    if asked.intersects(EventMask::END) {
+        events |= COMINGS_AND_GOINGS;
+    }
+    if asked.intersects(EventMask::RENAME) {
+        events |= EventMask::MOVE;
+    }
+    events
+}
 
 /// Something the file system must be asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,13 +109,7 @@ impl State {
 
     /// Takes note of what the rules ask for from now on.
     pub(super) fn ask(&mut self, asked: EventMask) {
-        self.interest = asked;
-        if asked.intersects(EventMask::CHANGE) {
-            self.interest |= CHANGES;
-        }
-        if asked.intersects(EventMask::RENAME) {
-            self.interest |= EventMask::MOVE;
-        }
+        self.interest = behind(asked);
         self.settles = asked.intersects(EventMask::CHANGE);
         self.keeps = asked.intersects(EventMask::END);
     }
@@ -132,8 +143,13 @@ impl State {
         self.lost || self.resyncing
     }
 
-    /// Takes in one event and answers what must be asked because of it.
-    pub(super) fn translate(&mut self, raw: &RawEvent<'_>, now: MonoTime) -> Option<Question> {
+    /// Whether some rule asks for such an event.
+    pub(super) fn is_asked(&self, mask: EventMask) -> bool {
+        self.interest.intersects(mask.without(EventMask::ISDIR))
+    }
+
+    /// Takes in one event, of which somebody is `told` or not, and answers what must be asked because of it.
+    pub(super) fn translate(&mut self, raw: &RawEvent<'_>, told: bool, now: MonoTime) -> Option<Question> {
         if raw.mask.intersects(EventMask::Q_OVERFLOW) {
             self.lost = true;
             return None;
@@ -147,15 +163,15 @@ impl State {
             self.tree.bury(raw.wd, now + LIMBO, self.is_doubtful());
             return root.map(Question::Root);
         }
-        if raw.name.is_empty() { self.about_itself(raw) } else { self.about_entry(raw) }
+        if raw.name.is_empty() { self.about_itself(raw, told) } else { self.about_entry(raw, told) }
     }
 
-    fn about_itself(&mut self, raw: &RawEvent<'_>) -> Option<Question> {
+    fn about_itself(&mut self, raw: &RawEvent<'_>, told: bool) -> Option<Question> {
         let itself = EventMask::DELETE_SELF | EventMask::MOVE_SELF;
         if !raw.mask.intersects(itself) {
             return None;
         }
-        self.note(raw);
+        self.note(raw, told);
         // The end of the watch follows a removal, and asks then.
         if !raw.mask.intersects(EventMask::MOVE_SELF) {
             return None;
@@ -164,8 +180,8 @@ impl State {
         self.tree.root_of(raw.wd).map(Question::Root)
     }
 
-    fn about_entry(&mut self, raw: &RawEvent<'_>) -> Option<Question> {
-        self.note(raw);
+    fn about_entry(&mut self, raw: &RawEvent<'_>, told: bool) -> Option<Question> {
+        self.note(raw, told);
         let names = EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
         let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
         let known =
@@ -182,8 +198,7 @@ impl State {
     }
 
     /// Of most events of a busy tree nobody is told: they cost no memory.
-    fn note(&mut self, raw: &RawEvent<'_>) {
-        let told = self.interest.intersects(raw.mask.without(EventMask::ISDIR));
+    fn note(&mut self, raw: &RawEvent<'_>, told: bool) {
         if !told && !raw.mask.intersects(EventMask::MOVE) {
             return;
         }
@@ -248,6 +263,10 @@ mod tests {
         RawEvent { wd: Wd(wd), mask, cookie: 0, name: name.as_bytes() }
     }
 
+    fn translate(state: &mut State, raw: &RawEvent<'_>) -> Option<Question> {
+        state.translate(raw, state.is_asked(raw.mask), NOW)
+    }
+
     fn ask(wd: i32, name: &str, left: bool) -> Option<Question> {
         Some(Question::Name { parent: Wd(wd), name: name.as_bytes().into(), left })
     }
@@ -261,45 +280,64 @@ mod tests {
             (EventMask::MOVED_FROM, true),
             (EventMask::MOVED_TO, false),
         ] {
-            assert_eq!(state.translate(&raw(1, mask | EventMask::ISDIR, "a"), NOW), ask(1, "a", left));
-            let unknown = state.translate(&raw(1, mask | EventMask::ISDIR, "x"), NOW);
+            assert_eq!(translate(&mut state, &raw(1, mask | EventMask::ISDIR, "a")), ask(1, "a", left));
+            let unknown = translate(&mut state, &raw(1, mask | EventMask::ISDIR, "x"));
             assert_eq!(unknown, if left { None } else { ask(1, "x", left) });
         }
         state.lost = true;
         let mask = EventMask::DELETE | EventMask::ISDIR;
-        assert_eq!(state.translate(&raw(1, mask, "x"), NOW), ask(1, "x", true));
-        assert_eq!(state.translate(&raw(1, EventMask::OPEN | EventMask::ISDIR, "x"), NOW), None);
+        assert_eq!(translate(&mut state, &raw(1, mask, "x")), ask(1, "x", true));
+        assert_eq!(translate(&mut state, &raw(1, EventMask::OPEN | EventMask::ISDIR, "x")), None);
     }
 
     #[test]
     fn a_file_where_a_directory_was_asks_too() {
         let mut state = state(EventMask::CHANGE);
-        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "a"), NOW), ask(1, "a", false));
-        assert_eq!(state.translate(&raw(1, EventMask::CREATE, "b"), NOW), None);
+        assert_eq!(translate(&mut state, &raw(1, EventMask::CREATE, "a")), ask(1, "a", false));
+        assert_eq!(translate(&mut state, &raw(1, EventMask::CREATE, "b")), None);
     }
 
     #[test]
     fn what_no_rule_asks_for_is_not_kept() {
         let mut state = state(EventMask::ATTRIB);
-        state.translate(&raw(1, EventMask::CREATE, "f"), NOW);
+        translate(&mut state, &raw(1, EventMask::CREATE, "f"));
         assert_eq!(state.pending.take().count(), 0);
-        state.translate(&raw(1, EventMask::ATTRIB, "f"), NOW);
+        translate(&mut state, &raw(1, EventMask::ATTRIB, "f"));
         assert_eq!(state.pending.take().count(), 1);
+    }
+
+    #[test]
+    fn whose_end_is_asked_for_is_known_from_its_beginning() {
+        let mut state = state(EventMask::DELETE);
+        translate(&mut state, &raw(1, EventMask::CREATE, "f"));
+        translate(&mut state, &raw(1, EventMask::CLOSE_WRITE, "f"));
+        assert_eq!(state.pending.take().count(), 1);
+    }
+
+    #[test]
+    fn of_what_nobody_is_told_nothing_is_kept_but_halves_of_renames() {
+        let mut state = state(EventMask::CHANGE);
+        state.translate(&raw(1, EventMask::CREATE, "f"), false, NOW);
+        state.translate(&raw(1, EventMask::MOVED_FROM, "f"), false, NOW);
+        state.translate(&raw(1, EventMask::MOVED_TO, "g"), true, NOW);
+        let pending: Vec<_> = state.pending.take().collect();
+        assert_eq!(pending.len(), 1);
+        assert_eq!(pending[0].from, Some((Wd(1), Name::from(&b"f"[..]))));
     }
 
     #[test]
     fn unknown_watches_are_silent_and_an_overflow_is_remembered() {
         let mut state = state(EventMask::CHANGE);
-        assert_eq!(state.translate(&raw(9, EventMask::CREATE | EventMask::ISDIR, "x"), NOW), None);
+        assert_eq!(translate(&mut state, &raw(9, EventMask::CREATE | EventMask::ISDIR, "x")), None);
         assert_eq!(state.pending.take().count(), 0);
-        state.translate(&raw(-1, EventMask::Q_OVERFLOW, ""), NOW);
+        translate(&mut state, &raw(-1, EventMask::Q_OVERFLOW, ""));
         assert!(state.lost);
     }
 
     #[test]
     fn the_end_of_the_roots_watch_asks_where_its_path_leads() {
         let mut state = state(EventMask::CHANGE);
-        assert_eq!(state.translate(&raw(1, EventMask::IGNORED, ""), NOW), Some(Question::Root(0)));
+        assert_eq!(translate(&mut state, &raw(1, EventMask::IGNORED, "")), Some(Question::Root(0)));
         assert!(!state.tree.contains(Wd(1)));
         assert!(state.tree.contains(Wd(2)), "the child waits in limbo");
     }

@@ -131,7 +131,7 @@ impl Tree {
     /// false, and does nothing, if the place is below the node itself or below no node.
     pub(super) fn attach(&mut self, wd: Wd, place: &Place) -> bool {
         if let Place::Below(parent, _) = place
-            && (!self.contains(*parent) || self.is_below(*parent, wd))
+            && (!self.contains(*parent) || (self.nodes.contains(wd) && self.is_below(*parent, wd)))
         {
             return false;
         }

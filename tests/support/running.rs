@@ -1,8 +1,9 @@
 //! A running tripline whose standard output and standard error are one pipe, as on a terminal.
 
 use std::io::{BufRead, BufReader, pipe};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -19,9 +20,23 @@ pub(crate) const READY: &str = "tripline: ready, ";
 pub(crate) fn tripline() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tripline"));
     command.env_remove("TRIPLINE_LOG").env_remove("NOTIFY_SOCKET").env_remove("XDG_CONFIG_HOME");
-    command.env_remove("XDG_RUNTIME_DIR");
+    command.env_remove("XDG_RUNTIME_DIR").env_remove("STATE_DIRECTORY").env("XDG_STATE_HOME", state());
     command.env("HOME", "/nonexistent").stdin(Stdio::null());
     command
+}
+
+/// Where histories go, for this process. What others have left behind that are no more is removed.
+pub(crate) fn state() -> &'static Path {
+    static STATE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let all = Path::new(env!("CARGO_TARGET_TMPDIR")).join("state");
+        let is_gone = |dir: &Path| !Path::new("/proc").join(dir.file_name().unwrap()).exists();
+        for dir in std::fs::read_dir(&all).into_iter().flatten().flatten().filter(|dir| is_gone(&dir.path()))
+        {
+            let _ = std::fs::remove_dir_all(dir.path());
+        }
+        all.join(std::process::id().to_string())
+    });
+    &STATE
 }
 
 /// The process; it ends with this value, and its commands with it.

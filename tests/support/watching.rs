@@ -19,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use super::proc::{eventually, is_stopped, settled_switches};
+use super::running::state;
 
 /// However slow the machine: only a hang takes longer.
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -211,6 +212,7 @@ pub(crate) fn unshared(script: &str) -> Option<Command> {
         let mut command = Command::new("unshare");
         let script = format!("{script}\nexec \"$@\"");
         command.args(["-U", "-r", "-m", "sh", "-e", "-c", &script, "sh", program]);
+        command.env("XDG_STATE_HOME", state());
         command
     };
     let allowed = unshared("true").status().is_ok_and(|status| status.success());

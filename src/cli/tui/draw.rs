@@ -7,7 +7,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
-use super::help::KEYS;
+use super::front::Leaf;
 use super::layout::Areas;
 use super::model::{Front, Model, Row, matches, of_service};
 use super::wrap::{At, Scroll, Window, rows};
@@ -307,35 +307,24 @@ fn hints(width: u16) -> String {
     if width >= 90 { "r rerun  p pause  / search  ? help  q quit" } else { "? help" }.to_owned()
 }
 
-/// What is in front of the rest: a box in the middle.
+/// What is in front of the rest: a box in the middle, with a sign where it goes on.
 fn front(model: &Model, area: Rect, buffer: &mut Buffer) {
-    let lines: Vec<String> = match &model.front {
-        Front::Nothing | Front::Prompt(_) => return,
-        Front::Help => KEYS.iter().map(|(keys, what)| format!("{keys:<16}{what}")).collect(),
-        Front::Explanation(text) => {
-            let room = usize::from(area.width).saturating_sub(4).max(1);
-            let wrapped =
-                |line: &str| rows(line, room).into_iter().map(|row| line[row].to_owned()).collect::<Vec<_>>();
-            text.lines().flat_map(wrapped).collect()
-        }
-    };
-    let widest = lines.iter().map(|line| width(line)).max().unwrap_or(0);
-    let (wide, high) =
-        ((widest + 4).min(area.width), u16::try_from(lines.len() + 2).unwrap_or(u16::MAX).min(area.height));
-    let place = Rect { x: (area.width - wide) / 2, y: (area.height - high) / 2, width: wide, height: high };
+    let Some(leaf) = Leaf::of(&model.front, area) else { return };
+    let (place, inner, top) = (leaf.place, leaf.inner(), model.top.min(leaf.most()));
     for y in place.rows() {
-        put(buffer, y, &" ".repeat(usize::from(wide)), Style::new());
+        put(buffer, y, &" ".repeat(usize::from(place.width)), Style::new());
         buffer.set_style(y, Style::reset());
     }
     frame(place, buffer);
-    let inner = Rect {
-        x: place.x + 2,
-        y: place.y + 1,
-        width: wide.saturating_sub(4),
-        height: high.saturating_sub(2),
-    };
-    for (y, line) in inner.rows().zip(&lines) {
+    for (y, line) in inner.rows().zip(leaf.lines.iter().skip(top)) {
         put(buffer, y, line, Style::new());
+    }
+    for (goes_on, y, sign) in
+        [(top > 0, inner.y, "↑"), (top < leaf.most(), inner.bottom().saturating_sub(1), "↓")]
+    {
+        if goes_on && !inner.is_empty() {
+            buffer.set_string(place.right() - 1, y, sign, BOLD);
+        }
     }
 }
 

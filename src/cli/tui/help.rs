@@ -11,7 +11,7 @@ pub(super) const KEYS: [(&str, &str); 16] = [
     ("Tab, Shift-Tab", "the next rule, the one before"),
     ("Enter", "its output on the whole screen; back"),
     ("c", "clear its output"),
-    ("Up, Down", "scroll (k, j)"),
+    ("Up, Down", "scroll (k, j); this, too"),
     ("PgUp, PgDn", "scroll by pages (Space)"),
     ("Home, End", "to the beginning, to the end (g, G)"),
     ("/", "search; n, N: the next, the one before"),

@@ -11,6 +11,7 @@
 mod activity;
 mod draw;
 mod feed;
+mod front;
 mod help;
 mod layout;
 mod model;

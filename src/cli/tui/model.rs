@@ -6,6 +6,7 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 use super::activity::{Activity, Rate};
+use super::front::Leaf;
 use super::layout::{Areas, areas};
 use super::pane::Pane;
 use super::wrap::{Scroll, Window};
@@ -65,6 +66,8 @@ pub(super) struct Model {
     /// Whether the output of the selected rule has the whole screen.
     pub(super) full: bool,
     pub(super) front: Front,
+    /// The first of its lines that is seen.
+    pub(super) top: usize,
     /// What was searched for last.
     pub(super) needle: String,
     /// What became of the last key, until the next.
@@ -145,7 +148,7 @@ impl Model {
 
     /// Why the selected rule has run.
     pub(super) fn explain(&mut self, text: String) {
-        self.front = Front::Explanation(text);
+        (self.front, self.top) = (Front::Explanation(text), 0);
     }
 
     /// When something is to be drawn by itself; none while nothing moves.
@@ -189,6 +192,7 @@ impl Model {
     /// A key is pressed; answers what that asks of others.
     pub(super) fn press(&mut self, key: KeyEvent) -> Option<Act> {
         self.answer = None;
+        let leaf = Leaf::of(&self.front, self.area);
         if key.modifiers.contains(KeyModifiers::CONTROL) {
             return match key.code {
                 KeyCode::Char('c') => Some(Act::Command(Command::Stop)),
@@ -203,6 +207,10 @@ impl Model {
                 None
             }
             Front::Nothing => self.command(key.code),
+            _ if let Some(top) = leaf.and_then(|leaf| leaf.scrolled(self.top, key.code)) => {
+                self.top = top;
+                None
+            }
             front @ (Front::Help | Front::Explanation(_)) => {
                 let own = if *front == Front::Help { '?' } else { 'e' };
                 self.front = Front::Nothing;
@@ -249,7 +257,7 @@ impl Model {
             KeyCode::Char('/') => self.front = Front::Prompt(String::new()),
             KeyCode::Char('n') => self.find(Some(Direction::Forth)),
             KeyCode::Char('N') => self.find(Some(Direction::Back)),
-            KeyCode::Char('?') => self.front = Front::Help,
+            KeyCode::Char('?') => (self.front, self.top) = (Front::Help, 0),
             KeyCode::Tab => self.select(1),
             KeyCode::BackTab => self.select(-1),
             KeyCode::Enter => self.full = !self.full,

@@ -233,3 +233,50 @@ impl Screen<'_> {
         execute!(self.terminal.backend_mut(), EndSynchronizedUpdate)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::io::Read;
+    use std::process::Command;
+    use std::thread;
+
+    use rustix::termios::tcgetattr;
+
+    use super::*;
+    use crate::sys::{WindowSize, pseudo_terminal};
+
+    /// Set in the process that panics.
+    const PANICS: &str = "TRIPLINE_TEST_PANICS";
+    const NAME: &str = "cli::tui::screen::tests::a_panic_gives_the_terminal_back_before_it_is_told";
+
+    #[test]
+    fn a_panic_gives_the_terminal_back_before_it_is_told() {
+        if std::env::var_os(PANICS).is_some() {
+            give_back_on_panic();
+            take_terminal().unwrap();
+            assert!(thread::spawn(|| panic!("of the view")).join().is_err());
+            return;
+        }
+        let (ours, theirs) = pseudo_terminal(WindowSize::default()).unwrap();
+        let modes = || {
+            let now = tcgetattr(&theirs).unwrap();
+            (now.local_modes, now.input_modes, now.output_modes)
+        };
+        let before = modes();
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", NAME, "--nocapture"]).env(PANICS, "1").env("RUST_BACKTRACE", "0");
+        let end = || theirs.try_clone().unwrap();
+        command.stdin(end()).stdout(end()).stderr(end());
+        assert!(command.status().unwrap().success());
+        assert_eq!(modes(), before, "as it was");
+        // It is little enough to be there as a whole.
+        let mut bytes = [0; 4096];
+        let length = File::from(ours).read(&mut bytes).unwrap();
+        let text = String::from_utf8_lossy(&bytes[..length]);
+        let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text:?}"));
+        let (taken, given_back, told) = (at("\x1b[?1049h"), at("\x1b[?1049l"), at("of the view"));
+        assert!(taken < given_back && given_back < told, "{text:?}");
+        assert!(at("\x1b[?25h") < told, "the cursor is seen: {text:?}");
+    }
+}

@@ -66,6 +66,38 @@ fn more_rules_than_there_is_room_for_scroll_with_the_selection() {
 }
 
 #[test]
+fn on_the_smallest_screens_help_can_be_read_to_its_end() {
+    for (width, height) in [(20, 5), (12, 3), (80, 10)] {
+        let mut model = model(&["a"], width, height);
+        press(&mut model, KeyCode::Char('?'));
+        let mut read = String::new();
+        for _ in 0..200 {
+            read += &drawn(&model).join("");
+            press(&mut model, KeyCode::Down);
+        }
+        let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let read = letters(&read);
+        for (keys, what) in super::help::KEYS {
+            // On a screen this narrow words are broken.
+            for word in keys.split(' ').chain(what.split(' ')).filter(|word| word.len() < 5) {
+                assert!(read.contains(&letters(word)), "{width}x{height}: {word}");
+            }
+        }
+        assert_eq!(model.front, Front::Help);
+        let end = drawn(&model);
+        press(&mut model, KeyCode::Home);
+        assert_ne!(drawn(&model), end);
+        press(&mut model, KeyCode::Esc);
+        assert_eq!(model.front, Front::Nothing);
+    }
+    // Where all of it is seen, such a key leaves it, and scrolls what is behind.
+    let mut model = model(&["a"], 80, 30);
+    press(&mut model, KeyCode::Char('?'));
+    press(&mut model, KeyCode::Up);
+    assert_eq!(model.front, Front::Nothing);
+}
+
+#[test]
 fn rules_that_are_read_again_keep_what_they_have_written() {
     let mut model = model(&["a", "b", "c"], 80, 12);
     press(&mut model, KeyCode::Tab);

@@ -27,6 +27,7 @@
 mod durations;
 mod happening;
 mod overview;
+mod prometheus;
 mod refusal;
 mod request;
 mod tally;

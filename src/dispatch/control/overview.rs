@@ -82,6 +82,8 @@ pub struct RuleOverview {
     pub counts: Counts,
     /// How long its runs have taken that were not told to end.
     pub durations: Durations,
+    /// How long after the first event of a batch became known its run has begun.
+    pub latencies: Durations,
 }
 
 /// What a rule does: the first of these that is true.
@@ -244,6 +246,7 @@ impl Core {
             last: record.last.as_ref().map(|end| end.told(now)),
             counts: record.counts,
             durations: record.durations,
+            latencies: record.latencies,
         }
     }
 
@@ -402,6 +405,30 @@ mod tests {
         seen.push(bench.rule(120).state);
         use State::{Paused, Retrying, Running, Settling, Waiting};
         assert_eq!(seen, [Waiting, Settling, Running, Retrying, Paused]);
+    }
+
+    #[test]
+    fn a_latency_goes_from_the_first_event_to_the_spawn_and_is_counted_once() {
+        let mut bench = Bench::new();
+        bench.at(0, change());
+        bench.at(40, change());
+        bench.at(95, Input::Due);
+        let counted = |latency, bucket| {
+            let mut latencies = Durations { sum: Duration::from_millis(latency), ..Durations::default() };
+            latencies.counts[bucket] = 1;
+            latencies
+        };
+        assert_eq!(bench.rule(95).latencies, counted(95, 4));
+        bench.at(100, Input::Exited { run: RunId(1), status: Status::Exited(2) });
+        bench.at(100, Input::Gone { run: RunId(1) });
+        bench.at(60_000, Input::Due);
+        let trigger = Command::Trigger { rule: "test".into(), paths: vec!["a".into()] };
+        bench.at(70_000, Input::Exited { run: RunId(2), status: Status::Exited(0) });
+        bench.at(70_000, Input::Gone { run: RunId(2) });
+        bench.at(70_000, Input::Command(trigger));
+        let seen = bench.rule(70_000);
+        // Neither another attempt nor what somebody asks for answers an event.
+        assert_eq!((seen.counts.runs, seen.latencies), (3, counted(95, 4)));
     }
 
     #[test]

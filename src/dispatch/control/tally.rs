@@ -22,6 +22,7 @@ pub(crate) struct Tally {
 pub(super) struct Record {
     pub(super) counts: Counts,
     pub(super) durations: Durations,
+    pub(super) latencies: Durations,
     pub(super) cause: Option<Cause>,
     pub(super) last: Option<End>,
 }
@@ -45,6 +46,13 @@ impl Tally {
     /// A change has matched the rule.
     pub(crate) fn matched(&mut self, rule: RuleId) {
         self.rules[rule.0].counts.matches += 1;
+    }
+
+    /// A run has begun for an event of the rule that had been known for so long.
+    pub(crate) fn reacted(&mut self, rule: RuleId, latency: Duration) {
+        if let Some(record) = self.rules.get_mut(rule.0) {
+            record.latencies.add(latency);
+        }
     }
 
     pub(super) fn of(&self, rule: RuleId) -> &Record {

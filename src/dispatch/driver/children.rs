@@ -15,7 +15,7 @@ use super::ready::Waking;
 use super::setup::setup;
 use super::tree::{Orphans, Tree};
 use super::view::Screen;
-use crate::dispatch::{Job, Part, RunId, StdinSource, Variable};
+use crate::dispatch::{Excerpt, Job, Part, RunId, StdinSource, Variable};
 use crate::rules::{Contain, Rule};
 use crate::sys::{
     Epoll, Keeper, Pid, SpawnError, SpawnFds, SpawnOptions, WindowSize, foreground_group, is_executable,
@@ -84,21 +84,23 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// `several` is whether there are rules to be told apart.
+    /// `several` is whether there are rules to be told apart, `remembers` whether their runs are remembered.
     pub(super) fn new(
         environment: Environment,
         keeper: Option<Keeper>,
         several: bool,
+        remembers: bool,
         screen: Option<Arc<dyn Screen>>,
     ) -> Self {
-        let (by_run, by_pid, flows) = (HashMap::new(), HashMap::new(), Flows::new(several, screen));
+        let (by_run, by_pid) = (HashMap::new(), HashMap::new());
+        let flows = Flows::new(several, remembers, screen);
         let strangers = proc::children(std::process::id().cast_signed()).into_iter().collect();
         Self { by_run, by_pid, strangers, keeper, flows, environment, buffer: vec![0; BUFFER] }
     }
 
-    /// Whether there are rules to be told apart, from the next process on.
-    pub(super) const fn tell_apart(&mut self, several: bool) {
-        self.flows.tell_apart(several);
+    /// Whether there are rules to be told apart, and their runs are remembered, from the next process on.
+    pub(super) const fn go_by(&mut self, several: bool, remembers: bool) {
+        self.flows.go_by(several, remembers);
     }
 
     /// Starts a job's process.
@@ -150,9 +152,9 @@ impl Children {
         self.flows.show(run, failed, &mut sinks[0], epoll);
     }
 
-    /// Nothing more comes of a run.
-    pub(super) fn forget(&mut self, run: RunId, sinks: &mut [Sink; STREAMS], epoll: &Epoll) {
-        self.flows.forget(run, &mut sinks[0], epoll);
+    /// Nothing more comes of a run. Answers what it has written, as far as that is remembered.
+    pub(super) fn forget(&mut self, run: RunId, sinks: &mut [Sink; STREAMS], epoll: &Epoll) -> Excerpt {
+        self.flows.forget(run, &mut sinks[0], epoll)
     }
 
     /// Gives the terminals of commands the size of ours.

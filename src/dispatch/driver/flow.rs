@@ -2,8 +2,10 @@
 //! after the run.
 
 use std::collections::HashMap;
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal};
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,12 +14,33 @@ use super::log::LogFile;
 use super::output::Sink;
 use super::spool::Spool;
 use super::view::Screen;
-use crate::dispatch::{Job, Part, RunId};
+use crate::dispatch::{Excerpt, Job, Part, RunId, StdinSource};
 use crate::rules::Output;
-use crate::sys::{Epoll, WindowSize};
+use crate::sys::{Epoll, WindowSize, stderr, stdout};
 
 /// Standard output and standard error.
 pub(super) const STREAMS: usize = 2;
+
+/// Where tripline itself writes.
+#[derive(Clone, Copy, Debug, Default)]
+struct OwnStreams {
+    /// Whether standard output and standard error lead to the same place.
+    are_one: bool,
+    /// And that is a terminal.
+    are_terminal: bool,
+}
+
+impl OwnStreams {
+    fn find() -> Self {
+        let place = |fd: BorrowedFd<'_>| {
+            let found = fd.try_clone_to_owned().and_then(|fd| File::from(fd).metadata()).ok()?;
+            Some((found.dev(), found.ino()))
+        };
+        let out = place(stdout());
+        let are_one = out.is_some() && out == place(stderr());
+        Self { are_one, are_terminal: are_one && io::stdout().is_terminal() }
+    }
+}
 
 /// The way of what one process writes.
 #[derive(Debug)]
@@ -51,18 +74,22 @@ pub(super) struct Flows {
     several: bool,
     /// What shows everything, if something does.
     screen: Option<Arc<dyn Screen>>,
+    /// Whether runs are remembered, and what those that go on have written by now.
+    remembers: bool,
+    excerpts: HashMap<RunId, Excerpt>,
+    streams: OwnStreams,
     spools: HashMap<Key, (Spool, Output)>,
     logs: HashMap<PathBuf, LogFile>,
 }
 
 impl Flows {
-    pub(super) fn new(several: bool, screen: Option<Arc<dyn Screen>>) -> Self {
-        Self { several, screen, ..Self::default() }
+    pub(super) fn new(several: bool, remembers: bool, screen: Option<Arc<dyn Screen>>) -> Self {
+        Self { several, remembers, screen, streams: OwnStreams::find(), ..Self::default() }
     }
 
-    /// Whether there are several rules from now on.
-    pub(super) const fn tell_apart(&mut self, several: bool) {
-        self.several = several;
+    /// Whether there are several rules from now on, and whether runs are remembered.
+    pub(super) const fn go_by(&mut self, several: bool, remembers: bool) {
+        (self.several, self.remembers) = (several, remembers);
     }
 
     /// The way of what a job's process will write; none if it writes where tripline does.
@@ -74,7 +101,7 @@ impl Flows {
         let (after, grouped) = (is_after(job.part), is_grouped(output));
         let listened_to = rule.service.as_ref().is_some_and(|service| service.ready.is_some());
         let kept = grouped || (job.recorded && !after);
-        let (tty, shown) = (self.has_terminal(job), self.screen.is_some());
+        let (tty, shown) = (self.has_terminal(job), self.screen.is_some() || self.is_remembered(job));
         if output == Output::Inherit && !kept && rule.log.is_none() && !tty && !listened_to && !shown {
             return Ok(None);
         }
@@ -98,7 +125,15 @@ impl Flows {
 
     /// Whether both streams of the job are to be one, to keep their order.
     pub(super) fn is_one(&self, job: &Job) -> bool {
-        self.screen.is_some() || is_grouped(self.output(job))
+        let output = self.output(job);
+        let inherited = output == Output::Inherit && self.streams.are_one;
+        self.screen.is_some() || is_grouped(output) || inherited
+    }
+
+    /// Whether what a job writes is remembered even if it could go where tripline writes by itself. It is not where
+    /// the command speaks with a person.
+    fn is_remembered(&self, job: &Job) -> bool {
+        self.remembers && !(job.stdin == StdinSource::Inherit && io::stdin().is_terminal())
     }
 
     /// Whether a terminal that is standard input is read from by who shows the output: then nobody else may.
@@ -111,12 +146,16 @@ impl Flows {
         self.screen.as_ref().map(|screen| screen.size())
     }
 
-    /// Whether the job's process writes to a terminal of its own. What is shown on a screen has one as it had without
-    /// it, unless its output was to be no terminal.
+    /// Whether the job's process writes to a terminal of its own. What is shown on a screen, or only passes through to
+    /// be remembered, has one as it had without that, unless its output was to be no terminal.
     fn has_terminal(&self, job: &Job) -> bool {
         let rule = &job.rule;
         let like_ours = matches!(rule.output, None | Some(Output::Inherit)) && rule.log.is_none();
-        rule.tty || (self.screen.is_some() && like_ours)
+        let passes = || {
+            let inherited = self.output(job) == Output::Inherit && !job.recorded;
+            inherited && self.streams.are_terminal && self.is_remembered(job)
+        };
+        rule.tty || (like_ours && (self.screen.is_some() || passes()))
     }
 
     fn output(&self, job: &Job) -> Output {
@@ -140,6 +179,9 @@ impl Flows {
     ) {
         if let Some((spool, _)) = self.spools.get_mut(&flow.key) {
             spool.push(bytes);
+        }
+        if self.remembers {
+            self.excerpts.entry(flow.key.0).or_default().push(bytes);
         }
         if let Some(log) = flow.log.as_ref().and_then(|file| self.logs.get_mut(file)) {
             log.push(bytes);
@@ -177,13 +219,15 @@ impl Flows {
         }
     }
 
-    /// Nothing more comes of a run: what the command after it has written is shown, and all is forgotten.
-    pub(super) fn forget(&mut self, run: RunId, sink: &mut Sink, epoll: &Epoll) {
+    /// Nothing more comes of a run: what the command after it has written is shown, and all is forgotten. Answers what
+    /// is to be remembered.
+    pub(super) fn forget(&mut self, run: RunId, sink: &mut Sink, epoll: &Epoll) -> Excerpt {
         self.spools.remove(&(run, false));
         let after = self.spools.remove(&(run, true));
         if let Some((spool, _)) = after.filter(|_| self.screen.is_none()) {
             copy(&spool, sink, epoll);
         }
+        self.excerpts.remove(&run).unwrap_or_default()
     }
 
     /// What a run has written, for the command after it.

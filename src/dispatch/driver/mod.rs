@@ -5,12 +5,16 @@ mod cgroup;
 mod children;
 mod client;
 mod control;
+mod end;
 mod environment;
 mod error;
 mod existing;
 mod flow;
+mod http;
 mod lines;
 mod log;
+mod memory;
+mod metrics;
 mod notify;
 mod output;
 mod proc;
@@ -38,6 +42,9 @@ pub use self::control::Control;
 use self::environment::Environment;
 pub use self::error::RunError;
 use self::existing::existing;
+use self::memory::Memory;
+pub use self::memory::Remember;
+use self::metrics::Metrics;
 use self::notify::Manager;
 use self::output::Sink;
 pub use self::reload::Origin;
@@ -45,12 +52,12 @@ use self::reload::Reloader;
 pub use self::socket::Endpoint;
 use self::socket::{MOST, Server};
 pub use self::view::{Errand, Screen, View};
-use super::{Core, Effect, Input, Job, Limits, Refusal, Status, Until};
+use super::{Core, Effect, Input, Job, Limits, Refusal, Until};
 use crate::event::Scope;
 use crate::rules::Rules;
 use crate::sys::{
-    Epoll, Exit, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
-    hangup_is_ignored, peek_exit, stderr, stdout,
+    Epoll, Keeper, Pid, Ready, Signal, SignalFd, arg_limit, become_subreaper, close_on_exec_from,
+    hangup_is_ignored, stderr, stdout,
 };
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, Watcher};
@@ -112,10 +119,7 @@ pub fn run(
     let epoll = Epoll::new()?;
     epoll.add_readable(signals.as_fd(), SIGNALS)?;
     let watcher = if span == Span::Once { None } else { Some(watch(rules, &epoll)?) };
-    let reloader = origin.map(Reloader::start).transpose()?;
-    if let Some(reloader) = &reloader {
-        epoll.add_readable(reloader.as_fd(), RULES)?;
-    }
+    let (memory, reloader) = from(origin, rules, mode, &epoll)?;
     epoll.add_readable(control.as_fd(), CONTROL)?;
     let endpoint = control.endpoint().filter(|_| mode == Mode::Live && span != Span::Once);
     let server = endpoint.map(|endpoint| Server::start(endpoint, &epoll)).transpose()?.flatten();
@@ -123,9 +127,12 @@ pub fn run(
     let core = core(rules, &environment, span);
     let clock = Clock::start();
     let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
+    let (several, remembers) = (rules.rules.len() > 1, memory.is_kept());
+    let children = Children::new(environment, keeper, several, remembers, view.screen());
     let mut driver = Driver {
         core,
-        children: Children::new(environment, keeper, rules.rules.len() > 1, view.screen()),
+        children,
+        memory,
         sinks: [Sink::new(stdout(), STDOUT), Sink::new(stderr(), STDERR)],
         manager: Manager::of_environment(clock.now()),
         clock,
@@ -133,6 +140,7 @@ pub fn run(
         view,
         control: control.clone(),
         server,
+        metrics: Some(Metrics::new(control.clone())),
         answer: None,
         overflows: 0,
         has_terminal: renew::has_terminal() && !hangup_is_ignored(),
@@ -154,6 +162,20 @@ pub fn run(
     }
     driver.run()?;
     Ok(driver.exit_code(span))
+}
+
+/// What rules from files have more than others: their runs are remembered, and they are read again.
+fn from(
+    origin: Option<Origin>,
+    rules: &Rules,
+    mode: Mode,
+    epoll: &Epoll,
+) -> Result<(Memory, Option<Reloader>), RunError> {
+    let Some(Origin { read, sources, remember }) = origin else { return Ok((Memory::default(), None)) };
+    let memory = Memory::new((mode == Mode::Live).then_some(remember), rules.settings.history);
+    let reloader = Reloader::start(read, sources)?;
+    epoll.add_readable(reloader.as_fd(), RULES)?;
+    Ok((memory, Some(reloader)))
 }
 
 fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
@@ -183,6 +205,7 @@ fn watch(rules: &Rules, epoll: &Epoll) -> Result<Watcher, RunError> {
 struct Driver<'a> {
     core: Core,
     children: Children,
+    memory: Memory,
     /// Standard output and standard error.
     sinks: [Sink; 2],
     manager: Manager,
@@ -191,6 +214,7 @@ struct Driver<'a> {
     view: &'a mut dyn View,
     control: Control,
     server: Option<Server>,
+    metrics: Option<Metrics>,
     /// What has become of the last command.
     answer: Option<Result<(), Refusal>>,
     /// How often the kernel's queue has overflowed.
@@ -227,6 +251,7 @@ impl Driver<'_> {
 
     fn run(&mut self) -> Result<(), RunError> {
         let mut ready = Vec::new();
+        self.serve_metrics();
         while !self.over {
             let waiting = self.waiting.iter().map(|(at, _)| *at);
             let reminder = self.children.deadline();
@@ -262,7 +287,7 @@ impl Driver<'_> {
     /// Writes what still waits; where the end was asked for, only as long as somebody reads.
     fn write_out(&mut self) -> Result<(), RunError> {
         // Nobody listens to them any more.
-        self.server = None;
+        (self.server, self.metrics) = (None, None);
         let watcher = self.watcher.iter().map(AsFd::as_fd);
         let others = self.reloader.iter().map(AsFd::as_fd).chain([self.control.as_fd()]);
         for fd in watcher.chain(others) {
@@ -312,11 +337,14 @@ impl Driver<'_> {
         match effect {
             Effect::Spawn(job) if self.mode == Mode::Dry => return self.show(&job),
             Effect::Spawn(job) => return Vec::from_iter(self.spawn(job)),
-            Effect::Signal { run, signal } => self.children.signal(run, signal),
+            Effect::Signal { run, signal } => {
+                self.memory.tell(run);
+                self.children.signal(run, signal);
+            }
             Effect::Look { run } => {
                 return Vec::from_iter(self.children.is_ready(run).then_some(Input::ServiceReady { run }));
             }
-            Effect::Over { run } => self.children.forget(run, &mut self.sinks, &self.epoll),
+            Effect::Over { run } => self.over(run),
             Effect::LookAgain { dir } => {
                 if let Some(watcher) = &self.watcher {
                     watcher.look_again(dir);
@@ -350,28 +378,6 @@ impl Driver<'_> {
             self.manager.stopping();
         }
         self.step(if again { Input::Kill } else { Input::Halt });
-    }
-
-    /// Sees to every child that has ended: a leader's group is signalled before the leader is waited
-    /// for, while its number cannot be another's. Orphans that reach us are only waited for.
-    fn exits(&mut self) {
-        while let Some((pid, exit)) = peek_exit() {
-            let Some(run) = self.children.run_of(pid) else {
-                self.children.reap_orphan(pid);
-                self.run_errand();
-                continue;
-            };
-            let status = match exit {
-                Exit::Code(code) => Status::Exited(code),
-                Exit::Signal(signal) => Status::Signaled(signal),
-            };
-            self.step(Input::Exited { run, status });
-            self.children.reap(run);
-        }
-        for run in self.children.gone(self.clock.now()) {
-            self.children.remove(run, &mut self.sinks, &self.epoll);
-            self.step(Input::Gone { run });
-        }
     }
 
     fn messages(&mut self) -> Result<(), RunError> {

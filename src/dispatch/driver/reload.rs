@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-use super::RunError;
+use super::{Remember, RunError};
 use crate::dispatch::edits::Edits;
 use crate::rules::{Attempt, Diagnostics, Loaded, Sources};
 use crate::sys::{Epoll, Wake, block_all};
@@ -15,12 +15,17 @@ use crate::watch::{Message, Notice, Watcher};
 const ASKED: u64 = 0;
 const WATCHER: u64 = 1;
 
+/// Reads rules again.
+type Read = Box<dyn FnMut() -> Attempt + Send>;
+
 /// Where rules come from.
 pub struct Origin {
     /// Reads them again.
     pub read: Box<dyn FnMut() -> Attempt + Send>,
     /// What was read when they were first read.
     pub sources: Sources,
+    /// Takes what is remembered of their runs.
+    pub remember: Remember,
 }
 
 /// What came of reading rules again.
@@ -57,15 +62,16 @@ pub(super) struct Reloader {
 
 impl Reloader {
     /// Begins to watch the files. A change since they were read is noticed, too.
-    pub(super) fn start(origin: Origin) -> Result<Self, RunError> {
+    pub(super) fn start(read: Read, sources: Sources) -> Result<Self, RunError> {
         let state = Mutex::default();
         let shared = Arc::new(Shared { state, filled: Wake::new()?, asked: Wake::new()? });
-        let watcher = Watcher::start(Arc::new(origin.sources.clone())).map_err(RunError::Watch)?;
+        let watcher = Watcher::start(Arc::new(sources.clone())).map_err(RunError::Watch)?;
         let epoll = Epoll::new()?;
         epoll.add_readable(shared.asked.as_fd(), ASKED)?;
         epoll.add_readable(watcher.as_fd(), WATCHER)?;
         let (edits, theirs) = (Edits::default(), Arc::clone(&shared));
-        let reader = Reader { origin, watcher, edits, asked: false, patient: false, shared: theirs };
+        let (asked, patient) = (false, false);
+        let reader = Reader { read, sources, watcher, edits, asked, patient, shared: theirs };
         thread::Builder::new().name("reload".to_owned()).spawn(move || reader.run(&epoll))?;
         Ok(Self { shared })
     }
@@ -104,7 +110,8 @@ impl Drop for Reloader {
 
 /// The thread, seen from inside.
 struct Reader {
-    origin: Origin,
+    read: Read,
+    sources: Sources,
     watcher: Watcher,
     edits: Edits,
     /// Whether somebody wants to be told in any case.
@@ -144,7 +151,7 @@ impl Reader {
         drop(state);
         for message in self.watcher.take() {
             match message {
-                Message::Event(event) if self.origin.sources.concern(&event) => self.edits.note(&event, now),
+                Message::Event(event) if self.sources.concern(&event) => self.edits.note(&event, now),
                 Message::Notice(Notice::Ready { .. }) => {
                     // They may have changed before they were watched.
                     self.edits.ask(now);
@@ -162,19 +169,16 @@ impl Reader {
     }
 
     fn read(&mut self, now: MonoTime) {
-        let Attempt { loaded, sources } = (self.origin.read)();
-        if !self.asked
-            && sources.are_emptied(&self.origin.sources)
-            && !std::mem::replace(&mut self.patient, true)
-        {
+        let Attempt { loaded, sources } = (self.read)();
+        if !self.asked && sources.are_emptied(&self.sources) && !std::mem::replace(&mut self.patient, true) {
             return self.edits.postpone(now);
         }
         self.patient = false;
-        if !sources.lie_where(&self.origin.sources) {
+        if !sources.lie_where(&self.sources) {
             self.watcher.rescope(Arc::new(sources.clone()));
         }
-        let is_news = !sources.say_the_same(&self.origin.sources) || std::mem::take(&mut self.asked);
-        self.origin.sources = sources;
+        let is_news = !sources.say_the_same(&self.sources) || std::mem::take(&mut self.asked);
+        self.sources = sources;
         if is_news {
             self.shared.lock().outcome = Some(loaded);
             self.shared.filled.set();

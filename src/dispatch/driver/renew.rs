@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::sync::Arc;
 
 use super::reload::Reloader;
-use super::{Driver, RunError};
+use super::{Driver, Mode, RunError};
 use crate::dispatch::{Command, Input};
 use crate::event::Scope;
 use crate::sys::hangup_is_ignored;
@@ -17,6 +17,17 @@ impl Driver<'_> {
             Some(_) => drop(self.command(Command::Reload)),
             None if hangup_is_ignored() => {}
             None => self.stop(libc::SIGHUP),
+        }
+    }
+
+    /// Has the metrics served where the rules say, if they do.
+    pub(super) fn serve_metrics(&mut self) {
+        // Without a watcher rules run once, and that is all.
+        if let Some(metrics) = &mut self.metrics
+            && self.mode == Mode::Live
+            && self.watcher.is_some()
+        {
+            metrics.listen(self.core.rules().settings.metrics);
         }
     }
 
@@ -33,11 +44,13 @@ impl Driver<'_> {
                 if rules.plan().polling().always != self.polls_all {
                     tracing::warn!("`poll` counts from the next start of tripline");
                 }
-                self.children.tell_apart(rules.rules.len() > 1);
+                self.memory.limit(rules.settings.history);
+                self.children.go_by(rules.rules.len() > 1, self.memory.is_kept());
                 if let Some(watcher) = &self.watcher {
                     watcher.rescope(rules.plan());
                 }
                 self.step(Input::Reload(rules));
+                self.serve_metrics();
             }
             Some(Err(mistakes)) => {
                 self.manager.unchanged();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::Driver;
 use super::children::NotStarted;
-use crate::dispatch::{Input, Job};
+use crate::dispatch::{Input, Job, RunId};
 
 /// Before a job is tried again for which the system had no descriptor, process or memory.
 const RETRY: Duration = Duration::from_millis(500);
@@ -13,6 +13,7 @@ impl Driver<'_> {
     /// Starts a job; none if it has to wait for room.
     pub(super) fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
+        self.memory.start(&job, self.clock.now());
         Some(match self.children.start(&job, &self.sinks, &self.epoll) {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
@@ -21,8 +22,17 @@ impl Driver<'_> {
                 self.waiting.push((self.clock.now() + RETRY, job));
                 return None;
             }
-            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => Input::SpawnFailed { run, error },
+            Err(NotStarted::Never(error) | NotStarted::NotNow(error)) => self.not_started(run, error),
         })
+    }
+
+    /// A job has no process, and will have none.
+    fn not_started(&mut self, run: RunId, error: String) -> Input {
+        self.memory.end(run, Err(error.clone()), self.clock.now());
+        if self.memory.is_service(run) {
+            self.over(run);
+        }
+        Input::SpawnFailed { run, error }
     }
 
     /// Tries the jobs again that have waited long enough. Once tripline ends, none of them starts any more.
@@ -31,7 +41,7 @@ impl Driver<'_> {
         let due: Vec<_> = self.waiting.extract_if(.., |(at, _)| halting || *at <= now).collect();
         for (_, job) in due {
             let answer = if halting {
-                Some(Input::SpawnFailed { run: job.run, error: "tripline ends".to_owned() })
+                Some(self.not_started(job.run, "tripline ends".to_owned()))
             } else {
                 self.spawn(job)
             };

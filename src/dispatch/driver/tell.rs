@@ -20,6 +20,7 @@ impl Driver<'_> {
             let failed = outcome.code() != 0 && !stopped;
             self.children.show(*run, failed, &mut self.sinks, &self.epoll);
         }
+        self.memory.see(report, self.clock.now());
         if let Some(server) = &mut self.server {
             server.publish(report, &self.epoll);
         }

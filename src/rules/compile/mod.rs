@@ -3,6 +3,7 @@
 mod after;
 mod command;
 mod extend;
+mod metrics;
 mod outcome;
 mod output;
 mod rule;
@@ -13,6 +14,7 @@ mod value;
 mod warn;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,6 +49,8 @@ pub(crate) const MAX_WAIT: Duration = Duration::from_secs(2);
 
 /// Commands running at once: what a desktop's cores can do, and no fork bomb.
 const JOBS: usize = 8;
+/// A thousand long logs of builds, and little of a disk.
+const HISTORY: u64 = 64 << 20;
 
 type Words = Spanned<Vec<Spanned<String>>>;
 
@@ -108,7 +112,9 @@ struct Compiler {
     case: Case,
     shell: Vec<String>,
     jobs: usize,
+    history: u64,
     terminal: Terminal,
+    metrics: Option<SocketAddr>,
     polling: Polling,
     extent: Extent,
     hold_while: Vec<PathBuf>,
@@ -144,7 +150,9 @@ impl Compiler {
             case: Case::Exact,
             shell: vec!["sh".to_owned(), "-c".to_owned()],
             jobs: JOBS,
+            history: HISTORY,
             terminal: Terminal::default(),
+            metrics: None,
             polling: Polling::default(),
             extent: Extent::default(),
             hold_while: Vec::new(),
@@ -178,6 +186,8 @@ impl Compiler {
             follow_symlinks: raw.follow_symlinks.as_ref().is_some_and(|typed| typed.value),
         };
         self.terminal = self.terminal(raw);
+        self.history = self.bytes(raw.history.as_ref(), HISTORY);
+        self.metrics = self.metrics(raw);
         self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
         self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
         self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
@@ -278,8 +288,9 @@ impl Compiler {
         plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
         warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
         warn::twins(&raw, &mut self.diagnostics);
-        let (shell, jobs, terminal) = (self.shell, self.jobs, self.terminal);
-        let settings = Settings { root: as_path(&root).to_path_buf(), shell, jobs, terminal };
+        let Self { shell, jobs, history, terminal, metrics, .. } = self;
+        let settings =
+            Settings { root: as_path(&root).to_path_buf(), shell, jobs, history, terminal, metrics };
         let (plan, warnings) = (Arc::new(plan), self.diagnostics);
         let rules = rules.into_iter().map(Arc::new).collect();
         Rules { settings, rules, warnings, plan, outputs: Arc::new(self.outputs), files: self.files, raw }

@@ -18,7 +18,7 @@ const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", 
 
 const PROFILE_KEYS: [&str; 5] = ["settings", "env", "vars", "templates", "rules"];
 
-const SETTINGS_KEYS: [&str; 19] = [
+const SETTINGS_KEYS: [&str; 22] = [
     "root",
     "ignore",
     "gitignore",
@@ -29,6 +29,7 @@ const SETTINGS_KEYS: [&str; 19] = [
     "debounce",
     "max_wait",
     "jobs",
+    "history",
     "poll",
     "poll_interval",
     "one_file_system",
@@ -38,6 +39,8 @@ const SETTINGS_KEYS: [&str; 19] = [
     "title",
     "bell",
     "notify",
+    "metrics",
+    "metrics_public",
 ];
 
 const RULE_KEYS: [&str; 48] = [
@@ -222,6 +225,7 @@ impl Reader<'_> {
                 "debounce" => self.once(&mut settings.debounce, key, |r| r.string(key, value)),
                 "max_wait" => self.once(&mut settings.max_wait, key, |r| r.string(key, value)),
                 "jobs" => self.once(&mut settings.jobs, key, |r| r.count(key, value)),
+                "history" => self.once(&mut settings.history, key, |r| r.string(key, value)),
                 "poll" => self.once(&mut settings.poll, key, |r| r.string(key, value)),
                 "poll_interval" => self.once(&mut settings.poll_interval, key, |r| r.string(key, value)),
                 "one_file_system" => {
@@ -235,6 +239,10 @@ impl Reader<'_> {
                 "title" => self.once(&mut settings.title, key, |r| r.boolean(key, value)),
                 "bell" => self.once(&mut settings.bell, key, |r| r.string(key, value)),
                 "notify" => self.once(&mut settings.notify, key, |r| r.string(key, value)),
+                "metrics" => self.once(&mut settings.metrics, key, |r| r.string(key, value)),
+                "metrics_public" => {
+                    self.once(&mut settings.metrics_public, key, |r| r.boolean(key, value));
+                }
                 _ => self.unknown(key, "in [settings]", &SETTINGS_KEYS),
             }
         }

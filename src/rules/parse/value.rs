@@ -32,6 +32,9 @@ impl Reader<'_> {
             DeValue::Integer(_) | DeValue::Float(_) if DURATION_KEYS.contains(&&**key.get_ref()) => {
                 Some("put it in quotes, with a unit: \"50ms\", \"2s\"")
             }
+            DeValue::Boolean(_) if key.get_ref() == "history" => {
+                Some("\"0\" keeps none, \"64M\" is the default")
+            }
             DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => Some("put it in quotes"),
             _ => None,
         };

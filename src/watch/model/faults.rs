@@ -8,7 +8,6 @@ use super::kernel::{Call, Fault, Schedule};
 use super::run::{Run, Start};
 use super::world::Op;
 use super::{CRAWLED, MISSING, THERE};
-use crate::time::MonoTime;
 
 /// What can fail, and how.
 const FAULTS: [(Call, i32); 12] = [
@@ -33,14 +32,10 @@ const SPIN: usize = 10_000;
 /// Does what is scheduled under a fault, ends the fault, and checks. Answers how often it struck.
 fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, String> {
     let mut run = Run::new(start, schedule, Some(fault))?;
-    let end = MonoTime::default() + LASTING;
-    while !run.turn(true)? && run.now < end {
-        if run.machine.borrow().calls > SPIN {
-            return Err(format!("{SPIN} calls by {:?}", run.now));
-        }
-    }
+    endure(&mut run)?;
+    // What nothing more was asked for after.
     while run.machine.borrow_mut().hurry() {}
-    run.turn(true)?;
+    endure(&mut run)?;
     let before = run.machine.borrow().done;
     run.machine.borrow_mut().apply(Op::Write("/p/r/a/f"));
     let struck = run.machine.borrow_mut().fault.take().map_or(0, |fault| fault.struck);
@@ -57,6 +52,17 @@ fn suffer(start: Start, schedule: Schedule, fault: Fault) -> Result<usize, Strin
     run.check(start)?;
     run.check_reports(start, before)?;
     Ok(struck)
+}
+
+/// Turns until all is quiet, or for as long as the fault lasts.
+fn endure(run: &mut Run) -> Result<(), String> {
+    let (end, calls) = (run.now + LASTING, run.machine.borrow().calls);
+    while !run.turn(true)? && run.now < end {
+        if run.machine.borrow().calls > calls + SPIN {
+            return Err(format!("{SPIN} calls by {:?}", run.now));
+        }
+    }
+    Ok(())
 }
 
 fn is_trouble(notice: &Notice) -> bool {
@@ -111,4 +117,12 @@ fn what_fails_during_the_first_crawl_is_told_and_made_good() {
 #[test]
 fn what_fails_while_a_root_is_awaited_is_told_and_made_good() {
     exhaust(MISSING, 2);
+}
+
+#[test]
+fn a_look_that_failed_once_under_a_root_that_was_replaced_is_tried_again_in_peace() {
+    let ops = [Op::Rename("/p/r/a/f", "/p/r/f"), Op::Rename("/p/r", "/o"), Op::Mkdir("/p/r")];
+    let schedule = ops.iter().map(|&op| (0, op)).collect();
+    let fault = Fault { call: Call::Open, after: 0, times: 1, code: libc::EMFILE, struck: 0 };
+    assert_eq!(suffer(THERE, schedule, fault), Ok(1));
 }
