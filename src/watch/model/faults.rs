@@ -10,7 +10,7 @@ use super::world::Op;
 use super::{CRAWLED, MISSING, THERE};
 
 /// What can fail, and how.
-const FAULTS: [(Call, i32); 12] = [
+const FAULTS: [(Call, i32); 15] = [
     (Call::Watch, libc::ENOSPC),
     (Call::Watch, libc::ENOMEM),
     (Call::Watch, libc::EACCES),
@@ -18,8 +18,11 @@ const FAULTS: [(Call, i32); 12] = [
     (Call::Open, libc::ENFILE),
     (Call::Open, libc::EACCES),
     (Call::Open, libc::EIO),
+    (Call::Open, libc::ENOMEM),
     (Call::List, libc::EIO),
+    (Call::List, libc::ENOMEM),
     (Call::Status, libc::EIO),
+    (Call::Status, libc::ENOMEM),
     (Call::Lease, libc::EMFILE),
     (Call::Lease, libc::EACCES),
     (Call::Read, libc::EIO),
@@ -78,11 +81,15 @@ fn is_trouble(notice: &Notice) -> bool {
 /// Has each call fail from each place on, once and for a minute, in all sequences of a length.
 fn exhaust(start: Start, default: usize) {
     for sequence in sequences(start, depth(default)) {
-        for (call, code) in FAULTS {
-            for times in [1, usize::MAX] {
-                for wait in [0, 4] {
-                    everywhere(start, &sequence, wait, |after| Fault { call, after, times, code, struck: 0 });
-                }
+        every_fault(start, &sequence);
+    }
+}
+
+fn every_fault(start: Start, sequence: &[Op]) {
+    for (call, code) in FAULTS {
+        for times in [1, usize::MAX] {
+            for wait in [0, 4] {
+                everywhere(start, sequence, wait, |after| Fault { call, after, times, code, struck: 0 });
             }
         }
     }
@@ -125,4 +132,9 @@ fn a_look_that_failed_once_under_a_root_that_was_replaced_is_tried_again_in_peac
     let schedule = ops.iter().map(|&op| (0, op)).collect();
     let fault = Fault { call: Call::Open, after: 0, times: 1, code: libc::EMFILE, struck: 0 };
     assert_eq!(suffer(THERE, schedule, fault), Ok(1));
+}
+
+#[test]
+fn a_limit_that_is_reached_after_the_last_operation_is_told() {
+    every_fault(THERE, &[Op::Rename("/p", "/o"), Op::Mkdir("/p"), Op::Rename("/o", "/p/r")]);
 }
