@@ -270,10 +270,11 @@ mod tests {
         command.stdin(end()).stdout(end()).stderr(end());
         assert!(command.status().unwrap().success());
         assert_eq!(modes(), before, "as it was");
-        // It is little enough to be there as a whole.
-        let mut bytes = [0; 4096];
-        let length = File::from(ours).read(&mut bytes).unwrap();
-        let text = String::from_utf8_lossy(&bytes[..length]);
+        drop((command, theirs));
+        let mut bytes = Vec::new();
+        // Once nobody has the other end, reading ends with an error (pty(7)), what was read before it being kept.
+        assert!(File::from(ours).read_to_end(&mut bytes).is_err());
+        let text = String::from_utf8_lossy(&bytes);
         let at = |part: &str| text.find(part).unwrap_or_else(|| panic!("no {part:?} in {text:?}"));
         let (taken, given_back, told) = (at("\x1b[?1049h"), at("\x1b[?1049l"), at("of the view"));
         assert!(taken < given_back && given_back < told, "{text:?}");
