@@ -182,6 +182,18 @@ fn output_is_remembered_wherever_it_goes() {
 }
 
 #[test]
+fn both_streams_stay_in_their_order_where_they_lead_to_the_same_place() {
+    let run = "for n in $(seq 300); do echo out $n; echo err $n >&2; done";
+    let bench = Bench::new(&format!("[rules.r]\npaths = [\"*.x\"]\nrun = \"{run}\"\n"));
+    let running = bench.start();
+    let shown = bench.run(&running, "1.x");
+    running.stop();
+    let expected: Vec<_> = (1..=300).flat_map(|n| [format!("out {n}"), format!("err {n}")]).collect();
+    assert_eq!(shown[1..=600], expected);
+    assert_eq!(text(&bench.logs(&["r"])).lines().collect::<Vec<_>>(), expected);
+}
+
+#[test]
 fn a_terminal_stays_one_and_its_colours_are_kept_unless_nobody_wants_them() {
     let rule = "[rules.r]\npaths = [\"*.x\"]\nrun = \"test -t 1 && test -t 2 && printf '\\\\033[32mgreen\\\\033[m\\\\n'\"\n";
     let bench = Bench::new(rule);
@@ -194,6 +206,23 @@ fn a_terminal_stays_one_and_its_colours_are_kept_unless_nobody_wants_them() {
     assert_eq!(bench.logs(&["r"]), b"\x1b[32mgreen\x1b[m\n");
     let plain = bench.within(tripline()).args(["logs", "r"]).env("NO_COLOR", "1").output().unwrap();
     assert_eq!(text(&plain.stdout), "green\n");
+}
+
+#[test]
+fn half_a_terminal_stays_one_and_what_is_written_there_is_not_remembered() {
+    let rule = "[rules.r]\npaths = [\"*.x\"]\nrun = \"test -t 1 && ! test -t 2 && echo green\"\n";
+    let bench = Bench::new(rule);
+    let line = "exec \"$0\" run 2> err";
+    let command = bench.within(Screen::command_of("sh", &["-c", line, env!("CARGO_BIN_EXE_tripline")]));
+    let mut screen = Screen::start(&mut { command }, (20, 70));
+    let said =
+        |what| eventually(|| fs::read_to_string(bench.path("w/err")).ok().filter(|all| all.contains(what)));
+    said(READY);
+    bench.save("1.x");
+    screen.until_shown(["green"]);
+    said("r: ok");
+    screen.stop();
+    assert_eq!(bench.logs(&["r"]), b"");
 }
 
 #[test]
@@ -270,9 +299,10 @@ fn two_triplines_have_a_history_each() {
 
 #[test]
 fn a_damaged_file_is_put_aside_and_another_begun() {
-    // Where the garbage is, and how much of it.
-    for (at, length) in [(0, 100), (4096, 8192)] {
-        let bench = Bench::new(RULE);
+    let much = "[rules.r]\npaths = [\"*.x\"]\noutput = \"none\"\nrun = \"seq 30000\"\n";
+    // The head, the tables, and what a run has written.
+    for (at, length) in [(0, 100), (4096, 8192), (100_000, 8192)] {
+        let bench = Bench::new(much);
         let running = bench.start();
         for name in ["1.x", "2.x"] {
             bench.run(&running, name);
@@ -286,11 +316,8 @@ fn a_damaged_file_is_put_aside_and_another_begun() {
         let running = bench.start();
         let mut lines = bench.run(&running, "new.x");
         lines.extend(running.stop());
-        assert_eq!(
-            lines.iter().filter(|line| line.contains("was damaged and begins anew")).count(),
-            1,
-            "{lines:#?}"
-        );
+        let told = lines.iter().filter(|line| line.contains("was damaged and begins anew")).count();
+        assert_eq!(told, 1, "{at}: {lines:#?}");
         let runs = bench.runs();
         assert_eq!((runs.len(), runs[0]["path"].as_str()), (1, Some("new.x")));
         assert_eq!(fs::read(file.with_extension("damaged")).unwrap(), bytes);

@@ -7,10 +7,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use prometheus_parse::{Sample, Scrape, Value};
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use tempfile::{TempDir, tempdir};
 
-use crate::support::proc::{descriptors, eventually, settled_switches, switches};
+use crate::support::proc::{cpu_time, descriptors, eventually, settled_switches, switches};
 use crate::support::running::{Running, tripline};
 
 /// How long an answer may take on a machine that has other things to do.
@@ -21,8 +21,11 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// Without a history, whose file would now and then be among the descriptors.
 fn write_rules(directory: &Path, settings: &str) {
-    let rules = format!("[settings]\n{settings}\n[rules.test]\npaths = [\"*.x\"]\nrun = [\"true\"]\n");
+    let rules = format!(
+        "[settings]\nhistory = \"0\"\n{settings}\n[rules.test]\npaths = [\"*.x\"]\nrun = [\"true\"]\n"
+    );
     fs::write(directory.join("tripline.toml"), rules).unwrap();
 }
 
@@ -165,6 +168,28 @@ fn thousands_of_clients_that_stall_hold_up_nobody() {
     let idle = settled_switches(bench.running.pid());
     std::thread::sleep(Duration::from_secs(1));
     assert_eq!(switches(bench.running.pid()), idle);
+}
+
+#[test]
+fn without_descriptors_it_waits_and_goes_on() {
+    let bench = Bench::new();
+    let pid = bench.running.pid();
+    settled_switches(pid);
+    // Descriptors are numbers below the limit: there is room for four clients.
+    let open = descriptors(pid);
+    let free = (0..).filter(|number| !open.contains_key(number));
+    let limit = u64::from(free.take(4).last().unwrap()) + 1;
+    let (raw, limits) =
+        (Pid::from_raw(pid.cast_signed()), Rlimit { current: Some(limit), maximum: Some(limit) });
+    prlimit(raw, Resource::Nofile, limits).unwrap();
+    let clients: Vec<_> = (0..30).map(|_| bench.connect()).collect();
+    eventually(|| (descriptors(pid).len() >= open.len() + 4).then_some(()));
+    let before = cpu_time(pid);
+    std::thread::sleep(Duration::from_secs(2));
+    let taken = cpu_time(pid) - before;
+    assert!(taken < Duration::from_millis(500), "it tries again and again: {taken:?} in two seconds");
+    drop(clients);
+    assert!(!bench.scrape().is_empty());
 }
 
 #[test]

@@ -120,7 +120,7 @@ fn bash_completes_what_was_begun() {
 #[test]
 fn rule_names_are_completed_from_the_rules_file_that_is_meant() {
     let bench = Bench::new();
-    for command in ["trigger", "rerun", "pause", "resume", "cancel"] {
+    for command in ["trigger", "rerun", "pause", "resume", "cancel", "runs", "logs"] {
         assert_eq!(bench.bash(&["tripline", command, "t"]), ["test", "test-all"], "{command}");
         assert_eq!(bench.bash(&["tripline", command, "-c", "other.toml", "t"]), ["tidy"], "{command}");
     }

@@ -20,7 +20,8 @@ const RULES: &str = "[rules.a]\npaths = [\"*\"]\nrun = [\"a\"]\non_busy = \"rest
 fuzz_target!(|bytes: &[u8]| {
     let files = Arc::new(HashMap::<PathBuf, IgnoreFiles>::new());
     let around = Surroundings { directory: "/w".into(), home: None, files };
-    let Ok(rules) = Rules::parse(SourceFile { name: "fuzz".to_owned(), text: RULES.to_owned() }, &around) else {
+    let Ok(rules) = Rules::parse(SourceFile { name: "fuzz".to_owned(), text: RULES.to_owned() }, &around)
+    else {
         return;
     };
     let mut core = Core::new(Arc::new(rules), Limits { exec_bytes: 4096 });

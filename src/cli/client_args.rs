@@ -142,6 +142,7 @@ pub(super) struct EventsArgs {
 #[derive(Args, Debug)]
 pub(super) struct RunsArgs {
     /// The rule; all rules if there is none
+    #[arg(add = rule_names())]
     pub(super) rule: Option<String>,
     /// How many runs at most
     #[arg(long, value_name = "N", default_value_t = 20)]
@@ -157,6 +158,7 @@ pub(super) struct RunsArgs {
 #[derive(Args, Debug)]
 pub(super) struct LogsArgs {
     /// The rule
+    #[arg(add = rule_names())]
     pub(super) rule: String,
     /// Which of its runs: the ID that `tripline runs` shows; the last one if not said
     #[arg(long, value_name = "ID")]

@@ -11,39 +11,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 
+use super::default_ignore::DEFAULT;
 use super::files::FileSource;
 use super::gitignore::{Line, Origin, Patterns};
 use super::judge::Judge;
 use super::level::Level;
 use super::path;
 use super::rule::RuleId;
-
-/// Version control's own folders, and the names that editors give to what they will rename or remove.
-const DEFAULT: [&str; 22] = [
-    ".git",
-    ".hg/",
-    ".svn/",
-    ".jj/",
-    ".bzr/",
-    ".pijul/",
-    "_darcs/",
-    "CVS/",
-    "*~",
-    "\\#*#",
-    ".#*",
-    "*.swp",
-    "*.swo",
-    "*.swx",
-    "*.swn",
-    "4913",
-    ".*.kate-swp",
-    ".goutputstream-*",
-    "*___jb_tmp___",
-    "*___jb_old___",
-    ".DS_Store",
-    // What tripline itself remembers (XDG Base Directory Specification).
-    "**/.local/state/tripline/",
-];
 
 /// What `[settings]` and the rules say about ignoring.
 pub(crate) struct Lists {

@@ -11,6 +11,7 @@ mod asked;
 mod braces;
 mod class;
 mod compile;
+mod default_ignore;
 mod duration;
 mod effective;
 mod error;

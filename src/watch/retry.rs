@@ -13,8 +13,8 @@ use crate::sys::Wd;
 use crate::time::MonoTime;
 
 /// The wait before a failed look is tried again, doubled up to the longest.
-const WAIT: Duration = Duration::from_millis(5);
-const LONGEST: Duration = Duration::from_secs(5);
+pub(super) const WAIT: Duration = Duration::from_millis(5);
+pub(super) const LONGEST: Duration = Duration::from_secs(5);
 
 /// How a directory is looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -60,6 +60,7 @@ impl<K: Kernel> Observer<K> {
             follow(self)
         });
         before.into_iter().for_each(|wd| self.unwatch_stranger(wd));
+        self.ways.followed(way);
         settled
     }
 
@@ -155,7 +156,7 @@ impl<K: Kernel> Observer<K> {
     /// Follows a way again later, because something on it could not be looked at.
     fn refuse(&mut self, way: &WayId, path: &[u8], error: &io::Error, now: MonoTime) {
         self.cannot_look(path, error);
-        self.ways.refuse(way, now + RETRY);
+        self.ways.refuse(way, now);
     }
 
     /// Opens a path and watches the directory there, and proves that it led there once the watch was active:

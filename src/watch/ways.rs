@@ -2,11 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::mem::take;
+use std::time::Duration;
 
 use hashbrown::HashMap;
 
 use super::decode::RawEvent;
 use super::links::LinkId;
+use super::retry::{LONGEST, WAIT};
 use super::tree::RootId;
 use crate::event::EventMask;
 use crate::sys::Wd;
@@ -43,6 +45,8 @@ pub(super) struct Ways {
     again: HashMap<WayId, MonoTime>,
     /// Those of them on which something could not be looked at.
     refused: BTreeSet<WayId>,
+    /// How long the last wait was of each that has been refused time and again.
+    waits: HashMap<WayId, Duration>,
 }
 
 impl Ways {
@@ -112,10 +116,21 @@ impl Ways {
         self.again.insert(way.clone(), at);
     }
 
-    /// As [`again`](Self::again), because something on the way could not be looked at.
-    pub(super) fn refuse(&mut self, way: &WayId, at: MonoTime) {
+    /// As [`again`](Self::again), because something on the way could not be looked at: soon, and later each time. What
+    /// the tree has at the end of the way may be wrong until then, and nothing in it can be asked about.
+    pub(super) fn refuse(&mut self, way: &WayId, now: MonoTime) {
+        let wait = self.waits.entry(way.clone()).or_default();
+        *wait = (*wait * 2).clamp(WAIT, LONGEST);
+        let at = now + *wait;
         self.again(way, at);
         self.refused.insert(way.clone());
+    }
+
+    /// A way has been followed: unless it was refused again, the next refusal is a new one.
+    pub(super) fn followed(&mut self, way: &WayId) {
+        if !self.refused.contains(way) {
+            self.waits.remove(way);
+        }
     }
 
     pub(super) fn is_any_refused(&self) -> bool {
@@ -138,6 +153,8 @@ impl Ways {
         let again = take(&mut self.again).into_iter();
         self.again = again.filter_map(|(way, at)| Some((renamed(way)?, at))).collect();
         self.refused = take(&mut self.refused).into_iter().filter_map(renamed).collect();
+        let waits = take(&mut self.waits).into_iter();
+        self.waits = waits.filter_map(|(way, wait)| Some((renamed(way)?, wait))).collect();
         for ways in self.by_wd.values_mut() {
             *ways = take(ways).into_iter().filter_map(renamed).collect();
         }
@@ -151,8 +168,6 @@ impl Ways {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn raw(wd: i32, mask: EventMask, name: &[u8]) -> RawEvent<'_> {
@@ -193,5 +208,20 @@ mod tests {
         assert_eq!(ways.changed_by(&raw(1, EventMask::IGNORED, b"")), [WayId::Root(0)]);
         assert_eq!(ways.due(now), [WayId::Root(0)]);
         assert_eq!(ways.deadline(), None);
+    }
+
+    #[test]
+    fn a_way_that_is_refused_again_waits_longer_until_it_has_been_followed() {
+        let (mut ways, root, now) = (Ways::default(), WayId::Root(0), MonoTime::default());
+        for waits in [5, 10, 20] {
+            ways.forget(&root);
+            ways.refuse(&root, now);
+            ways.followed(&root);
+            assert_eq!(ways.deadline(), Some(now + Duration::from_millis(waits)));
+        }
+        ways.forget(&root);
+        ways.followed(&root);
+        ways.refuse(&root, now);
+        assert_eq!(ways.deadline(), Some(now + WAIT));
     }
 }

@@ -28,6 +28,8 @@ struct OwnStreams {
     are_one: bool,
     /// And that is a terminal.
     are_terminal: bool,
+    /// Whether a terminal is only one of them, or they are two.
+    are_mixed: bool,
 }
 
 impl OwnStreams {
@@ -38,7 +40,9 @@ impl OwnStreams {
         };
         let out = place(stdout());
         let are_one = out.is_some() && out == place(stderr());
-        Self { are_one, are_terminal: are_one && io::stdout().is_terminal() }
+        let is_terminal = io::stdout().is_terminal();
+        let are_mixed = !are_one && (is_terminal || io::stderr().is_terminal());
+        Self { are_one, are_terminal: are_one && is_terminal, are_mixed }
     }
 }
 
@@ -131,9 +135,10 @@ impl Flows {
     }
 
     /// Whether what a job writes is remembered even if it could go where tripline writes by itself. It is not where
-    /// the command speaks with a person.
+    /// the command speaks with a person, or would lose a terminal.
     fn is_remembered(&self, job: &Job) -> bool {
-        self.remembers && !(job.stdin == StdinSource::Inherit && io::stdin().is_terminal())
+        let speaks = || job.stdin == StdinSource::Inherit && io::stdin().is_terminal();
+        self.remembers && !self.streams.are_mixed && !speaks()
     }
 
     /// Whether a terminal that is standard input is read from by who shows the output: then nobody else may.
