@@ -4,24 +4,15 @@
 //! cargo build --release && cargo run --example picture -- target/release/tripline > docs/terminal.svg
 //! ```
 
+mod terminal;
+
 use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{Read, Write as _};
-use std::num::NonZeroU16;
-use std::path::Path;
-use std::process::{Child, Command};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{sleep, spawn};
-use std::time::{Duration, Instant};
+use std::fs;
+use std::thread::sleep;
+use std::time::Duration;
 
-use rustix::pty::{OpenptFlags, openpt, ptsname, unlockpt};
-use rustix::termios::{Winsize, tcsetwinsize};
-use vt100::{Cell, Color, Parser};
-
-type Failure = Box<dyn std::error::Error>;
-
-const ROWS: u16 = 22;
-const COLUMNS: u16 = 104;
+use terminal::{COLUMNS, Failure, ROWS, Terminal};
+use vt100::{Cell, Color};
 
 /// A project with a mistake in it, a page and a server.
 const FILES: [(&str, &str); 4] = [
@@ -59,67 +50,19 @@ fn main() -> Result<(), Failure> {
     terminal.until("mismatched types")?;
     // The status line comes to rest.
     sleep(Duration::from_secs(4));
-    print!("{}", terminal.picture()?);
+    print!("{}", picture(&terminal)?);
     terminal.keys("q")?;
     terminal.child.wait()?;
     Ok(())
 }
 
-struct Terminal {
-    child: Child,
-    input: File,
-    parser: Arc<Mutex<Parser>>,
-}
-
-impl Terminal {
-    fn start(tripline: &Path, directory: &Path) -> Result<Self, Failure> {
-        let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY)?;
-        unlockpt(&ours)?;
-        let size = Winsize { ws_row: ROWS, ws_col: COLUMNS, ws_xpixel: 0, ws_ypixel: 0 };
-        tcsetwinsize(&ours, size)?;
-        let name = ptsname(&ours, Vec::new())?.into_string()?;
-        let theirs = || File::options().read(true).write(true).open(&name);
-        let mut command = Command::new("setsid");
-        command.arg("--ctty").arg(tripline).args(["run", "--tui"]).current_dir(directory);
-        command.env("TERM", "xterm-256color").env_remove("NO_COLOR").env_remove("CARGO_TARGET_DIR");
-        let child = command.stdin(theirs()?).stdout(theirs()?).stderr(theirs()?).spawn()?;
-        let one = NonZeroU16::MIN;
-        let (rows, columns) = (NonZeroU16::new(ROWS).unwrap_or(one), NonZeroU16::new(COLUMNS).unwrap_or(one));
-        let parser = Arc::new(Mutex::new(Parser::new(rows, columns, 0)));
-        let (mut output, theirs) = (File::from(ours.try_clone()?), Arc::clone(&parser));
-        spawn(move || {
-            let mut buffer = [0; 1 << 14];
-            while let Ok(length @ 1..) = output.read(&mut buffer) {
-                theirs.lock().unwrap_or_else(PoisonError::into_inner).process(&buffer[..length]);
-            }
-        });
-        Ok(Self { child, input: File::from(ours), parser })
-    }
-
-    fn keys(&mut self, keys: &str) -> Result<(), Failure> {
-        Ok(self.input.write_all(keys.as_bytes())?)
-    }
-
-    fn until(&self, text: &str) -> Result<(), Failure> {
-        let start = Instant::now();
-        while start.elapsed() < Duration::from_secs(60) {
-            let shown = self.parser.lock().map_err(|_| "the reader has failed")?.screen().contents();
-            if shown.contains(text) {
-                return Ok(());
-            }
-            sleep(Duration::from_millis(20));
-        }
-        Err(format!("`{text}` was never shown").into())
-    }
-
-    fn picture(&self) -> Result<String, Failure> {
-        let parser = self.parser.lock().map_err(|_| "the reader has failed")?;
-        let rows = (0..ROWS).map(|row| {
-            let cells = (0..COLUMNS).filter_map(|column| parser.screen().cell(row, column));
-            cells.collect::<Vec<_>>()
-        });
-        svg(rows.collect::<Vec<_>>().as_slice())
-    }
+fn picture(terminal: &Terminal) -> Result<String, Failure> {
+    let seen = terminal.seen.lock().map_err(|_| "the reader has failed")?;
+    let rows = (0..ROWS).map(|row| {
+        let cells = (0..COLUMNS).filter_map(|column| seen.parser.screen().cell(row, column));
+        cells.collect::<Vec<_>>()
+    });
+    svg(rows.collect::<Vec<_>>().as_slice())
 }
 
 const WIDTH: f32 = 8.4;

@@ -8,6 +8,7 @@ use tempfile::{TempDir, tempdir};
 
 use crate::support::proc::{child, children, descriptors, eventually, settled_switches, status, switches};
 use crate::support::running::{Running, tripline};
+use crate::support::watching::unshared;
 
 /// Rules in a fresh directory, and tripline ready there.
 fn start(rules: &str) -> (TempDir, Running) {
@@ -177,4 +178,17 @@ fn a_command_that_finds_no_room_in_the_system_is_run_later() {
         Running::start(std::process::Command::new("sh").args(["-c", &line]).current_dir(directory.path()));
     running.until_ready();
     running.runs_later(|name| save(&directory, name));
+}
+
+#[test]
+fn what_is_missing_is_named_where_there_is_no_dev_null() {
+    let directory = tempdir().unwrap();
+    fs::write(directory.path().join("tripline.toml"), "[rules.r]\npaths = [\"a\"]\nrun = [\"true\"]\n")
+        .unwrap();
+    save(&directory, "a");
+    let Some(mut command) = unshared("mount -t tmpfs none /dev") else { return };
+    let running = Running::start(command.args(["run", "--once"]).current_dir(directory.path()));
+    let (lines, _) = running.end().unwrap();
+    let reason = "/dev/null cannot be opened: No such file or directory (os error 2)";
+    assert_eq!(lines, all(["r: a (change)", &format!("r: cannot run true: {reason}")]));
 }

@@ -3,15 +3,17 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use regex::Regex;
+use rustix::process::Signal;
 use serde_json::Value;
 use tripline::cli::Exit;
 use tripline::dispatch::preview;
 use tripline::event::{Event, EventMask, Subject, Trigger};
 use tripline::rules::{Location, RuleId, Rules, load};
 
+use crate::support::running::{Running, tripline};
 use crate::support::simulate::simulate;
 use crate::support::trip::Script;
 
@@ -246,6 +248,38 @@ fn every_fact_of_the_kernel_is_shown_by_a_test() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(!name.starts_with("fact_") || text.contains(&format!("/{name})")), "no fact has {name}");
     }
+}
+
+/// What a newcomer types after the installation, in a project of their own that cargo has just made.
+#[test]
+fn the_first_screen_leads_to_a_first_run() {
+    let readme = read("README.md");
+    let commands: Vec<_> =
+        section(&readme, "Try it").lines().filter_map(|line| line.strip_prefix("    ")).collect();
+    let typed =
+        |line: &&str| line.split(' ').find(|word| !word.is_empty()).is_some_and(|word| word == "tripline");
+    let typed: Vec<Vec<_>> = commands
+        .into_iter()
+        .filter(typed)
+        .map(|line| line.split('#').next().unwrap().split_whitespace().skip(1).collect())
+        .collect();
+    assert_eq!(typed, [vec!["init"], vec![]], "what is typed");
+    let project = tempfile::tempdir().unwrap();
+    let here = |mut command: Command| {
+        let home = std::env::var_os("HOME").unwrap_or_default();
+        command.env("HOME", home).env_remove("CARGO_TARGET_DIR").current_dir(project.path());
+        command
+    };
+    let cargo = here(Command::new("cargo")).args(["init", "-q", "--vcs", "none", "--name", "mine"]).status();
+    assert!(cargo.unwrap().success());
+    assert!(here(tripline()).args(&typed[0]).stdout(Stdio::null()).status().unwrap().success());
+    let running = Running::start(here(tripline()).args(&typed[1]));
+    running.until_ready();
+    fs::write(project.path().join("src/main.rs"), "fn main() {}\n").unwrap();
+    let said = running.until(|line| line.starts_with("rust: ok"));
+    assert_eq!(said[0], "rust: src/main.rs (close_write)", "{said:#?}");
+    running.signal(Signal::TERM);
+    assert_eq!(running.end().unwrap().1.code(), Some(0));
 }
 
 #[test]

@@ -37,11 +37,12 @@ on_busy = "restart"
 "#,
     },
     Kind {
-        signs: &["pyproject.toml"],
+        signs: &["pyproject.toml", "setup.py", "requirements.txt"],
         ignore: &[".venv/", "venv/", "build/"],
         rule: r#"[rules.python]
 paths = ["**/*.py", "pyproject.toml"]
 run = "python3 -m pytest -q"
+exit_codes = { skip = [5] }    # pytest has found no tests
 on_busy = "restart"
 "#,
     },

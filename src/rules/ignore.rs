@@ -106,10 +106,8 @@ impl Ignores {
     /// A directory has been found to hold no ignore file, so that none need be looked for.
     pub(crate) fn none_in(&self, dir: &[u8]) {
         let refreshed = self.refreshed();
-        if let Some(above) = path::parent(dir) {
-            let level = self.level(above);
-            self.memory().learn(refreshed, dir, |known| _ = known.level.get_or_insert(level));
-        }
+        let Some(level) = path::parent(dir).map(|above| self.level(above)) else { return };
+        self.memory().learn(refreshed, dir, |known| _ = known.level.get_or_insert(level));
     }
 
     /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.

@@ -166,8 +166,9 @@ fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
 }
 
 /// What the child is doing, in the order in which it does it; nothing where the error says enough.
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 7] = [
     "",
+    "/dev/null cannot be opened",
     "its control group cannot be entered",
     "its limits cannot be set",
     "its niceness cannot be set",
@@ -235,18 +236,18 @@ impl Child<'_> {
             keeper.guard(Pid(unsafe { libc::getpid() }));
         }
         self.descriptors()?;
-        self.step(1);
+        self.step(2);
         if let Some(procs) = self.cgroup {
             // SAFETY: the buffer is one byte long; "0" is the writer itself (cgroups(7)).
             cvt_len(unsafe { libc::write(procs, c"0".as_ptr().cast(), 1) })?;
         }
-        self.step(2);
-        self.limits()?;
         self.step(3);
-        self.manners()?;
+        self.limits()?;
         self.step(4);
-        self.identity()?;
+        self.manners()?;
         self.step(5);
+        self.identity()?;
+        self.step(6);
         // SAFETY: the path is NUL-terminated.
         cvt(unsafe { libc::chdir(self.cwd.as_ptr()) })?;
         self.die_with_parent()?;
@@ -318,8 +319,10 @@ impl Child<'_> {
             Some(fd) => duplicate(fd, libc::STDIN_FILENO)?,
             None => {
                 let (path, flags) = (c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+                self.step(1);
                 // SAFETY: the path is NUL-terminated.
                 let null = cvt(unsafe { libc::open(path, flags) })?;
+                self.step(0);
                 duplicate(null, libc::STDIN_FILENO)?;
             }
         }

@@ -55,6 +55,12 @@ impl Kept {
         self.names.remove(&wd);
     }
 
+    /// The directories with names, unless they are more than `most`.
+    pub(super) fn directories(&self, most: usize) -> Option<impl Iterator<Item = Wd>> {
+        let few = self.names.len() <= most;
+        few.then(|| self.names.iter().filter(|(_, names)| !names.is_empty()).map(|(&wd, _)| wd))
+    }
+
     /// The names in a directory.
     pub(super) fn of(&self, wd: Wd) -> impl Iterator<Item = &[u8]> {
         self.names.get(&wd).into_iter().flatten().map(|name| &**name)
@@ -76,6 +82,10 @@ mod tests {
         assert_eq!(kept.release_missing(Wd(1), &there), [Name::from(&b"b"[..])]);
         assert!(kept.release_missing(Wd(1), &there).is_empty());
         assert_eq!(kept.of(Wd(1)).collect::<Vec<_>>(), [b"a"]);
+        kept.keep(Wd(2), b"d");
+        kept.release(Wd(2), b"d");
+        assert_eq!(kept.directories(2).unwrap().collect::<Vec<_>>(), [Wd(1)]);
+        assert!(kept.directories(1).is_none());
         kept.release_all(Wd(1));
         assert_eq!(kept.of(Wd(1)).count(), 0);
     }

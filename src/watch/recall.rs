@@ -11,6 +11,8 @@ use super::tree::{Name, Standing};
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::Wd;
 
+/// Directories that hold files in all of the tree; where they are more, it takes less to go through what was renamed.
+const MANY: usize = 1024;
 /// Directories that hold files, and are few whatever the tree.
 const FEW: usize = 8;
 /// Beyond that, directories for one that holds files, or all are looked through: in one go, each takes half the time.
@@ -43,17 +45,31 @@ impl<K: Kernel> Observer<K> {
         if !self.scope.moved(from, to) {
             return false;
         }
-        let all = self.state.tree.subtree(wd);
-        let (of, scan) = (&self.state.kept, Scan { purpose: Purpose::arrived(), deep: false });
-        let holding: Vec<_> = all.iter().copied().filter(|&dir| of.of(dir).next().is_some()).collect();
-        if holding.len() > FEW.max(all.len() / SPARSE) {
+        let (holding, scan) = (self.holding(wd), Scan { purpose: Purpose::arrived(), deep: false });
+        if holding.len() > FEW && !self.state.tree.are_at_least(wd, holding.len() * SPARSE) {
             return false;
         }
         if self.scope.counts_dirs() && self.state.interest.intersects(EventMask::FOUND) {
-            all.iter().skip(1).for_each(|&dir| self.find_again(dir));
+            self.state.tree.subtree(wd).into_iter().skip(1).for_each(|dir| self.find_again(dir));
         }
         holding.into_iter().for_each(|dir| self.push(Frame::new(dir, scan, None)));
         true
+    }
+
+    /// The directories in one, and itself, that hold files which concern somebody.
+    fn holding(&self, wd: Wd) -> Vec<Wd> {
+        let (tree, kept) = (&self.state.tree, &self.state.kept);
+        match kept.directories(MANY) {
+            Some(all) => {
+                let mut holding: Vec<_> = all.filter(|&dir| tree.is_below(dir, wd)).collect();
+                holding.sort_unstable();
+                holding
+            }
+            None => {
+                let holds = |dir: &Wd| kept.of(*dir).next().is_some();
+                tree.subtree(wd).into_iter().filter(holds).collect()
+            }
+        }
     }
 
     fn find_again(&mut self, dir: Wd) {

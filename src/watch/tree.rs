@@ -163,9 +163,18 @@ impl Tree {
 
     /// A node and everything below it, parents first.
     pub(super) fn subtree(&self, wd: Wd) -> Vec<Wd> {
+        self.subtree_until(wd, usize::MAX)
+    }
+
+    /// Whether a node and what is below it are so many.
+    pub(super) fn are_at_least(&self, wd: Wd, count: usize) -> bool {
+        self.subtree_until(wd, count).len() >= count
+    }
+
+    fn subtree_until(&self, wd: Wd, count: usize) -> Vec<Wd> {
         let mut all = vec![wd];
         let mut next = 0;
-        while let Some(&at) = all.get(next) {
+        while let Some(&at) = all.get(next).filter(|_| all.len() < count) {
             all.extend(self.nodes.children(at));
             next += 1;
         }

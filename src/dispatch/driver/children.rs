@@ -117,7 +117,9 @@ impl Children {
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
         let flow = self.flows.open(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
         let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
-            SpawnError::System(error) if is_passing(&error) => NotStarted::NotNow(error.to_string()),
+            SpawnError::System(error) | SpawnError::Setup { error, .. } if is_passing(&error) => {
+                NotStarted::NotNow(error.to_string())
+            }
             SpawnError::System(error) => NotStarted::Never(explain(&error, &program, &job.cwd)),
             SpawnError::Nul | SpawnError::Setup { .. } => NotStarted::Never(error.to_string()),
         })?;
