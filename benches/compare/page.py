@@ -35,7 +35,7 @@ def table(row, name, args, tools, results):
         else:
             cells = [show(value[key]) for key, (_, show) in row.columns.items()]
         name = f"{tool.name} {tool.version()}".strip()
-        lines.append("| " + " | ".join([f"**{name}**" if tool.name == "tripline" else name, *cells]) + " |")
+        lines.append("| " + " | ".join([f"**{name}**" if tool.name.startswith("tripline") else name, *cells]) + " |")
     return "\n".join(lines)
 
 
@@ -64,7 +64,7 @@ def bars(title, values):
     for number, (name, value, text) in enumerate(values):
         y = 30 * number + 30
         width = 360 * (math.log10(value) - low) / max(high - low, 0.1)
-        fill = "#2a7" if name == "tripline" else "#bbb" if name.startswith("limit") else "#789"
+        fill = "#2a7" if name.startswith("tripline") else "#bbb" if name.startswith("limit") else "#789"
         out.append(f'<text x="250" y="{y + 15}" text-anchor="end">{name}</text>'
                    f'<rect x="260" y="{y}" width="{width:.0f}" height="20" fill="{fill}"/>'
                    f'<text x="{268 + width:.0f}" y="{y + 15}">{text}</text>')

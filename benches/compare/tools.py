@@ -263,6 +263,20 @@ run = ["{work}/bin/work", "list"]
         return Process([TRIPLINE, "run", "-c", path])
 
 
+class TriplineOfContents(Tripline):
+    """tripline where nobody asks for the end of files: what their names are need not be known."""
+
+    def __init__(self):
+        super().__init__()
+        self.name = "tripline, close_write alone"
+
+    def watch(self, directory, work):
+        return Process([TRIPLINE, "watch", "--on", "close_write", directory])
+
+    def rules(self, work, root, text):
+        """Rules ask for what they ask for."""
+
+
 class Inotifywait(Tool):
     ready = b"established"
     version_flag = "--help"
@@ -349,6 +363,7 @@ def every(work):
     """Those that are there, the ones that do nothing but the system calls first."""
     tools = [
         Limit("limit", "crawl", work), Limit("limit with leaf trick", "leaf", work), Tripline(),
+        TriplineOfContents(),
         Inotifywait("inotifywait"), Fswatch("fswatch"), Entr("entr"), Reflex("reflex"), Watchexec("watchexec"),
         WatchmanTool("watchman"), Watchfiles("watchfiles"), Chokidar("chokidar"),
     ]
