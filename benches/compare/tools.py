@@ -268,7 +268,7 @@ class TriplineOfContents(Tripline):
 
     def __init__(self):
         super().__init__()
-        self.name = "tripline, close_write alone"
+        self.name = "tripline on close_write"
 
     def watch(self, directory, work):
         return Process([TRIPLINE, "watch", "--on", "close_write", directory])
