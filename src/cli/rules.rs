@@ -5,6 +5,7 @@ use std::iter::once;
 
 use super::args::RulesArgs;
 use super::quote::quoted;
+use super::table::aligned;
 use super::{Exit, location, refuse};
 use crate::dispatch::Escaped;
 use crate::rules::{RawCommand, RawRule, Rules, Spanned, load_profile};
@@ -26,22 +27,13 @@ pub(super) fn show(rules: &Rules) -> Exit {
 
 fn table(rules: &[RawRule]) -> String {
     let head = ["rule", "paths", "on", "command"].map(|title| vec![title.to_owned()]);
-    let rows: Vec<Row> = once(head).chain(rules.iter().map(row)).collect();
-    let width = |column: usize| {
-        let lines = rows.iter().flat_map(|row| &row[column]);
-        lines.map(|line| line.chars().count()).max().unwrap_or(0)
-    };
-    let widths = [0, 1, 2, 3].map(width);
-    let mut out = String::new();
-    for row in &rows {
-        for number in 0..row.iter().map(Vec::len).max().unwrap_or(0) {
-            let text = |column: &Vec<String>| column.get(number).cloned().unwrap_or_default();
-            let cells = row.iter().zip(widths).map(|(column, width)| format!("{:<width$}", text(column)));
-            out += cells.collect::<Vec<_>>().join("  ").trim_end();
-            out.push('\n');
-        }
-    }
-    out
+    aligned(once(head).chain(rules.iter().map(row)).flat_map(lines))
+}
+
+/// The lines of a rule, each with what every column has there.
+fn lines(row: Row) -> impl Iterator<Item = [String; 4]> {
+    let height = row.iter().map(Vec::len).max().unwrap_or(0);
+    (0..height).map(move |at| row.each_ref().map(|column| column.get(at).cloned().unwrap_or_default()))
 }
 
 fn row(rule: &RawRule) -> Row {

@@ -13,8 +13,13 @@ use crate::sys::Wd;
 use crate::time::MonoTime;
 
 /// The wait before a failed look is tried again, doubled up to the longest.
-pub(super) const WAIT: Duration = Duration::from_millis(5);
-pub(super) const LONGEST: Duration = Duration::from_secs(5);
+const WAIT: Duration = Duration::from_millis(5);
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// The wait that follows one that has been of no use; the first follows none.
+pub(super) fn after(wait: Duration) -> Duration {
+    (wait * 2).clamp(WAIT, LONGEST)
+}
 
 /// How a directory is looked through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +60,7 @@ impl Retry {
     }
 
     fn postpone(&mut self, now: MonoTime) {
-        self.wait = (self.wait * 2).clamp(WAIT, LONGEST);
+        self.wait = after(self.wait);
         self.at = now + self.wait;
     }
 }

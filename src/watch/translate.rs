@@ -22,16 +22,13 @@ use crate::time::MonoTime;
 /// microseconds apart; a reader that was stopped in between needs longer.
 pub(super) const LIMBO: Duration = Duration::from_millis(200);
 
-/// What keeping the tree takes, whatever the rules ask for.
-pub(super) const STRUCTURE: EventMask = EventMask::CREATE
-    .union(EventMask::DELETE)
-    .union(EventMask::MOVE)
-    .union(EventMask::DELETE_SELF)
-    .union(EventMask::MOVE_SELF);
-
 /// What tells of every name that comes and goes.
 pub(super) const COMINGS_AND_GOINGS: EventMask =
     EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
+
+/// What keeping the tree takes, whatever the rules ask for.
+pub(super) const STRUCTURE: EventMask =
+    COMINGS_AND_GOINGS.union(EventMask::DELETE_SELF).union(EventMask::MOVE_SELF);
 
 /// The kernel's events behind tripline's own.
 const CHANGES: EventMask = COMINGS_AND_GOINGS.union(EventMask::CLOSE_WRITE).union(EventMask::MODIFY);
@@ -182,17 +179,17 @@ impl State {
 
     fn about_entry(&mut self, raw: &RawEvent<'_>, told: bool) -> Option<Question> {
         self.note(raw, told);
-        let names = EventMask::CREATE | EventMask::DELETE | EventMask::MOVE;
         let left = raw.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
         let known =
             || self.tree.child(raw.wd, raw.name).is_some() || self.links.target(raw.wd, raw.name).is_some();
         let ask = if raw.mask.intersects(EventMask::ISDIR) {
             // Of the end of one whose watch has ended nothing is left to ask: who comes in its place has an event.
             let ended = left && !self.is_doubtful() && !known();
-            (raw.mask.intersects(names) && !ended) || self.denied.contains(&(raw.wd, raw.name.into()))
+            (raw.mask.intersects(COMINGS_AND_GOINGS) && !ended)
+                || self.denied.contains(&(raw.wd, raw.name.into()))
         } else {
             let may_be_link = self.follows && raw.mask.intersects(EventMask::CREATE | EventMask::MOVED_TO);
-            raw.mask.intersects(names) && (may_be_link || known())
+            raw.mask.intersects(COMINGS_AND_GOINGS) && (may_be_link || known())
         };
         ask.then(|| Question::Name { parent: raw.wd, name: raw.name.into(), left })
     }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 
 use super::decode::RawEvent;
 use super::links::LinkId;
-use super::retry::{LONGEST, WAIT};
+use super::retry;
 use super::tree::RootId;
 use crate::event::EventMask;
 use crate::sys::Wd;
@@ -120,7 +120,7 @@ impl Ways {
     /// the tree has at the end of the way may be wrong until then, and nothing in it can be asked about.
     pub(super) fn refuse(&mut self, way: &WayId, now: MonoTime) {
         let wait = self.waits.entry(way.clone()).or_default();
-        *wait = (*wait * 2).clamp(WAIT, LONGEST);
+        *wait = retry::after(*wait);
         let at = now + *wait;
         self.again(way, at);
         self.refused.insert(way.clone());
@@ -222,6 +222,6 @@ mod tests {
         ways.forget(&root);
         ways.followed(&root);
         ways.refuse(&root, now);
-        assert_eq!(ways.deadline(), Some(now + WAIT));
+        assert_eq!(ways.deadline(), Some(now + Duration::from_millis(5)));
     }
 }
