@@ -18,7 +18,7 @@ use tripline::time::MonoTime;
 /// What was counted, by what it is called.
 type Figures = BTreeMap<String, u64>;
 
-/// Calls that come now and then: what is counted no more often is not told.
+/// Calls that come now and then: so many more or fewer are not told.
 const FEW: u64 = 10;
 
 /// Compares with the figures in a file. What is in only one of them counts as nothing in the other.
@@ -50,7 +50,7 @@ fn check(file: &str, now: &Figures) {
 mod calls {
     use tempfile::tempdir;
 
-    use super::{FEW, Figures, check, fs};
+    use super::{Figures, check, fs};
     use crate::support::running::{READY, tripline};
     use crate::support::tracer::{Calls, Traced};
 
@@ -62,9 +62,8 @@ mod calls {
     const MEMORY: [&str; 6] = ["brk", "futex", "madvise", "mmap", "mprotect", "munmap"];
 
     fn add(figures: &mut Figures, phase: &str, calls: Calls) {
-        let counts = |(name, count): &(String, u64)| *count > FEW && !MEMORY.contains(&name.as_str());
-        let often = calls.into_iter().filter(counts);
-        figures.extend(often.map(|(name, count)| (format!("{phase}: {name}"), count)));
+        let own = calls.into_iter().filter(|(name, _)| !MEMORY.contains(&name.as_str()));
+        figures.extend(own.map(|(name, count)| (format!("{phase}: {name}"), count)));
     }
 
     /// The tree is in place before the start; what is saved later is saved while no thread of tripline goes on.
