@@ -19,6 +19,10 @@ pub(crate) struct Patterns {
     named: Vec<Vec<usize>>,
     /// The others, each with its place in `lines`.
     tree: Tree<usize>,
+    /// The last components of those.
+    ends: Names,
+    /// Whether one of those ends in `**`.
+    ends_anyhow: bool,
     lines: Vec<Arc<Line>>,
 }
 
@@ -92,7 +96,13 @@ impl Patterns {
 
     fn insert(&mut self, parts: &[Part]) {
         let line = self.lines.len();
-        let [Part::AnyDepth, Part::One(name)] = parts else { return self.tree.insert(parts, line) };
+        let [Part::AnyDepth, Part::One(name)] = parts else {
+            match parts.last() {
+                Some(Part::One(name)) => _ = self.ends.get_or_insert(name, line),
+                Some(Part::AnyDepth) | None => self.ends_anyhow = true,
+            }
+            return self.tree.insert(parts, line);
+        };
         let node = self.names.get_or_insert(name, self.named.len());
         if node == self.named.len() {
             self.named.push(Vec::new());
@@ -115,7 +125,7 @@ impl Patterns {
         if !name.is_empty() {
             self.names.find(name, |node| consider(&self.named[node]));
         }
-        if !self.tree.is_empty() {
+        if self.may_end_in(name) {
             let states = self.tree.walk(path);
             states.iter().for_each(|&state| consider(self.tree.matching(state)));
         }
@@ -125,6 +135,13 @@ impl Patterns {
     /// Whether they decide alike on what has the same path below two directories, relative to where the patterns are.
     pub(crate) fn lead_alike(&self, one: &[u8], other: &[u8]) -> bool {
         self.tree.is_empty() || self.tree.lead_alike(one, other)
+    }
+
+    /// Whether a pattern of more than one component may match a path that ends in this name.
+    fn may_end_in(&self, name: &[u8]) -> bool {
+        let mut may = self.ends_anyhow;
+        self.ends.find(name, |_| may = true);
+        may
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -25,8 +25,8 @@ struct Patterns {
     /// The patterns whose names must begin with this, and how long those beginnings are.
     by_prefix: HashMap<Vec<u8>, Vec<(Name, Id)>>,
     prefix_lengths: BTreeSet<usize>,
-    /// The other patterns, if their names must end in a dot and this.
-    by_extension: HashMap<Vec<u8>, Vec<(Name, Id)>>,
+    /// The other patterns, if their names must end in a dot and this; none if that is all they ask.
+    by_extension: HashMap<Vec<u8>, Vec<(Option<Name>, Id)>>,
     /// What is left, each with the byte that its names must end with.
     others: Vec<(Option<u8>, Name, Id)>,
 }
@@ -78,7 +78,8 @@ impl Patterns {
             self.prefix_lengths.insert(prefix.len());
             self.by_prefix.entry(prefix).or_default().push((name, child));
         } else if let Some(extension) = name.extension() {
-            self.by_extension.entry(extension).or_default().push((name, child));
+            let more = (!name.asks_for_extension_only()).then_some(name);
+            self.by_extension.entry(extension).or_default().push((more, child));
         } else {
             self.others.push((name.last_byte(), name, child));
         }
@@ -96,7 +97,12 @@ impl Patterns {
         let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length]));
         let others = self.others.iter().filter(|(end, ..)| end.is_none_or(|end| name.last() == Some(&end)));
         let others = others.map(|(_, pattern, child)| (pattern, child));
-        let tried = beginning.chain(ending).flatten().map(|(pattern, child)| (pattern, child)).chain(others);
+        for (pattern, child) in ending.into_iter().flatten() {
+            if pattern.as_ref().is_none_or(|pattern| pattern.matches(name)) {
+                found(*child);
+            }
+        }
+        let tried = beginning.flatten().map(|(pattern, child)| (pattern, child)).chain(others);
         for (pattern, &child) in tried {
             if pattern.matches(name) {
                 found(child);

@@ -116,6 +116,13 @@ impl Name {
         None
     }
 
+    /// Whether every name with its [`extension`](Self::extension) matches.
+    pub(crate) fn asks_for_extension_only(&self) -> bool {
+        let Self::Wild { tokens, case: Case::Exact } = self else { return false };
+        let [Token::AnyBytes, Token::Char('.'), rest @ ..] = tokens.as_slice() else { return false };
+        rest.iter().all(|token| token.char().is_some_and(|c| c != '.'))
+    }
+
     /// What a name that matches must end with, where the pattern says so.
     pub(crate) fn last_byte(&self) -> Option<u8> {
         let Self::Wild { tokens, case: Case::Exact } = self else { return None };
@@ -378,6 +385,24 @@ mod tests {
                 let after = name.rsplit_once('.').map(|(_, after)| after.as_bytes().to_vec());
                 prop_assert_eq!(after, Some(extension));
             }
+        }
+
+        #[test]
+        fn an_extension_is_all_that_some_patterns_ask_for(pattern in "\\*?[ab*.?]{1,3}", name in "[ab.]{0,6}") {
+            let pattern = exact(&pattern).unwrap();
+            let after = name.rsplit_once('.').map(|(_, after)| after.as_bytes().to_vec());
+            if pattern.asks_for_extension_only() {
+                prop_assert_eq!(pattern.matches(name.as_bytes()), after == pattern.extension());
+            }
+        }
+    }
+
+    #[test]
+    fn the_usual_pattern_asks_for_an_extension_only() {
+        for (pattern, expected) in
+            [("*.rs", true), ("*.", true), ("*.tar.gz", false), ("a*.rs", false), ("*.r?", false)]
+        {
+            assert_eq!(exact(pattern).unwrap().asks_for_extension_only(), expected, "{pattern}");
         }
     }
 

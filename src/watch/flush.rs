@@ -88,7 +88,7 @@ impl<K: Kernel> Observer<K> {
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.
     fn remember(&mut self, incident: &Incident, event: &Event) {
-        if event.mask.intersects(EventMask::ISDIR) || incident.name.is_empty() {
+        if !self.state.keeps || event.mask.intersects(EventMask::ISDIR) || incident.name.is_empty() {
             return;
         }
         if event.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM) {

@@ -109,6 +109,9 @@ impl State {
         self.interest = behind(asked);
         self.settles = asked.intersects(EventMask::CHANGE);
         self.keeps = asked.intersects(EventMask::END);
+        if !self.keeps {
+            self.kept = Kept::default();
+        }
     }
 
     fn silent() -> Self {
