@@ -3,6 +3,7 @@
  *   limit crawl DIR     watch every directory: open, add, list; one thread
  *   limit leaf DIR      two threads and two instances; a directory without subdirectories (two links, as on ext4,
  *                       xfs and tmpfs) is watched without being listed
+ *   limit leaf1 DIR     the same with one of each
  *   limit storm DIR     as crawl, then read with rests of 5 ms
  *   limit save DIR CMD  as crawl, then spawn CMD at each CLOSE_WRITE
  *   limit last DIR      as crawl without .git, then print the monotonic clock, in nanoseconds, when something has been read
@@ -73,11 +74,12 @@ int main(int argc, char **argv) {
     if (argc < 3) return 2;
     const char *mode = argv[1];
     root = argv[2];
-    leaves = !strcmp(mode, "leaf");
+    int alone = !strcmp(mode, "leaf1");
+    leaves = alone || !strcmp(mode, "leaf");
     last = !strcmp(mode, "last");
     inotify[0] = inotify_init1(IN_CLOEXEC);
     inotify[1] = inotify_init1(IN_CLOEXEC);
-    if (leaves) {
+    if (leaves && !alone) {
         pthread_t other;
         pthread_create(&other, NULL, half, (void *)1L);
         half((void *)0L);

@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parent.parent.parent
-TRIPLINE = os.environ.get("TRIPLINE", str(TOP / "target/release/tripline"))
+TRIPLINE = os.environ.get("TRIPLINE", str(TOP / "target/dist/tripline"))
 PATIENCE = 20  # Seconds after which a tool has failed; none of them waits so long by design.
 PROBE = re.compile(rb"probe-(\d+)-")
 EVENTS = "create,close_write,delete,moved_from,moved_to"
@@ -207,6 +207,10 @@ class Tool:
     def watch(self, directory, work):
         """Prints a line for each change below the directory. None if it cannot."""
 
+    def tell(self, directory, work):
+        """The same, as people have this tool tell of files."""
+        return self.watch(directory, work)
+
     def react(self, directory, command, work):
         """Runs the command at each change, without debouncing. None if it cannot."""
 
@@ -241,6 +245,11 @@ class Tripline(Tool):
     def watch(self, directory, work):
         return Process([TRIPLINE, "watch", "--on", EVENTS, directory])
 
+    def tell(self, directory, work):
+        # `watch` shows directories, too: a line for each that a renamed one holds.
+        return self.rules(work, directory, '[rules.tell]\npaths = ["**"]\ndebounce = "0ms"\nmay_loop = true\n'
+                          'stdin = "lines"\nrun = ["cat"]\n')
+
     def react(self, directory, command, work):
         # Saves that follow each run at once, a hundred times, would be taken for its own.
         return self.rules(work, directory, '[rules.react]\npaths = ["**"]\ndebounce = "0ms"\nmay_loop = true\n'
@@ -272,6 +281,9 @@ class TriplineOfContents(Tripline):
 
     def watch(self, directory, work):
         return Process([TRIPLINE, "watch", "--on", "close_write", directory])
+
+    def tell(self, directory, work):
+        return self.watch(directory, work)
 
     def rules(self, work, root, text):
         """Rules ask for what they ask for."""
@@ -362,7 +374,8 @@ class Chokidar(Tool):
 def every(work):
     """Those that are there, the ones that do nothing but the system calls first."""
     tools = [
-        Limit("limit", "crawl", work), Limit("limit with leaf trick", "leaf", work), Tripline(),
+        Limit("limit", "crawl", work), Limit("limit with leaf trick", "leaf", work),
+        Limit("limit with leaf trick in one thread", "leaf1", work), Tripline(),
         TriplineOfContents(),
         Inotifywait("inotifywait"), Fswatch("fswatch"), Entr("entr"), Reflex("reflex"), Watchexec("watchexec"),
         WatchmanTool("watchman"), Watchfiles("watchfiles"), Chokidar("chokidar"),
