@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What tripline and its peers report of the same operations, as a Markdown table.
 
-    cargo build --release
+    cargo build --profile dist
     benches/correctness.py > docs/comparison.md
     benches/correctness.py --show fswatch overflow
 
@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 
-TRIPLINE = os.environ.get("TRIPLINE", os.path.join(os.path.dirname(__file__), "../target/release/tripline"))
+TRIPLINE = os.environ.get("TRIPLINE", os.path.join(os.path.dirname(__file__), "../target/dist/tripline"))
 LIMIT = 10.0  # Seconds that a report may take; none of the tools waits longer by design.
 GRACE = 0.5  # Seconds in which a wrong path may still come once everything right has.
 NOBODY = 65534

@@ -1,7 +1,7 @@
 //! Draws docs/terminal.svg: the terminal view of a small project, as a real run shows it on a pseudo-terminal.
 //!
 //! ```text
-//! cargo build --release && cargo run --example picture -- target/release/tripline > docs/terminal.svg
+//! cargo build --profile dist && cargo run --example picture -- target/dist/tripline > docs/terminal.svg
 //! ```
 
 mod terminal;

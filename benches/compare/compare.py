@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Measures tripline beside its peers, and beside what the system calls alone cost.
 
-    cargo build --release
+    cargo build --profile dist
     benches/compare/compare.py                          the tables and a chart in docs/performance.md, the README's summary
     benches/compare/compare.py --again                  the same once more, for what the page has to compare with
     benches/compare/compare.py --growth                 tripline alone at growing sizes, there too

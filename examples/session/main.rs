@@ -2,7 +2,7 @@
 //! the screen flickered, and what it took.
 //!
 //! ```text
-//! cargo build --release && cargo run --example session -- target/release/tripline [MINUTES [SAVES [RECORD]]]
+//! cargo build --profile dist && cargo run --example session -- target/dist/tripline [MINUTES [SAVES [RECORD]]]
 //! ```
 //!
 //! Ten minutes and 200 saves if nothing else is said. Every byte that came to the screen is written to RECORD.
