@@ -123,6 +123,20 @@ fn a_collector_finds_the_metrics_and_nothing_else() {
 }
 
 #[test]
+fn of_a_file_that_is_written_only_the_end_is_reported_if_nobody_asks_for_more() {
+    let bench = Bench::new();
+    let mut file = fs::File::create(bench.directory.path().join("a.x")).unwrap();
+    for piece in 0..10 {
+        writeln!(file, "{piece}").unwrap();
+    }
+    drop(file);
+    bench.running.until(|line| line.starts_with("test: ok"));
+    let samples = bench.scrape();
+    let events = samples.iter().find(|sample| sample.metric == "tripline_events_total");
+    assert_eq!(events.unwrap().value, Value::Counter(1.0));
+}
+
+#[test]
 fn who_sends_garbage_or_too_much_is_told_so() {
     let bench = Bench::new();
     let huge = [b"GET /metrics HTTP/1.1\r\nX: ".to_vec(), vec![b'y'; 1 << 20]].concat();

@@ -52,7 +52,9 @@ impl<K: Kernel> Observer<K> {
                         // What may be there was asked, and is not.
                         if !incident.is_to_be_asked() || event.subject != Subject::Gone {
                             self.remember(&incident, &event);
-                            self.hand_over(incident.wd, event, out);
+                            if self.is_news(&incident, &event) {
+                                self.hand_over(incident.wd, event, out);
+                            }
                         }
                     } else {
                         held.insert(incident.wd);
@@ -84,6 +86,15 @@ impl<K: Kernel> Observer<K> {
     fn hold(&mut self, incident: Incident, now: MonoTime) {
         self.retry_later(incident.wd, Scan::UNFINISHED, now);
         self.state.pending.note(incident);
+    }
+
+    /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
+    /// the sake of its end.
+    fn is_news(&self, incident: &Incident, event: &Event) -> bool {
+        event.trigger != Trigger::Event
+            || event.mask.intersects(EventMask::ISDIR)
+            || incident.name.is_empty()
+            || event.mask.intersects(self.scope.asked_of(&incident.name))
     }
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.
