@@ -110,12 +110,16 @@ impl Children {
     pub(super) fn start(
         &mut self,
         job: &Job,
-        sinks: &[Sink; STREAMS],
+        sinks: &mut [Sink; STREAMS],
         epoll: &Epoll,
     ) -> Result<(), NotStarted> {
         let program = self.environment.program(job, is_executable);
         let program = program.ok_or_else(|| NotStarted::Never("not found in PATH".to_owned()))?;
         let flow = self.flows.open(job).map_err(|error| NotStarted::NotNow(error.to_string()))?;
+        if flow.is_none() {
+            // What it writes by itself comes after what has been told.
+            sinks.iter_mut().for_each(|sink| sink.flush_added(epoll));
+        }
         let child = self.spawn(job, &program, flow, sinks).map_err(|error| match error {
             SpawnError::System(error) | SpawnError::Setup { error, .. } if is_passing(&error) => {
                 NotStarted::NotNow(error.to_string())

@@ -329,6 +329,7 @@ impl Driver<'_> {
                 queue.extend(more);
             }
         }
+        self.sinks[1].flush_added(&self.epoll);
         now
     }
 

@@ -58,12 +58,24 @@ impl Sink {
 
     /// Adds bytes, and writes what can be written.
     pub(super) fn put(&mut self, bytes: &[u8], epoll: &Epoll) {
+        self.add(bytes);
+        self.flush(epoll);
+    }
+
+    /// Adds bytes, to be written before what comes after them.
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         match self.waiting.back_mut() {
             _ if bytes.is_empty() => {}
             Some(Piece::Bytes(waiting)) => waiting.extend(bytes),
             _ => self.waiting.push_back(Piece::Bytes(bytes.iter().copied().collect())),
         }
-        self.flush(epoll);
+    }
+
+    /// Writes what was only added, if it can be written.
+    pub(super) fn flush_added(&mut self, epoll: &Epoll) {
+        if !self.polled && !self.is_empty() {
+            self.flush(epoll);
+        }
     }
 
     /// Adds the first `length` bytes of a file, and writes what can be written.

@@ -14,7 +14,9 @@ impl Driver<'_> {
     pub(super) fn spawn(&mut self, job: Job) -> Option<Input> {
         let run = job.run;
         self.memory.start(&job, self.clock.now());
-        Some(match self.children.start(&job, &self.sinks, &self.epoll) {
+        let started = self.children.start(&job, &mut self.sinks, &self.epoll);
+        self.sinks[1].flush_added(&self.epoll);
+        Some(match started {
             Ok(()) => Input::Spawned { run },
             Err(NotStarted::NotNow(error)) if self.halting.is_none() => {
                 let (rule, wait) = (&job.rule.name, RETRY.as_millis());

@@ -24,7 +24,12 @@ impl Driver<'_> {
         if let Some(server) = &mut self.server {
             server.publish(report, &self.epoll);
         }
-        self.tell(|view, out| view.report(report, out));
+        if let Report::Started { .. } = report {
+            // Whoever reads this does not hold up the start of what it tells of.
+            self.tell_after(|view, out| view.report(report, out));
+        } else {
+            self.tell(|view, out| view.report(report, out));
+        }
     }
 
     pub(super) fn show(&mut self, job: &Job) -> Vec<Input> {
@@ -40,9 +45,15 @@ impl Driver<'_> {
     }
 
     pub(super) fn tell(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
+        self.tell_after(tell);
+        self.sinks[1].flush(&self.epoll);
+    }
+
+    /// The same, after what else is to be done in this step.
+    fn tell_after(&mut self, tell: impl FnOnce(&mut dyn View, &mut Vec<u8>)) {
         let mut out = Vec::new();
         tell(self.view, &mut out);
-        self.sinks[1].put(&out, &self.epoll);
+        self.sinks[1].add(&out);
         self.run_errand();
     }
 
