@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::place;
 use super::store::{Store, Trouble};
@@ -13,6 +13,9 @@ use crate::sys::block_all;
 
 /// Runs that may wait to be written. Each is a few hundred kilobytes at most.
 const CAPACITY: usize = 64;
+/// From one time that it is written to the next, at least: each waits for the disk twice, and takes as much processor
+/// time as a few small runs.
+const REST: Duration = Duration::from_secs(1);
 /// How long the disk may let the end wait.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -81,12 +84,17 @@ fn start(rules: PathBuf) -> std::io::Result<Thread> {
 
 fn write(rules: &Path, records: &Receiver<(Record, u64)>) {
     let (mut thorough, mut failed) = (true, false);
+    let mut rested = Instant::now();
     while let Ok((first, mut bound)) = records.recv() {
         let mut batch = vec![first];
-        for (record, latest) in records.try_iter().take(CAPACITY) {
+        while batch.len() < CAPACITY
+            && let Ok((record, latest)) =
+                records.recv_timeout(rested.saturating_duration_since(Instant::now()))
+        {
             batch.push(record);
             bound = latest;
         }
+        rested = Instant::now() + REST;
         let done = place::of(rules).and_then(|file| add(&file, &batch, bound, thorough));
         match done {
             Ok(()) => (thorough, failed) = (false, false),
