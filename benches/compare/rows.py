@@ -168,6 +168,11 @@ def rename(tool, work, args):
         with watching(tool.tell(str(top), work), some) as process:
             if process is None:
                 return None
+            # Directories only: each file would be one more that has another path.
+            for directory in some:
+                for probe in directory.glob("probe-*"):
+                    probe.unlink()
+            process.settled()
             before, since = process.cpu(), len(process.lines())
             renamed = time.monotonic()
             (top / "old").rename(top / "new")
@@ -184,7 +189,7 @@ def rename(tool, work, args):
 def remove(tool, work, args):
     with fresh(work) as top:
         some = tree(top / "all", min(args.dirs, args.most))
-        with watching(tool.watch(str(top), work), some) as process:
+        with watching(tool.tell(str(top), work), some) as process:
             if process is None:
                 return None
             before = process.cpu()
