@@ -89,10 +89,10 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
-    /// the sake of its end.
+    /// the sake of its end. Half a rename may concern who asks for the other name.
     fn is_news(&self, incident: &Incident, event: &Event) -> bool {
         event.trigger != Trigger::Event
-            || event.mask.intersects(EventMask::ISDIR)
+            || event.mask.intersects(EventMask::ISDIR | EventMask::MOVE)
             || incident.name.is_empty()
             || event.mask.intersects(self.scope.asked_of(&incident.name))
     }
