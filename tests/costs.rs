@@ -58,12 +58,11 @@ mod calls {
     const RULES: &str = "[settings]\nhistory = \"0\"\n[rules.each]\npaths = [\"each/*.x\"]\ndebounce = \"0ms\"\nrun = [\"true\"]\noutput = \"inherit\"\nmay_loop = true\n\
                          [rules.all]\npaths = [\"**/*.y\"]\nrun = [\"true\"]\noutput = \"inherit\"\n";
 
-    /// The C library's own affair, which differs from version to version; and one call more for each signal that who
-    /// started the test ignores, as nohup does, since no command inherits that.
-    const OTHERS: [&str; 7] = ["brk", "futex", "madvise", "mmap", "mprotect", "munmap", "rt_sigaction"];
+    /// The C library's own affair, which differs from version to version.
+    const MEMORY: [&str; 6] = ["brk", "futex", "madvise", "mmap", "mprotect", "munmap"];
 
     fn add(figures: &mut Figures, phase: &str, calls: Calls) {
-        let own = calls.into_iter().filter(|(name, _)| !OTHERS.contains(&name.as_str()));
+        let own = calls.into_iter().filter(|(name, _)| !MEMORY.contains(&name.as_str()));
         figures.extend(own.map(|(name, count)| (format!("{phase}: {name}"), count)));
     }
 
