@@ -18,11 +18,9 @@ impl Rules {
     /// Appends a [`Match`] for every rule that `event` concerns, in rule order.
     pub fn matches(&self, event: &Event, out: &mut Vec<Match>) {
         let mut found = Found::new();
-        if self.plan.dirs || event.subject != Subject::Dir {
-            self.matching(event, &event.path, |rule| event.is_one_of(rule.on), &mut found);
-            if let Some(from) = event.from.as_ref().filter(|_| event.mask.intersects(EventMask::RENAME)) {
-                self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
-            }
+        self.matching(event, &event.path, |rule| event.is_one_of(rule.on), &mut found);
+        if let Some(from) = event.from.as_ref().filter(|_| event.mask.intersects(EventMask::RENAME)) {
+            self.matching(event, from, |rule| rule.on.intersects(EventMask::RENAME), &mut found);
         }
         if let Some(dir) = departed(event) {
             let below = self.plan.rules_below(dir).into_iter();
