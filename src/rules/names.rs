@@ -94,17 +94,14 @@ impl Patterns {
         let extension = memrchr(b'.', name).map(|dot| &name[dot + 1..]);
         let ending = extension.and_then(|extension| self.by_extension.get(extension));
         let beginnings = self.prefix_lengths.range(..=name.len());
-        let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length]));
+        let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length])).flatten();
         let others = self.others.iter().filter(|(end, ..)| end.is_none_or(|end| name.last() == Some(&end)));
-        let others = others.map(|(_, pattern, child)| (pattern, child));
-        for (pattern, child) in ending.into_iter().flatten() {
-            if pattern.as_ref().is_none_or(|pattern| pattern.matches(name)) {
-                found(*child);
-            }
-        }
-        let tried = beginning.flatten().map(|(pattern, child)| (pattern, child)).chain(others);
+        let tried = beginning
+            .map(|(pattern, child)| (Some(pattern), child))
+            .chain(ending.into_iter().flatten().map(|(pattern, child)| (pattern.as_ref(), child)))
+            .chain(others.map(|(_, pattern, child)| (Some(pattern), child)));
         for (pattern, &child) in tried {
-            if pattern.matches(name) {
+            if pattern.is_none_or(|pattern| pattern.matches(name)) {
                 found(child);
             }
         }

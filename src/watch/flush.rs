@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::kernel::Kernel;
-use super::observer::{Observer, join};
+use super::observer::{Observer, is_for_whoever, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
@@ -89,11 +89,10 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
-    /// the sake of its end. Half a rename may concern who asks for the other name.
+    /// the sake of its end.
     fn is_news(&self, incident: &Incident, event: &Event) -> bool {
         event.trigger != Trigger::Event
-            || event.mask.intersects(EventMask::ISDIR | EventMask::MOVE)
-            || incident.name.is_empty()
+            || is_for_whoever(&incident.name, event.mask)
             || event.mask.intersects(self.scope.asked_of(&incident.name))
     }
 

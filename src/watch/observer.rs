@@ -245,9 +245,9 @@ impl<K: Kernel> Observer<K> {
 
     /// Whether somebody may be concerned by the event, as far as its name tells.
     fn is_told(&self, raw: &RawEvent<'_>) -> bool {
-        let whoever = raw.name.is_empty() || raw.mask.intersects(EventMask::MOVE | EventMask::ISDIR);
         self.state.is_asked(raw.mask)
-            && (whoever || behind(self.scope.asked_of(raw.name)).intersects(raw.mask))
+            && (is_for_whoever(raw.name, raw.mask)
+                || behind(self.scope.asked_of(raw.name)).intersects(raw.mask))
     }
 
     /// The places that are left empty when a directory's watch ends. What is lost with it is told if no event
@@ -415,6 +415,12 @@ impl<K: Kernel> Observer<K> {
             self.notices.push(Notice::Unreadable { path });
         }
     }
+}
+
+/// Whether an event may matter to rules that ask nothing of the name: half a rename does to who asks for the other
+/// half.
+pub(super) fn is_for_whoever(name: &[u8], mask: EventMask) -> bool {
+    name.is_empty() || mask.intersects(EventMask::MOVE | EventMask::ISDIR)
 }
 
 /// The end of a path that was found by looking.
