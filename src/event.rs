@@ -307,10 +307,14 @@ pub trait Scope: fmt::Debug + Send + Sync {
     fn mask(&self) -> EventMask;
     /// These names are in a directory, and of what changes there is an event from now on.
     fn listed(&self, _dir: &[u8], _names: &mut dyn Iterator<Item = &[u8]>) {}
-    /// Every event that some rule asks for of what has this name, wherever it is, and is no directory. Of a rename
-    /// each half may matter to those who ask for the other.
-    fn asked_of(&self, _name: &[u8]) -> EventMask {
+    /// Every event that some rule asks for of what has this name, wherever it is. Of a rename each half may matter to
+    /// those who ask for the other.
+    fn asked_of(&self, _name: &[u8], _is_dir: bool) -> EventMask {
         self.mask()
+    }
+    /// Whether what has this name, wherever it is, may say what is wanted: all that changes it is told.
+    fn governs(&self, _name: &[u8]) -> bool {
+        false
     }
     /// A directory has come from one path to another. Answers whether all in it is wanted, concerns and is kept as
     /// before, and nothing concerns anybody that is not kept, so that it need not be looked at to know what is there.

@@ -71,6 +71,16 @@ impl Bench {
         Scrape::parse(body.lines().map(|line| Ok(line.to_owned()))).unwrap().samples
     }
 
+    /// How many events the watcher has reported by the end of the first run.
+    fn events_until_it_has_run(&self) -> f64 {
+        self.running.until(|line| line.starts_with("test: ok"));
+        let samples = self.scrape();
+        match samples.iter().find(|sample| sample.metric == "tripline_events_total").unwrap().value {
+            Value::Counter(events) => events,
+            ref other => panic!("{other:?}"),
+        }
+    }
+
     /// A change is run for.
     fn runs(&self) {
         fs::write(self.directory.path().join("a.x"), "").unwrap();
@@ -130,10 +140,19 @@ fn of_a_file_that_is_written_only_the_end_is_reported_if_nobody_asks_for_more() 
         writeln!(file, "{piece}").unwrap();
     }
     drop(file);
-    bench.running.until(|line| line.starts_with("test: ok"));
-    let samples = bench.scrape();
-    let events = samples.iter().find(|sample| sample.metric == "tripline_events_total");
-    assert_eq!(events.unwrap().value, Value::Counter(1.0));
+    assert_eq!(bench.events_until_it_has_run(), 1.0);
+}
+
+#[test]
+fn directories_are_not_reported_where_no_rule_is_for_them() {
+    let bench = Bench::new();
+    for number in 0..10 {
+        let made = bench.directory.path().join(number.to_string());
+        fs::create_dir(&made).unwrap();
+        fs::remove_dir(&made).unwrap();
+    }
+    fs::write(bench.directory.path().join("a.x"), "").unwrap();
+    assert_eq!(bench.events_until_it_has_run(), 1.0);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Which events are asked of a name, wherever it is: the first test of an event, before there is a path.
 
-use super::files::is_ignore_file;
 use super::glob::{Glob, Part};
 use super::hits::Entry;
 use super::names::Names;
@@ -40,10 +39,10 @@ impl Asked {
         asked
     }
 
-    /// What is asked of this name, or more.
+    /// What is asked of files of this name, or more.
     pub(super) fn of(&self, name: &[u8]) -> EventMask {
         let mut asked = self.of_any;
-        if asked == self.of_all || is_ignore_file(name) {
+        if asked == self.of_all {
             return self.of_all;
         }
         self.names.find(name, |number| asked |= self.of_names[number]);
@@ -70,7 +69,6 @@ mod tests {
         let asked = Asked::new(&globs, &on);
         assert_eq!(asked.of(b"c.rs"), on[0] | on[2]);
         assert_eq!(asked.of(b"a.rs"), on[0] | on[1] | on[2]);
-        assert_eq!(asked.of(b".gitignore"), asked.of_all, "the rules read it themselves");
         assert_eq!(asked.of(b"x.md"), on[2], "what lies below docs may have any name");
     }
 }

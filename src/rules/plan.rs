@@ -198,8 +198,16 @@ impl Scope for Plan {
         self.asked.of_all
     }
 
-    fn asked_of(&self, name: &[u8]) -> EventMask {
-        self.asked.of(name)
+    fn asked_of(&self, name: &[u8], is_dir: bool) -> EventMask {
+        match is_dir {
+            true if self.dirs => self.asked.of_all,
+            true => EventMask::default(),
+            false => self.asked.of(name),
+        }
+    }
+
+    fn governs(&self, name: &[u8]) -> bool {
+        is_ignore_file(name)
     }
 
     fn moved(&self, from: &[u8], to: &[u8]) -> bool {

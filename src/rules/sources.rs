@@ -117,8 +117,8 @@ impl Scope for Sources {
         EventMask::CHANGE | EventMask::MODIFY
     }
 
-    fn asked_of(&self, name: &[u8]) -> EventMask {
-        if self.is_named(name) { self.mask() } else { EventMask::default() }
+    fn asked_of(&self, name: &[u8], is_dir: bool) -> EventMask {
+        if is_dir || self.is_named(name) { self.mask() } else { EventMask::default() }
     }
 }
 

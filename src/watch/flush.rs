@@ -91,9 +91,12 @@ impl<K: Kernel> Observer<K> {
     /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
     /// the sake of its end.
     fn is_news(&self, incident: &Incident, event: &Event) -> bool {
-        event.trigger != Trigger::Event
-            || is_for_whoever(&incident.name, event.mask)
-            || event.mask.intersects(self.scope.asked_of(&incident.name))
+        let is_dir = event.mask.intersects(EventMask::ISDIR);
+        let asked = self.scope.asked_of(&incident.name, is_dir);
+        is_for_whoever(&incident.name, event.mask)
+            || asked.intersects(event.mask)
+            || (event.trigger != Trigger::Event && !(is_dir && asked.is_empty()))
+            || self.scope.governs(&incident.name)
     }
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.

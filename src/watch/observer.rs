@@ -17,7 +17,7 @@ use super::retry::Retry;
 use super::roots::Root;
 use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
-use super::translate::{LIMBO, Question, Sight, State, behind};
+use super::translate::{CHANGES, LIMBO, Question, Sight, State, behind};
 use super::tree::{Name, Place, RootId};
 use super::trouble::Trouble;
 use super::ways::Ways;
@@ -245,9 +245,10 @@ impl<K: Kernel> Observer<K> {
 
     /// Whether somebody may be concerned by the event, as far as its name tells.
     fn is_told(&self, raw: &RawEvent<'_>) -> bool {
-        self.state.is_asked(raw.mask)
-            && (is_for_whoever(raw.name, raw.mask)
-                || behind(self.scope.asked_of(raw.name)).intersects(raw.mask))
+        let asked = || behind(self.scope.asked_of(raw.name, raw.mask.intersects(EventMask::ISDIR)));
+        let is_asked = self.state.is_asked(raw.mask)
+            && (is_for_whoever(raw.name, raw.mask) || asked().intersects(raw.mask));
+        is_asked || (raw.mask.intersects(CHANGES) && self.scope.governs(raw.name))
     }
 
     /// The places that are left empty when a directory's watch ends. What is lost with it is told if no event
@@ -418,9 +419,9 @@ impl<K: Kernel> Observer<K> {
 }
 
 /// Whether an event may matter to rules that ask nothing of the name: half a rename does to who asks for the other
-/// half.
+/// half, and who asks for files is concerned by a directory that takes them along.
 pub(super) fn is_for_whoever(name: &[u8], mask: EventMask) -> bool {
-    name.is_empty() || mask.intersects(EventMask::MOVE | EventMask::ISDIR)
+    name.is_empty() || mask.intersects(EventMask::MOVE)
 }
 
 /// The end of a path that was found by looking.

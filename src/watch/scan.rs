@@ -259,7 +259,7 @@ impl<K: Kernel> Observer<K> {
         };
         let wd = frame.wd;
         let closed = self.state.pending.is_only_closed(wd, name);
-        if !self.state.interest.intersects(EventMask::FOUND) {
+        if !self.state.interest.intersects(EventMask::FOUND) && !self.scope.governs(name) {
             return;
         }
         if self.state.pending.is_decided(wd, name) && !closed {

@@ -26,12 +26,15 @@ pub(super) const LIMBO: Duration = Duration::from_millis(200);
 pub(super) const COMINGS_AND_GOINGS: EventMask =
     EventMask::CREATE.union(EventMask::DELETE).union(EventMask::MOVE);
 
-/// What keeping the tree takes, whatever the rules ask for.
-pub(super) const STRUCTURE: EventMask =
-    COMINGS_AND_GOINGS.union(EventMask::DELETE_SELF).union(EventMask::MOVE_SELF);
+/// What keeping the tree takes, and what governs it, whatever the rules ask for.
+pub(super) const STRUCTURE: EventMask = COMINGS_AND_GOINGS
+    .union(EventMask::DELETE_SELF)
+    .union(EventMask::MOVE_SELF)
+    .union(EventMask::CLOSE_WRITE);
 
-/// The kernel's events behind tripline's own.
-const CHANGES: EventMask = COMINGS_AND_GOINGS.union(EventMask::CLOSE_WRITE).union(EventMask::MODIFY);
+/// The kernel's events behind a change.
+pub(super) const CHANGES: EventMask =
+    COMINGS_AND_GOINGS.union(EventMask::CLOSE_WRITE).union(EventMask::MODIFY);
 
 /// The kernel's events that what is asked for follows from. The names of files whose end is asked for are remembered:
 /// how they come is to be known, too.
