@@ -1,4 +1,4 @@
-//! Logs, through `tracing`: what is written is set by `TRIPLINE_LOG`, in `tracing`'s directives.
+//! Logs, through `tracing`: what is written is set by `TRIPLINE_LOG`: a level, or modules with theirs, as `tripline::watch=trace`.
 
 use std::fs::File;
 use std::io;
@@ -6,7 +6,8 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -19,34 +20,35 @@ use super::tui::{Feed, LogLine};
 pub(super) fn start(args: LogArgs, screen: Option<&Arc<Feed>>) -> LogFormat {
     let chosen = if stderr_is_the_journal() { LogFormat::Journal } else { LogFormat::Text };
     let format = args.log_format.unwrap_or(chosen);
-    let default = if format == LogFormat::Text { "tripline=warn" } else { "tripline=info" };
-    let filter = || {
-        let wanted = std::env::var("TRIPLINE_LOG").unwrap_or_else(|_| default.to_owned());
-        EnvFilter::builder().parse_lossy(wanted)
-    };
-    let lines = || tracing_subscriber::fmt().with_env_filter(filter()).with_writer(io::stderr);
+    let default = if format == LogFormat::Text { Level::WARN } else { Level::INFO };
+    let wanted = std::env::var("TRIPLINE_LOG").ok().map(|typed| typed.parse::<Targets>());
+    let mistake = wanted.as_ref().and_then(|wanted| wanted.as_ref().err()).map(ToString::to_string);
+    let filter =
+        wanted.and_then(Result::ok).unwrap_or_else(|| Targets::new().with_target("tripline", default));
+    let all = || tracing_subscriber::registry().with(filter.clone());
+    let lines = || tracing_subscriber::fmt::layer().with_writer(io::stderr);
     // A second start in one process, as tests do, keeps the first.
     let _ = match format {
         LogFormat::Text if let Some(screen) = screen => {
             let screen = Arc::clone(screen);
-            let lines = tracing_subscriber::fmt().with_env_filter(filter()).without_time();
-            lines.with_writer(move || LogLine(Arc::clone(&screen))).try_init()
+            let lines = tracing_subscriber::fmt::layer().without_time();
+            all().with(lines.with_writer(move || LogLine(Arc::clone(&screen)))).try_init()
         }
-        LogFormat::Text => lines().with_ansi(stderr_is_styled()).try_init(),
-        LogFormat::Json => lines().json().flatten_event(true).try_init(),
+        LogFormat::Text => all().with(lines().with_ansi(stderr_is_styled())).try_init(),
+        LogFormat::Json => all().with(lines().json().flatten_event(true)).try_init(),
         LogFormat::Journal => match tracing_journald::layer() {
-            Ok(journal) => {
-                // The fields' names are those of `tracing`, in capitals, as the journal has them.
-                let journal = journal.with_field_prefix(None);
-                tracing_subscriber::registry().with(filter()).with(journal).try_init().map_err(Into::into)
-            }
+            // The fields' names are those of `tracing`, in capitals, as the journal has them.
+            Ok(journal) => all().with(journal.with_field_prefix(None)).try_init(),
             Err(error) => {
-                let _ = lines().with_ansi(false).try_init();
+                let _ = all().with(lines().with_ansi(false)).try_init();
                 tracing::warn!(%error, "the journal does not answer");
                 return LogFormat::Text;
             }
         },
     };
+    if let Some(mistake) = mistake {
+        tracing::warn!("TRIPLINE_LOG says nothing: {mistake}");
+    }
     format
 }
 

@@ -10,7 +10,9 @@ use super::report::Lines;
 use super::tui::{self, Feed, Tui};
 use super::{Exit, control, fail, keys, location, log, refuse, rules, warn};
 use crate::dispatch::{self, Control, Endpoint, Mode, Origin, Remember, Span};
-use crate::rules::{Attempt, Diagnostics, Loaded, Location, Rules, attempt, locate, refuse_untrusted};
+use crate::rules::{
+    Attempt, Diagnostics, Loaded, Location, Reread, Rules, Sources, attempt, locate, refuse_untrusted, reread,
+};
 
 pub(super) fn run(args: &RunArgs) -> Exit {
     let location = location(args.config.as_ref());
@@ -23,7 +25,9 @@ pub(super) fn run(args: &RunArgs) -> Exit {
             let (location, profile, poll) = (found(location, &loaded), args.profile.clone(), args.poll);
             let endpoint = control::endpoint(args.socket.as_ref(), &location);
             let remember = remember(locate(&location));
-            let read = Box::new(move || again(&location, profile.as_deref(), poll, mode));
+            let read = Box::new(move |known: Option<&Sources>| {
+                again(&location, profile.as_deref(), poll, mode, known)
+            });
             let origin = (!args.once).then_some(Origin { read, sources, remember });
             let tui = match shows_screen(args, &loaded.rules) {
                 Ok(tui) => tui,
@@ -79,13 +83,19 @@ fn remember(rules: Option<PathBuf>) -> Remember {
     })
 }
 
-fn again(location: &Location, profile: Option<&str>, poll: PollArgs, mode: Mode) -> Attempt {
-    let mut attempt = attempt(location, profile);
-    attempt.loaded = attempt.loaded.and_then(|loaded| trusted(loaded, mode));
-    if let (Ok(loaded), Some(polling)) = (&mut attempt.loaded, poll.asked()) {
+fn again(
+    location: &Location,
+    profile: Option<&str>,
+    poll: PollArgs,
+    mode: Mode,
+    known: Option<&Sources>,
+) -> Reread {
+    let Reread { loaded, sources } = reread(location, profile, known);
+    let mut loaded = loaded.map(|loaded| loaded.and_then(|loaded| trusted(loaded, mode)));
+    if let (Some(Ok(loaded)), Some(polling)) = (&mut loaded, poll.asked()) {
         loaded.rules.set_polling(polling);
     }
-    attempt
+    Reread { loaded, sources }
 }
 
 /// How rules are run.

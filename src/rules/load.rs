@@ -67,6 +67,15 @@ pub struct Attempt {
     pub sources: Sources,
 }
 
+/// What came of reading rules once more.
+#[derive(Debug)]
+pub struct Reread {
+    /// The same; none if what was read says what was known.
+    pub loaded: Option<Result<Loaded, Diagnostics>>,
+    /// What was read, and what else was looked for.
+    pub sources: Sources,
+}
+
 /// Finds, reads and compiles rules.
 ///
 /// # Errors
@@ -88,38 +97,58 @@ pub fn load_profile(location: &Location, profile: Option<&str>) -> Result<Loaded
 /// The same, along with where to look for what may be different the next time.
 #[must_use]
 pub fn attempt(location: &Location, profile: Option<&str>) -> Attempt {
+    let (gathered, sources) = gather(location);
+    Attempt { loaded: gathered.and_then(|gathered| gathered.compile(profile)), sources }
+}
+
+/// The same once more. What says the same as what is `known` is not compiled.
+#[must_use]
+pub fn reread(location: &Location, profile: Option<&str>, known: Option<&Sources>) -> Reread {
+    let (gathered, sources) = gather(location);
+    let is_new = known.is_none_or(|known| !sources.say_the_same(known));
+    let loaded = is_new.then(|| gathered.and_then(|gathered| gathered.compile(profile)));
+    Reread { loaded, sources }
+}
+
+/// What was read, before it is compiled.
+struct Gathered {
+    /// The files, and what overrules them.
+    layers: Vec<Raw>,
+    reading: Reading,
+    directory: PathBuf,
+}
+
+fn gather(location: &Location) -> (Result<Gathered, Diagnostics>, Sources) {
     let mut reading = Reading::default();
     match find(location) {
         Ok(found) => {
             let layers = found.read(&mut reading);
             let sources = std::mem::take(&mut reading.sources);
-            Attempt { loaded: together(layers, reading, found.directory, profile), sources }
+            (Ok(Gathered { layers, reading, directory: found.directory }), sources)
         }
         Err(diagnostic) => {
             if let Location::Path(path) = location {
                 reading.sources.file(path, None);
                 reading.sources.all(path, any_toml());
             }
-            Attempt { loaded: Err(only(&diagnostic)), sources: reading.sources }
+            (Err(only(&diagnostic)), reading.sources)
         }
     }
 }
 
-/// Everything that was read as one set of rules.
-fn together(
-    mut layers: Vec<Raw>,
-    mut reading: Reading,
-    directory: PathBuf,
-    profile: Option<&str>,
-) -> Result<Loaded, Diagnostics> {
-    if let Some(name) = profile {
-        reading.diagnostics.extend(unknown_profile(name, &layers));
-        layers = layers.into_iter().map(|layer| layer.with_profile(name)).collect();
+impl Gathered {
+    /// Everything as one set of rules.
+    fn compile(self, profile: Option<&str>) -> Result<Loaded, Diagnostics> {
+        let Self { mut layers, mut reading, directory } = self;
+        if let Some(name) = profile {
+            reading.diagnostics.extend(unknown_profile(name, &layers));
+            layers = layers.into_iter().map(|layer| layer.with_profile(name)).collect();
+        }
+        let raw = layers.into_iter().reduce(|below, above| above.over(below)).unwrap_or_default();
+        let around = surroundings(directory);
+        let files = reading.files;
+        compile(&raw, reading.diagnostics, &around).map(|rules| Loaded { rules, files })
     }
-    let raw = layers.into_iter().reduce(|below, above| above.over(below)).unwrap_or_default();
-    let around = surroundings(directory);
-    let files = reading.files;
-    compile(&raw, reading.diagnostics, &around).map(|rules| Loaded { rules, files })
 }
 
 fn unknown_profile(name: &str, layers: &[Raw]) -> Option<Diagnostic> {

@@ -63,7 +63,9 @@ pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, 
 pub use explain::{Reason, Watching};
 pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 pub(crate) use load::config_home;
-pub use load::{Attempt, Loaded, Location, attempt, load, load_profile, locate, surroundings};
+pub use load::{
+    Attempt, Loaded, Location, Reread, attempt, load, load_profile, locate, reread, surroundings,
+};
 pub use plan::Plan;
 pub use raw::{
     Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,

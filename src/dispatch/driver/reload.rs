@@ -7,7 +7,7 @@ use std::thread;
 
 use super::{Remember, RunError};
 use crate::dispatch::edits::Edits;
-use crate::rules::{Attempt, Diagnostics, Loaded, Sources};
+use crate::rules::{Diagnostics, Loaded, Reread, Sources};
 use crate::sys::{Epoll, Wake, block_all};
 use crate::time::{Clock, MonoTime};
 use crate::watch::{Message, Notice, Watcher};
@@ -15,13 +15,13 @@ use crate::watch::{Message, Notice, Watcher};
 const ASKED: u64 = 0;
 const WATCHER: u64 = 1;
 
-/// Reads rules again.
-type Read = Box<dyn FnMut() -> Attempt + Send>;
+/// Reads rules again, to be compiled unless they say the same as what is known.
+type Read = Box<dyn FnMut(Option<&Sources>) -> Reread + Send>;
 
 /// Where rules come from.
 pub struct Origin {
     /// Reads them again.
-    pub read: Box<dyn FnMut() -> Attempt + Send>,
+    pub read: Read,
     /// What was read when they were first read.
     pub sources: Sources,
     /// Takes what is remembered of their runs.
@@ -169,7 +169,7 @@ impl Reader {
     }
 
     fn read(&mut self, now: MonoTime) {
-        let Attempt { loaded, sources } = (self.read)();
+        let Reread { loaded, sources } = (self.read)((!self.asked).then_some(&self.sources));
         if !self.asked && sources.are_emptied(&self.sources) && !std::mem::replace(&mut self.patient, true) {
             return self.edits.postpone(now);
         }
@@ -177,9 +177,9 @@ impl Reader {
         if !sources.lie_where(&self.sources) {
             self.watcher.rescope(Arc::new(sources.clone()));
         }
-        let is_news = !sources.say_the_same(&self.sources) || std::mem::take(&mut self.asked);
         self.sources = sources;
-        if is_news {
+        if let Some(loaded) = loaded {
+            self.asked = false;
             self.shared.lock().outcome = Some(loaded);
             self.shared.filled.set();
         }
