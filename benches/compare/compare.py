@@ -46,9 +46,10 @@ def median(values):
 def compare(args, tools, work):
     """Of each row and tool the medians, or why there are none; who has failed has no other turn."""
     values = {}
-    for _ in range(args.rounds):
+    for round in range(args.rounds):
+        turns = [tool for tool in tools if round == 0 or tool.name not in args.once]
         for row in args.only:
-            for tool in tools:
+            for tool in turns:
                 before = values.setdefault((row, tool.name), [])
                 if not isinstance(before, str):
                     value = measure(row, tool, work, args)
@@ -82,6 +83,7 @@ def arguments():
     parser.add_argument("--storm", type=int, default=200_000, help="files in the storm")
     parser.add_argument("--only", type=lambda text: text.split(","), default=list(ROWS), help="rows: " + ",".join(ROWS))
     parser.add_argument("--tools", type=lambda text: text.split(","), help="the tools, by name")
+    parser.add_argument("--once", type=lambda text: text.split(","), default=[], help="the tools that have one round only")
     parser.add_argument("--growth", action="store_true", help="measure tripline at growing sizes instead")
     parser.add_argument("--again", action="store_true", help="write beside the figures that are there")
     parser.add_argument("--print", action="store_true", help="print only")

@@ -108,9 +108,12 @@ class Process:
     def switches(self):
         total = 0
         for pid in self.pids():
-            for task in os.listdir(f"/proc/{pid}/task"):
-                text = Path(f"/proc/{pid}/task/{task}/status").read_text()
-                total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
+            try:
+                for task in os.listdir(f"/proc/{pid}/task"):
+                    text = Path(f"/proc/{pid}/task/{task}/status").read_text()
+                    total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
+            except OSError:
+                pass  # It has ended meanwhile.
         return total
 
     def settled(self):
