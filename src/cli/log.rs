@@ -1,4 +1,5 @@
-//! Logs, through `tracing`: what is written is set by `TRIPLINE_LOG`: a level, or modules with theirs, as `tripline::watch=trace`.
+//! Logs, through `tracing`. What is written is set by `TRIPLINE_LOG`: a level, or modules with theirs, such as
+//! `tripline::watch=trace`.
 
 use std::fs::File;
 use std::io;
@@ -20,11 +21,13 @@ use super::tui::{Feed, LogLine};
 pub(super) fn start(args: LogArgs, screen: Option<&Arc<Feed>>) -> LogFormat {
     let chosen = if stderr_is_the_journal() { LogFormat::Journal } else { LogFormat::Text };
     let format = args.log_format.unwrap_or(chosen);
-    let default = if format == LogFormat::Text { Level::WARN } else { Level::INFO };
-    let wanted = std::env::var("TRIPLINE_LOG").ok().map(|typed| typed.parse::<Targets>());
-    let mistake = wanted.as_ref().and_then(|wanted| wanted.as_ref().err()).map(ToString::to_string);
-    let filter =
-        wanted.and_then(Result::ok).unwrap_or_else(|| Targets::new().with_target("tripline", default));
+    let level = if format == LogFormat::Text { Level::WARN } else { Level::INFO };
+    let default = || Targets::new().with_target("tripline", level);
+    let typed = std::env::var("TRIPLINE_LOG").ok().map(|typed| typed.parse()).transpose();
+    let (filter, mistake) = match typed {
+        Ok(typed) => (typed.unwrap_or_else(default), None),
+        Err(mistake) => (default(), Some(mistake)),
+    };
     let all = || tracing_subscriber::registry().with(filter.clone());
     let lines = || tracing_subscriber::fmt::layer().with_writer(io::stderr);
     // A second start in one process, as tests do, keeps the first.

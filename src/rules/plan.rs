@@ -363,6 +363,16 @@ mod tests {
     }
 
     #[test]
+    fn directories_are_asked_about_where_a_rule_is_for_them_and_ignore_files_always_count() {
+        let mut plan = plan(&[("src/*.rs", &[])]);
+        assert_eq!(plan.asked_of(b"src", true), plan.mask());
+        plan.dirs = false;
+        assert_eq!(plan.asked_of(b"a.rs", false), plan.mask());
+        assert!(plan.asked_of(b"a.rs", true).is_empty() && plan.asked_of(b".gitignore", false).is_empty());
+        assert!(plan.governs(b".gitignore") && plan.governs(b".git") && !plan.governs(b"a.rs"));
+    }
+
+    #[test]
     fn a_renamed_directory_is_known_only_where_the_same_globs_and_ignore_lines_count() {
         for (paths, ignore, from, to, expected) in [
             ("src/**/*.rs", &[][..], "/w/src/a", "/w/src/b/c", true),
