@@ -34,6 +34,7 @@ mod path;
 mod places;
 mod plan;
 mod raw;
+mod reach;
 mod roots;
 mod rule;
 mod schema;

@@ -1,6 +1,5 @@
 //! Which directories the rules can need: what the watcher asks.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,18 +14,11 @@ use super::ignore::Ignores;
 use super::judge::Judge;
 use super::path;
 use super::places::{Place, Places};
+use super::reach::{Reaches, below};
 use super::roots::roots;
 use super::rule::RuleId;
-use super::tree::{Id, State, States, Tree};
+use super::tree::{State, States, Tree};
 use crate::event::{EventMask, Extent, Polling, Scope, as_path};
-
-/// What can match below a node, put together: one for each different ignore list, but one for each rule
-/// that excludes something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Reach {
-    list: usize,
-    excluding: Option<RuleId>,
-}
 
 /// All globs and ignore layers, and what follows from them for watching.
 pub struct Plan {
@@ -34,7 +26,7 @@ pub struct Plan {
     pub(super) ignores: Ignores,
     places: Places,
     /// By node: what can match below it, and the last place in `paths` of a glob that can.
-    below: Vec<BTreeMap<Reach, usize>>,
+    below: Vec<Reaches>,
     roots: Vec<PathBuf>,
     /// What each rule asks for.
     on: Vec<EventMask>,
@@ -237,39 +229,6 @@ impl fmt::Debug for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Plan").field("roots", &self.roots).field("on", &self.on).finish_non_exhaustive()
     }
-}
-
-/// What can match below each node. Children come after their parents, so one pass from the end is enough.
-fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<BTreeMap<Reach, usize>> {
-    let mut excluding: Vec<_> =
-        globs.iter().filter(|(entry, _)| entry.excludes).map(|(entry, _)| entry.rule).collect();
-    excluding.dedup();
-    let reach = |entry: &Entry| Reach {
-        list: ignores.list_of(entry.rule),
-        excluding: excluding.binary_search(&entry.rule).is_ok().then_some(entry.rule),
-    };
-    let mut below: Vec<BTreeMap<Reach, usize>> = vec![BTreeMap::new(); tree.len()];
-    for node in (0..tree.len()).rev() {
-        let mut reaches = BTreeMap::new();
-        let mut add = |node: Id| {
-            for entry in tree.values(node).iter().filter(|entry| !entry.excludes) {
-                let place = reaches.entry(reach(entry)).or_insert(0);
-                *place = entry.place.max(*place);
-            }
-        };
-        if tree.is_deep(node) {
-            add(node);
-        }
-        tree.children(node).for_each(&mut add);
-        for child in tree.children(node) {
-            for (&reach, &place) in &below[child] {
-                let known = reaches.entry(reach).or_insert(0);
-                *known = place.max(*known);
-            }
-        }
-        below[node] = reaches;
-    }
-    below
 }
 
 #[cfg(test)]
