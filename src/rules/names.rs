@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use hashbrown::HashMap;
-use memchr::memrchr;
 
 use super::tree::Id;
 use super::wildcard::{Name, folded};
@@ -13,6 +12,8 @@ use super::wildcard::{Name, folded};
 #[derive(Debug, Default)]
 pub(crate) struct Names {
     plain: HashMap<Vec<u8>, Id>,
+    /// What the plain ones begin with.
+    plain_starts: Bytes,
     /// Boxed, since most nodes have none.
     patterns: Option<Box<Patterns>>,
 }
@@ -25,17 +26,38 @@ struct Patterns {
     /// The patterns whose names must begin with this, and how long those beginnings are.
     by_prefix: HashMap<Vec<u8>, Vec<(Name, Id)>>,
     prefix_lengths: BTreeSet<usize>,
+    prefix_starts: Bytes,
     /// The other patterns, if their names must end in a dot and this; none if that is all they ask.
     by_extension: HashMap<Vec<u8>, Vec<(Option<Name>, Id)>>,
+    /// What their names end with.
+    extension_ends: Bytes,
     /// What is left, each with the byte that its names must end with.
     others: Vec<(Option<u8>, Name, Id)>,
+}
+
+/// The first or last bytes of some names, modulo 64. Most names that are asked about have another, and cost no hash.
+#[derive(Clone, Copy, Debug, Default)]
+struct Bytes(u64);
+
+impl Bytes {
+    fn insert(&mut self, byte: Option<&u8>) {
+        self.0 |= byte.map_or(u64::MAX, |byte| 1 << (byte % 64));
+    }
+
+    /// Whether a name with this byte may be one of them; surely not if false.
+    fn may_have(self, byte: Option<&u8>) -> bool {
+        byte.is_some_and(|byte| self.0 & (1 << (byte % 64)) != 0)
+    }
 }
 
 impl Names {
     /// The child for this name; `new` if there was none, which is the child from now on.
     pub(crate) fn get_or_insert(&mut self, name: &Name, new: Id) -> Id {
         match name {
-            Name::Literal(plain) => *self.plain.entry(plain.clone()).or_insert(new),
+            Name::Literal(plain) => {
+                self.plain_starts.insert(plain.first());
+                *self.plain.entry(plain.clone()).or_insert(new)
+            }
             Name::Either(_) | Name::Wild { .. } => {
                 self.patterns.get_or_insert_default().get_or_insert(name, new)
             }
@@ -44,7 +66,9 @@ impl Names {
 
     /// Calls `found` with every child that takes this name.
     pub(crate) fn find(&self, name: &[u8], mut found: impl FnMut(Id)) {
-        if let Some(&child) = self.plain.get(name) {
+        if self.plain_starts.may_have(name.first())
+            && let Some(&child) = self.plain.get(name)
+        {
             found(child);
         }
         if let Some(patterns) = &self.patterns {
@@ -76,8 +100,10 @@ impl Patterns {
         let prefix = name.prefix();
         if !prefix.is_empty() {
             self.prefix_lengths.insert(prefix.len());
+            self.prefix_starts.insert(prefix.first());
             self.by_prefix.entry(prefix).or_default().push((name, child));
         } else if let Some(extension) = name.extension() {
+            self.extension_ends.insert(extension.last());
             let more = (!name.asks_for_extension_only()).then_some(name);
             self.by_extension.entry(extension).or_default().push((more, child));
         } else {
@@ -91,19 +117,64 @@ impl Patterns {
         {
             found(child);
         }
-        let extension = memrchr(b'.', name).map(|dot| &name[dot + 1..]);
-        let ending = extension.and_then(|extension| self.by_extension.get(extension));
-        let beginnings = self.prefix_lengths.range(..=name.len());
-        let beginning = beginnings.filter_map(|&length| self.by_prefix.get(&name[..length])).flatten();
+        if self.prefix_starts.may_have(name.first()) {
+            let lengths = self.prefix_lengths.range(..=name.len());
+            let beginning = lengths.filter_map(|&length| self.by_prefix.get(&name[..length])).flatten();
+            try_all(beginning.map(|(pattern, child)| (Some(pattern), child)), name, &mut found);
+        }
+        if self.extension_ends.may_have(name.last()) {
+            let ending = extension(name).and_then(|extension| self.by_extension.get(extension));
+            let ending = ending.into_iter().flatten();
+            try_all(ending.map(|(pattern, child)| (pattern.as_ref(), child)), name, &mut found);
+        }
         let others = self.others.iter().filter(|(end, ..)| end.is_none_or(|end| name.last() == Some(&end)));
-        let tried = beginning
-            .map(|(pattern, child)| (Some(pattern), child))
-            .chain(ending.into_iter().flatten().map(|(pattern, child)| (pattern.as_ref(), child)))
-            .chain(others.map(|(_, pattern, child)| (Some(pattern), child)));
-        for (pattern, &child) in tried {
-            if pattern.is_none_or(|pattern| pattern.matches(name)) {
-                found(child);
-            }
+        try_all(others.map(|(_, pattern, child)| (Some(pattern), child)), name, &mut found);
+    }
+}
+
+/// Calls `found` with each child whose pattern, if there is one, takes the name.
+fn try_all<'p>(
+    patterns: impl Iterator<Item = (Option<&'p Name>, &'p Id)>,
+    name: &[u8],
+    found: &mut impl FnMut(Id),
+) {
+    for (pattern, &child) in patterns {
+        if pattern.is_none_or(|pattern| pattern.matches(name)) {
+            found(child);
+        }
+    }
+}
+
+/// What follows the last dot. Extensions are short: looked for byte by byte, they cost less than a search by words.
+fn extension(name: &[u8]) -> Option<&[u8]> {
+    let dot = name.iter().rposition(|&byte| byte == b'.')?;
+    Some(&name[dot + 1..])
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::glob::Case;
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn a_name_finds_the_patterns_that_take_it_and_no_other(
+            patterns in prop::collection::vec("[ab.é]{0,2}[*?]?[ab.é]{0,3}", 0..8),
+            plain in prop::collection::vec("[ab.é]{1,3}", 0..4),
+            name in "[ab.é]{1,6}",
+        ) {
+            let texts = patterns.iter().chain(&plain);
+            let parsed: Vec<Name> =
+                texts.filter_map(|text| Name::parse(text, Case::Exact).ok()).collect();
+            let mut names = Names::default();
+            let ids: Vec<_> = parsed.iter().enumerate().map(|(at, name)| names.get_or_insert(name, at)).collect();
+            let mut found = Vec::new();
+            names.find(name.as_bytes(), |id| found.push(id));
+            found.sort_unstable();
+            let takes = |at: &usize| ids[*at] == *at && parsed[*at].matches(name.as_bytes());
+            prop_assert_eq!(found, (0..parsed.len()).filter(takes).collect::<Vec<_>>());
         }
     }
 }
