@@ -3,10 +3,11 @@
 //! Events are levels, not counts: the kernel itself merges them. A kind that happens again takes its
 //! latest place in the order, so that the last event of a name tells its present state.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
-use hashbrown::HashMap;
-use smallvec::SmallVec;
+use hashbrown::{DefaultHashBuilder, HashTable};
+use smallvec::{SmallVec, smallvec};
 
 use super::tree::Name;
 use crate::event::{EventMask, Subject, Trigger};
@@ -72,7 +73,8 @@ pub(super) const CAPACITY: usize = 1_000_000;
 /// Empty places that are not worth closing.
 const GAPS: usize = 256;
 
-/// What happens to a file is mostly that it is made and closed.
+/// Where the incidents of one name stand, none of them in a gap. What happens to a file is mostly that it is made and
+/// closed.
 type Places = SmallVec<[usize; 2]>;
 
 /// The incidents in their order.
@@ -81,8 +83,9 @@ pub(super) struct Pending {
     incidents: Vec<Option<Incident>>,
     /// How many places are empty, because what stood there has been given a later one.
     gaps: usize,
-    /// Where the incidents of a name stand.
-    by_name: HashMap<(Wd, Name), Places>,
+    /// By the name that stands at the first of the places, so that no name is kept twice.
+    by_name: HashTable<Places>,
+    hasher: DefaultHashBuilder,
 }
 
 impl Pending {
@@ -97,19 +100,32 @@ impl Pending {
 
     /// Adds an incident, in place of an earlier one of its kind.
     pub(super) fn note(&mut self, incident: Incident) {
-        let places = self.by_name.entry((incident.wd, Arc::clone(&incident.name))).or_default();
-        let (incidents, before) = (&mut self.incidents, places.len());
-        places.retain(|&mut at| {
-            let gone = incidents[at].as_mut().is_none_or(|known| known.yields_to(&incident));
-            if gone {
-                incidents[at] = None;
-            }
-            !gone
-        });
-        self.gaps += before - places.len();
-        places.push(incidents.len());
+        let Self { incidents, gaps, by_name, hasher } = self;
+        let (place, hash) = (incidents.len(), hasher.hash_one((incident.wd, &*incident.name)));
+        let known = |places: &Places| is_at(incidents, places, incident.wd, &incident.name);
+        if let Some(places) = by_name.find_mut(hash, known) {
+            let before = places.len();
+            places.retain(|&mut at| {
+                let gone = incidents[at].as_mut().is_none_or(|known| known.yields_to(&incident));
+                if gone {
+                    incidents[at] = None;
+                }
+                !gone
+            });
+            *gaps += before - places.len();
+            places.push(place);
+        } else {
+            by_name.insert_unique(hash, smallvec![place], |places| hash_at(incidents, places, hasher));
+        }
         incidents.push(Some(incident));
         self.close_gaps();
+    }
+
+    /// Where the incidents of a name stand.
+    fn places(&self, wd: Wd, name: &[u8]) -> &[usize] {
+        let hash = self.hasher.hash_one((wd, name));
+        let places = self.by_name.find(hash, |places| is_at(&self.incidents, places, wd, name));
+        places.map_or(&[], |places| places.as_slice())
     }
 
     /// Gives every incident a new place once most are empty, so that the list stays as long as what it holds.
@@ -117,22 +133,31 @@ impl Pending {
         if self.gaps < GAPS || self.gaps < self.incidents.len() / 2 {
             return;
         }
+        let mut new = 0;
+        let moved: Vec<_> = self
+            .incidents
+            .iter()
+            .map(|incident| {
+                let at = new;
+                new += usize::from(incident.is_some());
+                at
+            })
+            .collect();
+        self.by_name.iter_mut().flatten().for_each(|at| *at = moved[*at]);
         self.incidents.retain(Option::is_some);
         self.gaps = 0;
-        self.by_name.values_mut().for_each(Places::clear);
-        for (at, incident) in self.incidents.iter().flatten().enumerate() {
-            let name = (incident.wd, Arc::clone(&incident.name));
-            self.by_name.entry(name).or_default().push(at);
-        }
     }
 
     /// Gives all that happened to a name the latest places in the order: its directory has arrived since.
     pub(super) fn renew(&mut self, wd: Wd, name: &Name) {
-        for at in self.by_name.get_mut(&(wd, Arc::clone(name))).into_iter().flatten() {
-            let incident = self.incidents[*at].take();
-            self.incidents.push(incident);
-            *at = self.incidents.len() - 1;
-            self.gaps += 1;
+        let hash = self.hasher.hash_one((wd, &**name));
+        let Self { incidents, gaps, by_name, .. } = self;
+        let known = |places: &Places| is_at(incidents, places, wd, name);
+        for at in by_name.find_mut(hash, known).into_iter().flatten() {
+            let incident = incidents[*at].take();
+            incidents.push(incident);
+            *at = incidents.len() - 1;
+            *gaps += 1;
         }
         self.close_gaps();
     }
@@ -152,7 +177,7 @@ impl Pending {
     fn has(&self, wd: Wd, name: &Name, mask: EventMask) -> bool {
         let decides = |incident: &Incident| !incident.doubtful && incident.mask.intersects(mask);
         let decisive = |at: &usize| self.incidents[*at].as_ref().is_some_and(decides);
-        self.by_name.get(&(wd, Arc::clone(name))).is_some_and(|places| places.iter().any(decisive))
+        self.places(wd, name).iter().any(decisive)
     }
 
     /// The kernel has dropped events that came after all these. Answers the files that were there.
@@ -174,6 +199,18 @@ impl Pending {
         let room = Vec::with_capacity(self.incidents.len());
         std::mem::replace(&mut self.incidents, room).into_iter().flatten()
     }
+}
+
+/// Whether it is the incidents of this name that stand there.
+fn is_at(incidents: &[Option<Incident>], places: &[usize], wd: Wd, name: &[u8]) -> bool {
+    let first = places.first().and_then(|&at| incidents[at].as_ref());
+    first.is_some_and(|incident| incident.wd == wd && *incident.name == *name)
+}
+
+/// The hash of the name whose incidents stand there.
+fn hash_at(incidents: &[Option<Incident>], places: &[usize], hasher: &DefaultHashBuilder) -> u64 {
+    let first = places.first().and_then(|&at| incidents[at].as_ref());
+    first.map_or(0, |incident| hasher.hash_one((incident.wd, &*incident.name)))
 }
 
 #[cfg(test)]
