@@ -6,43 +6,14 @@ use hashbrown::DefaultHashBuilder;
 use indexmap::IndexMap;
 use indexmap::map::Entry;
 
-use super::contents::Content;
+use super::change::Change;
 use super::lineage::Lineage;
-use crate::event::{Event, EventMask, Subject, Trigger};
+use crate::event::{Event, EventMask, Trigger};
 use crate::rules::{Per, RuleId};
 use crate::time::MonoTime;
 
-/// What is known of one path of a batch.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Change {
-    /// Everything that happened to it.
-    pub(crate) mask: EventMask,
-    /// What it was when last seen.
-    pub(crate) subject: Subject,
-    /// Its old path, where a rename brought it.
-    pub(crate) from: Option<Vec<u8>>,
-    /// The label of that rename; 0 if there was none.
-    pub(crate) cookie: u32,
-    /// What it holds, where that was asked. Apart, since most batches do without.
-    pub(crate) content: Option<Box<Content>>,
-}
-
-impl Change {
-    fn absorb(&mut self, later: Self) {
-        self.content = later.content;
-        self.mask |= later.mask;
-        self.subject = later.subject;
-        if later.from.is_some() {
-            self.from = later.from;
-        }
-        if later.cookie != 0 {
-            self.cookie = later.cookie;
-        }
-    }
-}
-
 /// By path, in the order of the first events.
-type Changes = IndexMap<Vec<u8>, Change, DefaultHashBuilder>;
+type Changes = IndexMap<Box<[u8]>, Change, DefaultHashBuilder>;
 
 /// The changes that one run answers.
 ///
@@ -158,7 +129,7 @@ impl Batch {
 
     /// The paths in the order of their first events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Change)> {
-        self.changes.iter().map(|(path, change)| (path.as_slice(), change))
+        self.changes.iter().map(|(path, change)| (&**path, change))
     }
 
     /// Adds what happened later. Keeps the order of first events and every path.
@@ -171,7 +142,7 @@ impl Batch {
     /// Adds one event that came later, and what it may have come of.
     pub(crate) fn add(&mut self, event: Event, lineage: Lineage) {
         self.came_of(lineage);
-        let (path, change) = change(event);
+        let (path, change) = Change::of(event);
         self.absorb(path, change);
     }
 
@@ -182,7 +153,7 @@ impl Batch {
         }
     }
 
-    fn absorb(&mut self, path: Vec<u8>, change: Change) {
+    fn absorb(&mut self, path: Box<[u8]>, change: Change) {
         match self.changes.entry(path) {
             Entry::Occupied(mut known) => known.get_mut().absorb(change),
             Entry::Vacant(new) => _ = new.insert(change),
@@ -192,15 +163,12 @@ impl Batch {
     /// Each change as an event of its own.
     pub(crate) fn into_events(self) -> impl Iterator<Item = Event> {
         let trigger = self.trigger;
-        self.changes.into_iter().map(move |(path, change)| {
-            let Change { mask, subject, from, cookie, .. } = change;
-            Event { mask, path, subject, from, cookie, trigger }
-        })
+        self.changes.into_iter().map(move |(path, change)| change.into_event(path, trigger))
     }
 
     /// The paths, to change what is known of them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut Change)> {
-        self.changes.iter_mut().map(|(path, change)| (path.as_slice(), change))
+        self.changes.iter_mut().map(|(path, change)| (&**path, change))
     }
 
     /// The changes of which something holds, and the others. Without a path it is among the others, whole.
@@ -238,14 +206,9 @@ impl Batch {
 impl From<Event> for Batch {
     fn from(event: Event) -> Self {
         let trigger = event.trigger;
-        let (lineage, changes) = (Lineage::default(), Changes::from_iter([change(event)]));
+        let (lineage, changes) = (Lineage::default(), Changes::from_iter([Change::of(event)]));
         Self { trigger, after: None, attempt: 1, lineage, since: None, changes }
     }
-}
-
-fn change(event: Event) -> (Vec<u8>, Change) {
-    let Event { mask, path, subject, from, cookie, .. } = event;
-    (path, Change { mask, subject, from, cookie, content: None })
 }
 
 /// Batches in the order in which they are to run.
@@ -353,6 +316,7 @@ impl From<Batch> for Queue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::Subject;
 
     fn event(path: &str, mask: EventMask) -> Event {
         let path = path.into();
@@ -377,18 +341,6 @@ mod tests {
         first.merge(batch(&["c", "b"]));
         assert_eq!(paths(&first), [b"b", b"a", b"c"]);
         assert_eq!(first.trigger(), Trigger::Start);
-    }
-
-    #[test]
-    fn a_path_gathers_its_events_and_keeps_its_old_name() {
-        let renamed = Event { from: Some(b"old".into()), cookie: 7, ..event("a", EventMask::MOVED_TO) };
-        let mut batch = Batch::from(renamed);
-        let gone = Event { subject: Subject::Gone, ..event("a", EventMask::DELETE) };
-        batch.merge(gone.into());
-        let (_, change) = batch.first().unwrap();
-        assert_eq!(change.mask, EventMask::MOVED_TO | EventMask::DELETE);
-        assert_eq!((change.subject, change.cookie), (Subject::Gone, 7));
-        assert_eq!(change.from.as_deref(), Some(&b"old"[..]));
     }
 
     #[test]

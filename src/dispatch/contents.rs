@@ -63,8 +63,8 @@ impl Contents {
     pub(crate) fn keep(&mut self, rule: RuleId, batch: &Batch) {
         let known = self.0.entry(rule).or_default();
         for (path, change) in batch.iter() {
-            match change.content.as_deref() {
-                Some(&content) => drop(known.insert(path.to_vec(), content)),
+            match change.content() {
+                Some(content) => drop(known.insert(path.to_vec(), content)),
                 None => drop(known.swap_remove(path)),
             }
         }

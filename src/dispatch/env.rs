@@ -1,6 +1,7 @@
 //! The environment of a command.
 
 use super::batch::Batch;
+use super::change::Change;
 use super::job::{Ended, RunId};
 use crate::rules::{Fields, Rule};
 
@@ -65,7 +66,7 @@ fn of_batch(run: RunId, batch: &Batch, fields: &Fields<'_>) -> [(&'static str, O
 
 fn of_first(batch: &Batch, fields: &Fields<'_>) -> [(&'static str, Option<Vec<u8>>); 7] {
     let change = batch.first().map(|(_, change)| change);
-    let cookie = change.map(|change| change.cookie).filter(|&cookie| cookie != 0);
+    let cookie = change.map(Change::cookie).filter(|&cookie| cookie != 0);
     [
         ("PATH", some(fields.path)),
         ("REL", some(fields.rel)),

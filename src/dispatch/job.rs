@@ -186,7 +186,7 @@ fn invocation(
         stem: path.file_stem().map_or(&[], OsStrExt::as_bytes),
         ext: path.extension().map_or(&[], OsStrExt::as_bytes),
         dir: path.parent().map_or(&[], |dir| dir.as_os_str().as_bytes()),
-        old_path: first.and_then(|(_, change)| change.from.as_deref()).unwrap_or_default(),
+        old_path: first.and_then(|(_, change)| change.from()).unwrap_or_default(),
         rule: rule.name.as_bytes(),
         root: rules.settings.root.as_os_str().as_bytes(),
         event: event.as_bytes(),

@@ -12,6 +12,7 @@
 //! be seen of it, is in `control`.
 
 mod batch;
+mod change;
 mod contents;
 mod control;
 mod core;

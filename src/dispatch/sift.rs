@@ -76,12 +76,10 @@ impl Turn<'_> {
         let mut changed = Queue::default();
         for mut batch in due {
             let mut budget = Budget::new();
-            batch
-                .iter_mut()
-                .for_each(|(path, change)| change.content = budget.read(rules.files(), path).map(Box::new));
+            batch.iter_mut().for_each(|(path, change)| change.set_content(budget.read(rules.files(), path)));
             let contents = &self.core.contents;
             let (old, new) = batch.divide(|path, change| {
-                change.content.as_deref().is_some_and(|&content| contents.knows(id, path, content))
+                change.content().is_some_and(|content| contents.knows(id, path, content))
             });
             if let Some(old) = old {
                 let (name, cause) = (rule.name.clone(), Cause::of(&old, &rules));

@@ -4,7 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::batch::{Batch, Change};
+use super::batch::Batch;
+use super::change::Change;
 use crate::rules::{Rules, Stdin};
 
 /// Where a command's standard input comes from.
@@ -62,7 +63,7 @@ fn line<'a>(rules: &Rules, path: &[u8], change: &'a Change) -> Line<'a> {
         rel: rules.relative(path).map(text),
         events: change.mask.names().collect(),
         subject: change.subject.name(),
-        old_path: change.from.as_deref().map(text),
+        old_path: change.from().map(text),
         path_bytes: str::from_utf8(path).is_err().then(|| STANDARD.encode(path)),
     }
 }
