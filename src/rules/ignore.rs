@@ -6,16 +6,14 @@
 //! built-in list. A path is hidden from a glob if a name beyond what the glob spells out is ignored; below
 //! an ignored directory nothing is visible again.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use hashbrown::HashMap;
 
 use super::default_ignore::DEFAULT;
 use super::files::FileSource;
 use super::gitignore::{Line, Origin, Patterns};
 use super::judge::Judge;
 use super::level::Level;
+use super::memory::Memory;
 use super::path;
 use super::rule::RuleId;
 
@@ -42,22 +40,6 @@ pub(crate) struct Ignores {
     global: Patterns,
     files: Arc<dyn FileSource>,
     memory: Mutex<Memory>,
-}
-
-/// What was found out about directories in which something was judged: at most as many as there are watches.
-#[derive(Default)]
-struct Memory {
-    dirs: HashMap<Vec<u8>, Known>,
-    /// How often something was forgotten: what was being found out meanwhile may be wrong by now.
-    refreshed: u64,
-}
-
-#[derive(Default)]
-struct Known {
-    /// What governs the names in the directory, once it was looked for.
-    level: Option<Option<Arc<Level>>>,
-    /// By list, how many bytes of the directory's path the deepest ignored name ends at.
-    ignored: BTreeMap<usize, usize>,
 }
 
 /// What governs the names in a directory, and how many bytes of its path the deepest ignored name ends at for rules
@@ -88,7 +70,7 @@ impl Ignores {
 
     /// How often something was forgotten.
     pub(crate) fn refreshed(&self) -> u64 {
-        self.memory().refreshed
+        self.memory().forgettings()
     }
 
     /// Which of the different lists is the rule's.
@@ -98,16 +80,14 @@ impl Ignores {
 
     /// Forgets what was read in `dir` and below it: an ignore file there has changed.
     pub(crate) fn refresh(&self, dir: &[u8]) {
-        let mut memory = self.memory();
-        memory.dirs.retain(|known, _| path::below(dir, known).is_none());
-        memory.refreshed += 1;
+        self.memory().forget(dir);
     }
 
     /// A directory has been found to hold no ignore file, so that none need be looked for.
     pub(crate) fn none_in(&self, dir: &[u8]) {
         let refreshed = self.refreshed();
         let Some(level) = path::parent(dir).map(|above| self.level(above)) else { return };
-        self.memory().learn(refreshed, dir, |known| _ = known.level.get_or_insert(level));
+        self.memory().learn_level(refreshed, dir, |known| _ = known.get_or_insert(level));
     }
 
     /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.
@@ -142,11 +122,10 @@ impl Ignores {
 
     /// How many bytes of `path` its deepest name ends at that is ignored for a list; 0 if none is.
     pub(super) fn deepest(&self, list: usize, path: &[u8], is_dir: bool) -> usize {
-        let refreshed = self.memory().refreshed;
+        let refreshed = self.memory().forgettings();
         let (mut unknown, mut deepest) = (vec![path.len()], 0);
         for end in path::prefixes_above(path, 0).skip(1) {
-            let known =
-                self.memory().dirs.get(&path[..end]).and_then(|known| known.ignored.get(&list).copied());
+            let known = self.memory().ignored(&path[..end], list);
             if let Some(known) = known {
                 deepest = known;
                 break;
@@ -160,8 +139,7 @@ impl Ignores {
                 deepest = end;
             }
             if within {
-                let learn = |known: &mut Known| _ = known.ignored.insert(list, deepest);
-                self.memory().learn(refreshed, &path[..end], learn);
+                self.memory().learn_ignored(refreshed, &path[..end], list, deepest);
             }
         }
         deepest
@@ -206,11 +184,11 @@ impl Ignores {
     /// What governs the names in `dir`; none where there is no ignore file at all. The files are read
     /// without the lock, so that a slow file system holds up only who asks for it.
     fn level(&self, dir: &[u8]) -> Option<Arc<Level>> {
-        let refreshed = self.memory().refreshed;
+        let refreshed = self.memory().forgettings();
         let mut unknown = Vec::new();
         let mut level = None;
         for end in path::prefixes_above(dir, 0).chain([1]) {
-            let known = self.memory().dirs.get(&dir[..end]).and_then(|known| known.level.clone());
+            let known = self.memory().level(&dir[..end]);
             if let Some(known) = known {
                 level = known;
                 break;
@@ -219,18 +197,9 @@ impl Ignores {
         }
         for end in unknown.into_iter().rev() {
             level = Level::read(&*self.files, &dir[..end], level);
-            self.memory().learn(refreshed, &dir[..end], |known| known.level = Some(level.clone()));
+            self.memory().learn_level(refreshed, &dir[..end], |known| *known = Some(level.clone()));
         }
         level
-    }
-}
-
-impl Memory {
-    /// Remembers something, unless something was forgotten since it was begun to be found out.
-    fn learn(&mut self, begun: u64, dir: &[u8], learn: impl FnOnce(&mut Known)) {
-        if begun == self.refreshed {
-            learn(self.dirs.entry(dir.to_vec()).or_default());
-        }
     }
 }
 

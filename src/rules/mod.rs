@@ -27,6 +27,7 @@ mod judge;
 mod level;
 mod load;
 mod matcher;
+mod memory;
 mod names;
 mod over;
 mod parse;
