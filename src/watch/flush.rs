@@ -7,7 +7,7 @@ use std::time::Duration;
 use hashbrown::HashMap;
 
 use super::kernel::Kernel;
-use super::observer::{Observer, is_for_whoever, join};
+use super::observer::{Observer, join};
 use super::pending::Incident;
 use super::retry::Scan;
 use super::route::Route;
@@ -86,17 +86,6 @@ impl<K: Kernel> Observer<K> {
     fn hold(&mut self, incident: Incident, now: MonoTime) {
         self.retry_later(incident.wd, Scan::UNFINISHED, now);
         self.state.pending.note(incident);
-    }
-
-    /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
-    /// the sake of its end.
-    fn is_news(&self, incident: &Incident, event: &Event) -> bool {
-        let is_dir = event.mask.intersects(EventMask::ISDIR);
-        let asked = self.scope.asked_of(&incident.name, is_dir);
-        is_for_whoever(&incident.name, event.mask)
-            || asked.intersects(event.mask)
-            || (event.trigger != Trigger::Event && !(is_dir && asked.is_empty()))
-            || self.scope.governs(&incident.name)
     }
 
     /// Keeps or forgets the name, for when the kernel drops the event of its end.

@@ -36,6 +36,7 @@ mod roots;
 mod route;
 mod scan;
 mod settle;
+mod told;
 mod translate;
 mod tree;
 mod trouble;

@@ -17,7 +17,8 @@ use super::retry::Retry;
 use super::roots::Root;
 use super::route::Route;
 use super::scan::{Frame, Purpose, isdir};
-use super::translate::{CHANGES, LIMBO, Question, Sight, State, behind};
+use super::told::LastAsked;
+use super::translate::{LIMBO, Question, Sight, State};
 use super::tree::{Name, Place, RootId};
 use super::trouble::Trouble;
 use super::ways::Ways;
@@ -56,6 +57,7 @@ pub(super) struct Observer<K: Kernel> {
     /// Whether everything is polled: settled at the start.
     pub(super) polls_all: bool,
     pub(super) state: State,
+    pub(super) last_asked: LastAsked,
     pub(super) roots: Vec<Root>,
     /// What is watched on the ways to the roots.
     pub(super) ways: Ways,
@@ -99,6 +101,7 @@ impl<K: Kernel> Observer<K> {
             before: None,
             polls_all,
             state,
+            last_asked: LastAsked::default(),
             roots,
             ways: Ways::default(),
             crawl: Vec::new(),
@@ -234,21 +237,14 @@ impl<K: Kernel> Observer<K> {
         }
         let ended = raw.mask.intersects(EventMask::IGNORED);
         let left = if ended { self.left_with(raw.wd) } else { Vec::new() };
-        match self.state.translate(raw, self.is_told(raw), now) {
+        let told = self.is_told(raw);
+        match self.state.translate(raw, told, now) {
             Some(Question::Name { parent, name, left }) => self.look(parent, &name, left, now),
             Some(Question::Root(root)) => self.resolve(root, Purpose::arrived(), now),
             None => {}
         }
         let purpose = self.purpose_of_events();
         left.into_iter().for_each(|place| self.seen(purpose, Sight::Left(place)));
-    }
-
-    /// Whether somebody may be concerned by the event, as far as its name tells.
-    fn is_told(&self, raw: &RawEvent<'_>) -> bool {
-        let asked = || behind(self.scope.asked_of(raw.name, raw.mask.intersects(EventMask::ISDIR)));
-        let is_asked = self.state.is_asked(raw.mask)
-            && (is_for_whoever(raw.name, raw.mask) || asked().intersects(raw.mask));
-        is_asked || (raw.mask.intersects(CHANGES) && self.scope.governs(raw.name))
     }
 
     /// The places that are left empty when a directory's watch ends. What is lost with it is told if no event
@@ -416,12 +412,6 @@ impl<K: Kernel> Observer<K> {
             self.notices.push(Notice::Unreadable { path });
         }
     }
-}
-
-/// Whether an event may matter to rules that ask nothing of the name: half a rename does to who asks for the other
-/// half, and who asks for files is concerned by a directory that takes them along.
-pub(super) fn is_for_whoever(name: &[u8], mask: EventMask) -> bool {
-    name.is_empty() || mask.intersects(EventMask::MOVE)
 }
 
 /// The end of a path that was found by looking.

@@ -11,6 +11,7 @@ use super::retry::Scan;
 use super::roots::Root;
 use super::route::Route;
 use super::scan::{Frame, Purpose};
+use super::told::LastAsked;
 use super::tree::RootId;
 use super::ways::WayId;
 use crate::event::{Scope, is_below};
@@ -36,6 +37,7 @@ impl<K: Kernel> Observer<K> {
     /// again once all that it wants is watched.
     pub(super) fn rescope(&mut self, scope: Arc<dyn Scope>, now: MonoTime) {
         self.before = Some(std::mem::replace(&mut self.scope, scope));
+        self.last_asked = LastAsked::default();
         self.state.ask(self.scope.mask());
         self.state.follows = self.scope.extent().follow_symlinks;
         self.ready = false;
