@@ -354,6 +354,22 @@ class Reflex(Tool):
         return Process(["sh", "-c", 'cd "$0" && exec reflex -d none -r file -- "$1"', directory, command])
 
 
+class Direvent(Tool):
+    """Starts a command for each event: that is how it tells."""
+
+    def watch(self, directory, work):
+        return self.start(directory, work, "echo `pwd`/$file", "shell, stdout")
+
+    def react(self, directory, command, work):
+        return self.start(directory, work, command, "nowait")
+
+    def start(self, directory, work, command, options):
+        path = work / "direvent.conf"
+        path.write_text(f'watcher {{ path "{directory}" recursive; event (create, write, delete);'
+                        f' command "{command}"; option ({options}); }}')
+        return Process(["direvent", "-f", "-l", "info", path])
+
+
 class Watchfiles(Tool):
     def watch(self, directory, work):
         python = Path(shutil.which("watchfiles")).resolve().parent / "python3"
@@ -379,7 +395,7 @@ def every(work):
         Limit("limit", "crawl", work), Limit("limit with leaf trick", "leaf", work),
         Limit("limit with leaf trick in one thread", "leaf1", work), Tripline(),
         TriplineOfContents(),
-        Inotifywait("inotifywait"), Fswatch("fswatch"), Entr("entr"), Reflex("reflex"), Watchexec("watchexec"),
-        WatchmanTool("watchman"), Watchfiles("watchfiles"), Chokidar("chokidar"),
+        Inotifywait("inotifywait"), Fswatch("fswatch"), Entr("entr"), Reflex("reflex"), Direvent("direvent"),
+        Watchexec("watchexec"), WatchmanTool("watchman"), Watchfiles("watchfiles"), Chokidar("chokidar"),
     ]
     return [tool for tool in tools if tool.is_there()]
