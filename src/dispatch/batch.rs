@@ -13,7 +13,7 @@ use crate::rules::{Per, RuleId};
 use crate::time::MonoTime;
 
 /// By path, in the order of the first events.
-type Changes = IndexMap<Box<[u8]>, Change, DefaultHashBuilder>;
+type Changes = IndexMap<Vec<u8>, Change, DefaultHashBuilder>;
 
 /// The changes that one run answers.
 ///
@@ -129,7 +129,7 @@ impl Batch {
 
     /// The paths in the order of their first events.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&[u8], &Change)> {
-        self.changes.iter().map(|(path, change)| (&**path, change))
+        self.changes.iter().map(|(path, change)| (path.as_slice(), change))
     }
 
     /// Adds what happened later. Keeps the order of first events and every path.
@@ -153,7 +153,7 @@ impl Batch {
         }
     }
 
-    fn absorb(&mut self, path: Box<[u8]>, change: Change) {
+    fn absorb(&mut self, path: Vec<u8>, change: Change) {
         match self.changes.entry(path) {
             Entry::Occupied(mut known) => known.get_mut().absorb(change),
             Entry::Vacant(new) => _ = new.insert(change),
@@ -168,7 +168,7 @@ impl Batch {
 
     /// The paths, to change what is known of them.
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = (&[u8], &mut Change)> {
-        self.changes.iter_mut().map(|(path, change)| (&**path, change))
+        self.changes.iter_mut().map(|(path, change)| (path.as_slice(), change))
     }
 
     /// The changes of which something holds, and the others. Without a path it is among the others, whole.

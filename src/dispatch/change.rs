@@ -22,17 +22,17 @@ struct More {
 
 impl Change {
     /// What an event tells, and of which path.
-    pub(crate) fn of(event: Event) -> (Box<[u8]>, Self) {
+    pub(crate) fn of(event: Event) -> (Vec<u8>, Self) {
         let Event { mask, path, subject, from, cookie, .. } = event;
         let more = More { from, cookie, content: None };
-        (path.into(), Self { mask, subject, more: (more != More::default()).then(|| more.into()) })
+        (path, Self { mask, subject, more: (more != More::default()).then(|| more.into()) })
     }
 
     /// The same as an event.
-    pub(crate) fn into_event(self, path: Box<[u8]>, trigger: Trigger) -> Event {
+    pub(crate) fn into_event(self, path: Vec<u8>, trigger: Trigger) -> Event {
         let Self { mask, subject, more } = self;
         let More { from, cookie, .. } = more.map(|more| *more).unwrap_or_default();
-        Event { mask, path: path.into(), subject, from, cookie, trigger }
+        Event { mask, path, subject, from, cookie, trigger }
     }
 
     /// Takes in what became of it later.
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_became_of_a_path_takes_little_room() {
-        assert!(size_of::<(Box<[u8]>, Change)>() <= 32);
+        assert!(size_of::<Change>() <= 16);
     }
 
     #[test]
