@@ -87,7 +87,10 @@ impl Ignores {
     pub(crate) fn none_in(&self, dir: &[u8]) {
         let refreshed = self.refreshed();
         let Some(level) = path::parent(dir).map(|above| self.level(above)) else { return };
-        self.memory().learn_level(refreshed, dir, |known| _ = known.get_or_insert(level));
+        let mut memory = self.memory();
+        if memory.level(dir).is_none() {
+            memory.learn_level(refreshed, dir, level);
+        }
     }
 
     /// Whether nothing on the way to two directories is ignored, and what has the same path below them is ignored alike.
@@ -197,7 +200,7 @@ impl Ignores {
         }
         for end in unknown.into_iter().rev() {
             level = Level::read(&*self.files, &dir[..end], level);
-            self.memory().learn_level(refreshed, &dir[..end], |known| *known = Some(level.clone()));
+            self.memory().learn_level(refreshed, &dir[..end], level.clone());
         }
         level
     }

@@ -8,7 +8,7 @@ use hashbrown::HashMap;
 use super::level::Level;
 use super::path;
 
-/// So many directories are forgotten before what lies below them is taken out: that takes a look at everything, and a
+/// So many directories, at most 255, are forgotten before what lies below them is taken out: that takes a look at everything, and a
 /// rename is to take no longer in a large tree.
 const FORGOTTEN: usize = 32;
 
@@ -18,17 +18,19 @@ pub(super) struct Memory {
     dirs: HashMap<Vec<u8>, Known>,
     /// How often something was forgotten.
     forgettings: u64,
-    /// Directories below which nothing counts that was found out before they were forgotten, and how often something had
-    /// been forgotten then.
-    forgotten: Vec<(Vec<u8>, u64)>,
+    /// Directories below which nothing counts that was found out before they were forgotten.
+    forgotten: Vec<Vec<u8>>,
 }
 
+/// As small as can be: there may be one for each directory.
 #[derive(Default)]
 struct Known {
-    /// How often something had been forgotten when it was found out.
-    since: u64,
-    /// What governs the names in the directory, once it was looked for.
-    level: Option<Option<Arc<Level>>>,
+    /// How many directories were in `forgotten` when it was found out.
+    since: u8,
+    /// Whether it was looked for what governs the names in the directory.
+    looked: bool,
+    /// What does.
+    level: Option<Arc<Level>>,
     /// By list, how many bytes of the directory's path the deepest ignored name ends at.
     ignored: BTreeMap<usize, usize>,
 }
@@ -42,7 +44,7 @@ impl Memory {
 
     /// What governs the names in a directory, if that is known.
     pub(super) fn level(&self, dir: &[u8]) -> Option<Option<Arc<Level>>> {
-        self.known(dir)?.level.clone()
+        self.known(dir).filter(|known| known.looked).map(|known| known.level.clone())
     }
 
     /// How many bytes of the directory's path the deepest name ends at that is ignored for a list, if that is known.
@@ -51,13 +53,8 @@ impl Memory {
     }
 
     /// Remembers what governs the names in a directory.
-    pub(super) fn learn_level(
-        &mut self,
-        begun: u64,
-        dir: &[u8],
-        learn: impl FnOnce(&mut Option<Option<Arc<Level>>>),
-    ) {
-        self.learn(begun, dir, |known| learn(&mut known.level));
+    pub(super) fn learn_level(&mut self, begun: u64, dir: &[u8], level: Option<Arc<Level>>) {
+        self.learn(begun, dir, |known| (known.looked, known.level) = (true, level));
     }
 
     /// Remembers how many bytes of the directory's path the deepest name ends at that is ignored for a list.
@@ -68,10 +65,13 @@ impl Memory {
     /// Has nothing count any more that is known of a directory and of what lies below it.
     pub(super) fn forget(&mut self, dir: &[u8]) {
         self.forgettings += 1;
-        self.forgotten.push((dir.to_vec(), self.forgettings));
+        self.forgotten.push(dir.to_vec());
         if self.forgotten.len() >= FORGOTTEN {
             let forgotten = std::mem::take(&mut self.forgotten);
-            self.dirs.retain(|dir, known| !is_forgotten(&forgotten, dir, known.since));
+            self.dirs.retain(|dir, known| {
+                let since = std::mem::take(&mut known.since);
+                !is_forgotten(&forgotten, dir, since)
+            });
         }
     }
 
@@ -87,14 +87,14 @@ impl Memory {
         if is_forgotten(&self.forgotten, dir, known.since) {
             *known = Known::default();
         }
-        known.since = begun;
+        known.since = u8::try_from(self.forgotten.len()).unwrap_or_default();
         learn(known);
     }
 }
 
-/// Whether what was found out about a directory at that time was forgotten later.
-fn is_forgotten(forgotten: &[(Vec<u8>, u64)], dir: &[u8], since: u64) -> bool {
-    forgotten.iter().any(|(above, at)| since < *at && path::below(above, dir).is_some())
+/// Whether a directory lies in one that was forgotten after those first ones.
+fn is_forgotten(forgotten: &[Vec<u8>], dir: &[u8], since: u8) -> bool {
+    forgotten.iter().skip(usize::from(since)).any(|above| path::below(above, dir).is_some())
 }
 
 #[cfg(test)]
@@ -123,7 +123,7 @@ mod tests {
         let mut memory = Memory::default();
         learn(&mut memory, "/a", 1);
         memory.forget(b"/a");
-        memory.learn_level(memory.forgettings(), b"/a", |level| *level = Some(None));
+        memory.learn_level(memory.forgettings(), b"/a", None);
         assert!(memory.ignored(b"/a", 0).is_none() && memory.level(b"/a").is_some());
     }
 
@@ -134,6 +134,11 @@ mod tests {
         memory.forget(b"/x");
         memory.learn_ignored(begun, b"/a", 0, 1);
         assert_eq!(memory.ignored(b"/a", 0), None);
+    }
+
+    #[test]
+    fn what_is_known_takes_little_room() {
+        assert!(size_of::<Known>() <= 40);
     }
 
     #[test]
