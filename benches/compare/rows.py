@@ -278,7 +278,8 @@ def idle(tool, work, args):
         time.sleep(2)
         cpu, switches = process.cpu(), process.switches()
         time.sleep(10)
-        return {"cpu": process.cpu() - cpu, "switches": process.switches() - switches}
+        since = sum(count - switches.get(task, 0) for task, count in process.switches().items())
+        return {"cpu": process.cpu() - cpu, "switches": since}
 
 
 def ms(seconds):

@@ -106,15 +106,16 @@ class Process:
         return total
 
     def switches(self):
-        total = 0
+        """The context switches of each thread so far; of one that ends they are not known any more."""
+        counts = {}
         for pid in self.pids():
             try:
                 for task in os.listdir(f"/proc/{pid}/task"):
                     text = Path(f"/proc/{pid}/task/{task}/status").read_text()
-                    total += sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
+                    counts[task] = sum(map(int, re.findall(r"ctxt_switches:\s+(\d+)", text)))
             except OSError:
                 pass  # It has ended meanwhile.
-        return total
+        return counts
 
     def settled(self):
         """Waits until it does next to nothing; answers the processor time so far."""
