@@ -201,16 +201,19 @@ impl Pending {
     }
 }
 
+/// The first of the incidents that stand there, which have one name.
+fn first<'i>(incidents: &'i [Option<Incident>], places: &[usize]) -> Option<&'i Incident> {
+    places.first().and_then(|&at| incidents[at].as_ref())
+}
+
 /// Whether it is the incidents of this name that stand there.
 fn is_at(incidents: &[Option<Incident>], places: &[usize], wd: Wd, name: &[u8]) -> bool {
-    let first = places.first().and_then(|&at| incidents[at].as_ref());
-    first.is_some_and(|incident| incident.wd == wd && *incident.name == *name)
+    first(incidents, places).is_some_and(|incident| incident.wd == wd && *incident.name == *name)
 }
 
 /// The hash of the name whose incidents stand there.
 fn hash_at(incidents: &[Option<Incident>], places: &[usize], hasher: &DefaultHashBuilder) -> u64 {
-    let first = places.first().and_then(|&at| incidents[at].as_ref());
-    first.map_or(0, |incident| hasher.hash_one((incident.wd, &*incident.name)))
+    first(incidents, places).map_or(0, |incident| hasher.hash_one((incident.wd, &*incident.name)))
 }
 
 #[cfg(test)]

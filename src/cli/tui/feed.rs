@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use super::layout::areas;
 use super::model::OWN;
+use super::pane::MOST;
 use crate::dispatch::{Cause, Screen};
 use crate::rules::Rules;
 use crate::sys::{WindowSize, stdout, window_size};
 use ratatui::crossterm::event::KeyEvent;
 use ratatui::layout::Rect;
 
-/// Of what one rule writes: more would be forgotten by its pane at once.
-const MOST: usize = 8 << 20;
 /// What anything takes beside its bytes.
 const OVERHEAD: usize = 64;
 /// Beyond this, what is new is added to what is there. It bounds how much is moved at once.

@@ -9,7 +9,7 @@ use vte::{Params, Parser, Perform};
 use super::pen;
 
 /// What is kept, counted with what it takes beside its text: some hundred thousand lines of a build.
-const MOST: usize = 8 << 20;
+pub(super) const MOST: usize = 8 << 20;
 /// A longer line is broken: what never ends a line takes no more than this.
 const LONGEST: usize = 16 * 1024;
 /// What a line takes beside its text: two allocations and what names them.
