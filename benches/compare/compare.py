@@ -44,19 +44,19 @@ def median(values):
 
 
 def compare(args, tools, work):
-    """Of each row and tool the medians, or why there are none; who has failed has no other turn."""
+    """Of each row and tool the medians, or why there are none; who has failed, or is not made for it, has no other turn."""
     values = {}
     for round in range(args.rounds):
         turns = [tool for tool in tools if round == 0 or tool.name not in args.once]
         for row in args.only:
             for tool in turns:
                 before = values.setdefault((row, tool.name), [])
-                if not isinstance(before, str):
+                if isinstance(before, list):
                     value = measure(row, tool, work, args)
-                    if isinstance(value, str):
-                        values[row, tool.name] = value
-                    elif value:
+                    if isinstance(value, dict):
                         before.append(value)
+                    else:
+                        values[row, tool.name] = value
     return {key: found if isinstance(found, str) else median(found) for key, found in values.items() if found}
 
 
