@@ -45,7 +45,8 @@ pub(super) fn answer(args: &[OsString]) -> Option<Exit> {
     }
 }
 
-/// For an argument that is a rule: the names of those in the rules file. There are none while something is wrong with it.
+/// For an argument that is a rule: the names of those in the rules file. There are none while something is
+/// wrong with it.
 pub(super) fn rule_names() -> ArgValueCandidates {
     ArgValueCandidates::new(|| {
         // What a script gives stands behind the first `--`.

@@ -16,8 +16,9 @@ use super::args::{LogArgs, LogFormat};
 use super::terminal::stderr_is_styled;
 use super::tui::{Feed, LogLine};
 
-/// Writes logs from now on: to the screen if there is one, or to standard error, or to the journal if that is where standard error leads. Without
-/// `TRIPLINE_LOG`, warnings, and runs where nothing else tells of them. Answers the format.
+/// Writes logs from now on: to the screen if there is one, or to standard error, or to the journal if that is
+/// where standard error leads. Without `TRIPLINE_LOG`, warnings, and runs where nothing else tells of them.
+/// Answers the format.
 pub(super) fn start(args: LogArgs, screen: Option<&Arc<Feed>>) -> LogFormat {
     let chosen = if stderr_is_the_journal() { LogFormat::Journal } else { LogFormat::Text };
     let format = args.log_format.unwrap_or(chosen);

@@ -8,8 +8,8 @@ use hashbrown::HashMap;
 use super::level::Level;
 use super::path;
 
-/// So many directories, at most 255, are forgotten before what lies below them is taken out: that takes a look at everything, and a
-/// rename is to take no longer in a large tree.
+/// So many directories, at most 255, are forgotten before what lies below them is taken out: that takes a
+/// look at everything, and a rename is to take no longer in a large tree.
 const FORGOTTEN: usize = 32;
 
 /// At most as many directories as there are watches.

@@ -1,4 +1,5 @@
-//! The nodes of the tree, packed: 24 bytes and the name, one byte longer, for each directory, and five for finding it. Pure.
+//! The nodes of the tree, packed: 24 bytes and the name, one byte longer, for each directory, and five for
+//! finding it. Pure.
 
 use std::hash::BuildHasher;
 
@@ -92,8 +93,8 @@ impl Nodes {
         std::iter::successors(first.filter(|&first| first != NONE), next)
     }
 
-    /// Gives a node, new or known, a place below one that is known, and links it there. Answers false, and does nothing, where there is
-    /// no room for a name.
+    /// Gives a node, new or known, a place below one that is known, and links it there. Answers false, and
+    /// does nothing, where there is no room for a name.
     pub(super) fn put(&mut self, wd: Wd, place: &Place) -> bool {
         let put = self.set(wd, place);
         if put {

@@ -1,4 +1,5 @@
-//! What somebody is told of, as far as its name tells: the first test of an event, and the last before it is handed over.
+//! What somebody is told of, as far as its name tells: the first test of an event, and the last before it is
+//! handed over.
 
 use super::decode::RawEvent;
 use super::kernel::Kernel;
