@@ -313,6 +313,9 @@ def storm_of(rules):
                each=("CPU each", us), lost=("files not reported", number))
 
 
+# The values that should be nothing.
+LOSSES = {"missed", "lost", "missing"}
+
 ROWS = {
     "setup": Row(setup, lambda a: f"Watch {a.dirs:,} directories",
                  seconds=("until a file in each of fifty is reported", ms), cpu=("CPU", ms), pss=("memory (PSS)", mb)),
