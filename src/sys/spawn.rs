@@ -3,7 +3,8 @@
 //! The child borrows this process's memory while the calling thread waits, as after vfork(2): no page table is
 //! copied, and what the child could not do it tells by writing it down. In it runs nothing but system calls.
 
-use std::ffi::CString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, NulError};
 use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
@@ -26,7 +27,7 @@ pub struct SpawnOptions<'a> {
     /// Its arguments, the program's name first.
     pub argv: &'a [Vec<u8>],
     /// `NAME=VALUE` strings: the whole environment.
-    pub env: &'a [Vec<u8>],
+    pub env: &'a [Cow<'a, CStr>],
     /// The directory it starts in.
     pub cwd: &'a Path,
     /// Its first three descriptors.
@@ -102,6 +103,12 @@ impl fmt::Display for SpawnError {
     }
 }
 
+impl From<NulError> for SpawnError {
+    fn from(_: NulError) -> Self {
+        Self::Nul
+    }
+}
+
 impl From<io::Error> for SpawnError {
     fn from(error: io::Error) -> Self {
         Self::System(error)
@@ -115,13 +122,14 @@ impl From<io::Error> for SpawnError {
 /// # Errors
 /// [`SpawnError`]; `ENOENT` may mean the program, its interpreter or the directory.
 pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
-    let program = c_string(options.program.as_os_str().as_bytes())?;
-    let cwd = c_string(options.cwd.as_os_str().as_bytes())?;
-    let (argv, env) = (c_strings(options.argv)?, c_strings(options.env)?);
+    let program = CString::new(options.program.as_os_str().as_bytes())?;
+    let cwd = CString::new(options.cwd.as_os_str().as_bytes())?;
+    let argv: Vec<_> =
+        options.argv.iter().map(|word| CString::new(word.as_slice())).collect::<Result<_, _>>()?;
     let child = Child {
         program: &program,
         argv: pointers(&argv),
-        env: pointers(&env),
+        env: pointers(options.env),
         cwd: &cwd,
         stdin: options.fds.stdin.map(|fd| fd.as_raw_fd()),
         output: [options.fds.stdout.as_raw_fd(), options.fds.stderr.as_raw_fd()],
@@ -153,16 +161,8 @@ pub fn spawn(options: &SpawnOptions<'_>) -> Result<Pid, SpawnError> {
     }
 }
 
-fn c_string(bytes: &[u8]) -> Result<CString, SpawnError> {
-    CString::new(bytes).map_err(|_| SpawnError::Nul)
-}
-
-fn c_strings(all: &[Vec<u8>]) -> Result<Vec<CString>, SpawnError> {
-    all.iter().map(|bytes| c_string(bytes)).collect()
-}
-
-fn pointers(strings: &[CString]) -> Vec<*const libc::c_char> {
-    strings.iter().map(|s| s.as_ptr()).chain([std::ptr::null()]).collect()
+fn pointers<S: AsRef<CStr>>(strings: &[S]) -> Vec<*const libc::c_char> {
+    strings.iter().map(|string| string.as_ref().as_ptr()).chain([std::ptr::null()]).collect()
 }
 
 /// What the child is doing, in the order in which it does it; nothing where the error says enough.

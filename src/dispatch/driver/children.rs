@@ -214,7 +214,7 @@ impl Children {
         };
         let files = self.files(job, paths.as_ref());
         let given = rule.setup.account.is_some();
-        let env = self.environment.of(job, &rule.setup, &named(&files, given));
+        let env = self.environment.of(job, &rule.setup, &named(&files, given))?;
         let more: Vec<_> = files.iter().filter(|_| given).map(|(_, fd)| *fd).collect();
         let cgroup = cgroup(job.run, rule);
         let (procs, setup) = (cgroup.as_ref().map(Cgroup::procs), setup(&rule.setup));

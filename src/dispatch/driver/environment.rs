@@ -1,8 +1,8 @@
 //! What a job's process gets: tripline's environment under the job's variables, and the program's path.
 //! Pure but for the question whether a file can be executed.
 
-use std::collections::HashSet;
-use std::ffi::OsString;
+use std::borrow::Cow;
+use std::ffi::{CStr, CString, NulError, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
@@ -13,10 +13,29 @@ use crate::rules::{Account, Setup};
 /// Where programs are looked for without a `PATH`, as execvp(3) does.
 const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
-/// The variables every command inherits.
+/// The variables every command inherits, made once for all of them.
 #[derive(Clone, Debug)]
 pub(super) struct Environment {
-    inherited: Vec<Variable>,
+    inherited: Vec<Inherited>,
+}
+
+/// A variable as a process gets it.
+#[derive(Clone, Debug)]
+struct Inherited {
+    /// `NAME=VALUE`.
+    text: CString,
+    /// How many bytes of it are the name.
+    name: usize,
+}
+
+impl Inherited {
+    fn name(&self) -> &[u8] {
+        &self.text.as_bytes()[..self.name]
+    }
+
+    fn value(&self) -> &[u8] {
+        &self.text.as_bytes()[self.name + 1..]
+    }
 }
 
 impl Environment {
@@ -24,26 +43,40 @@ impl Environment {
     pub(super) fn new(variables: impl Iterator<Item = (OsString, OsString)>, pid: u32) -> Self {
         let bytes = variables.map(|(name, value)| (name.into_vec(), value.into_vec()));
         let pid = (b"TRIPLINE_PID".to_vec(), pid.to_string().into_bytes());
-        Self { inherited: bytes.filter(|(name, _)| is_inherited(name)).chain([pid]).collect() }
+        let passed_on = bytes.filter(|(name, _)| is_inherited(name)).chain([pid]);
+        // A process has been given its own as C strings, too.
+        let inherited = passed_on.filter_map(|(name, value)| {
+            Some(Inherited { text: joined(&name, &value).ok()?, name: name.len() })
+        });
+        Self { inherited: inherited.collect() }
     }
 
     /// As `NAME=VALUE` strings.
-    pub(super) fn strings(&self) -> Vec<Vec<u8>> {
-        self.inherited.iter().map(|(name, value)| joined(name, value)).collect()
+    pub(super) fn strings(&self) -> Vec<Cow<'_, CStr>> {
+        self.inherited.iter().map(|variable| variable.text.as_c_str().into()).collect()
     }
 
     /// A job's whole environment: `more` and its own variables win over inherited ones, and those over the ones
     /// that say which user it runs as.
-    pub(super) fn of(&self, job: &Job, setup: &Setup, more: &[Variable]) -> Vec<Vec<u8>> {
+    ///
+    /// # Errors
+    /// A NUL byte in a variable of the job.
+    pub(super) fn of(
+        &self,
+        job: &Job,
+        setup: &Setup,
+        more: &[Variable],
+    ) -> Result<Vec<Cow<'_, CStr>>, NulError> {
         let set = |name: &[u8]| job.env.iter().any(|(own, _)| own == name);
         let mut user = setup.account.as_ref().map(of_account).unwrap_or_default();
         user.retain(|(name, _)| !set(name));
-        let own: Vec<_> = user.iter().chain(&job.env).chain(more).collect();
-        let names: HashSet<&[u8]> = own.iter().map(|(name, _)| name.as_slice()).collect();
-        let passed = |name: &[u8]| !setup.clears_env() || is_kept(name);
-        let inherited =
-            self.inherited.iter().filter(|(name, _)| passed(name) && !names.contains(name.as_slice()));
-        inherited.chain(own).map(|(name, value)| joined(name, value)).collect()
+        let own = || user.iter().chain(&job.env).chain(more);
+        let passed = |name: &[u8]| {
+            (!setup.clears_env() || is_kept(name)) && !own().any(|(own, _)| own.as_slice() == name)
+        };
+        let inherited = self.inherited.iter().filter(|variable| passed(variable.name()));
+        let inherited = inherited.map(|variable| Ok(variable.text.as_c_str().into()));
+        inherited.chain(own().map(|(name, value)| joined(name, value).map(Cow::Owned))).collect()
     }
 
     /// The file to execute for a job's program: itself if it has a slash, else the first in the job's
@@ -53,9 +86,9 @@ impl Environment {
         if name.contains(&b'/') {
             return Some(as_path(name).to_path_buf());
         }
-        let find = |(name, _): &&Variable| name == b"PATH";
-        let path = job.env.iter().rfind(find).or_else(|| self.inherited.iter().find(find));
-        let path = path.map_or(DEFAULT_PATH, |(_, value)| value);
+        let own = job.env.iter().rfind(|(name, _)| name == b"PATH").map(|(_, value)| value.as_slice());
+        let inherited = || self.inherited.iter().find(|variable| variable.name() == b"PATH");
+        let path = own.or_else(|| inherited().map(Inherited::value)).unwrap_or(DEFAULT_PATH);
         let candidates = path.split(|&b| b == b':').map(|dir| job.cwd.join(as_path(dir)).join(as_path(name)));
         candidates.into_iter().find(|candidate| is_executable(candidate))
     }
@@ -68,8 +101,8 @@ fn of_account(account: &Account) -> Vec<Variable> {
     [("HOME", home), ("USER", name), ("LOGNAME", name), ("SHELL", shell)].map(variable).to_vec()
 }
 
-fn joined(name: &[u8], value: &[u8]) -> Vec<u8> {
-    [name, b"=", value].concat()
+fn joined(name: &[u8], value: &[u8]) -> Result<CString, NulError> {
+    CString::new([name, b"=", value].concat())
 }
 
 /// Says what is missing where execve(2) only says that something is.
@@ -117,9 +150,10 @@ mod tests {
     #[test]
     fn the_jobs_variables_win_and_each_name_comes_once() {
         let inherited = environment(&[("A", "1"), ("B", "2"), ("NOTIFY_SOCKET", "/s")]);
-        let all =
-            inherited.of(&job("x", &[("B", "3")]), &Setup::default(), &[(b"C".to_vec(), b"4".to_vec())]);
-        assert_eq!(all, [&b"A=1"[..], b"TRIPLINE_PID=7", b"B=3", b"C=4"]);
+        let (job, more) = (job("x", &[("B", "3")]), [(b"C".to_vec(), b"4".to_vec())]);
+        let all = inherited.of(&job, &Setup::default(), &more).unwrap();
+        assert_eq!(all, [c"A=1", c"TRIPLINE_PID=7", c"B=3", c"C=4"]);
+        assert!(matches!(all[..2], [Cow::Borrowed(_), Cow::Borrowed(_)]), "they are made once");
     }
 
     #[test]
@@ -127,11 +161,18 @@ mod tests {
         let inherited = environment(&[("PATH", "/bin"), ("SECRET", "x"), ("HOME", "/root"), ("LANG", "C")]);
         let (name, home, shell) = ("www".to_owned(), "/srv".into(), "/bin/sh".into());
         let account = Some(Account { name, uid: 33, gid: 33, groups: vec![33], home, shell });
-        let all = inherited.of(&job("x", &[("HOME", "/x")]), &Setup { account, ..Setup::default() }, &[]);
-        let all: Vec<_> = all.iter().map(|variable| std::str::from_utf8(variable).unwrap()).collect();
+        let (job, setup) = (job("x", &[("HOME", "/x")]), Setup { account, ..Setup::default() });
+        let all = inherited.of(&job, &setup, &[]).unwrap();
+        let all: Vec<_> = all.iter().map(|variable| variable.to_str().unwrap()).collect();
         let known =
             ["PATH=/bin", "LANG=C", "TRIPLINE_PID=7", "USER=www", "LOGNAME=www", "SHELL=/bin/sh", "HOME=/x"];
         assert_eq!(all, known);
+    }
+
+    #[test]
+    fn no_process_can_be_given_a_nul() {
+        let inherited = environment(&[("A", "1")]);
+        assert!(inherited.of(&job("x", &[("B", "2\0C=3")]), &Setup::default(), &[]).is_err());
     }
 
     #[test]

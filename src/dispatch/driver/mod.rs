@@ -180,7 +180,7 @@ fn from(
 
 fn core(rules: &Arc<Rules>, environment: &Environment, span: Span) -> Core {
     let strings = environment.strings();
-    let limits = Limits::new(arg_limit(), strings.iter().map(Vec::as_slice));
+    let limits = Limits::new(arg_limit(), strings.iter().map(|variable| variable.to_bytes()));
     let until = if span == Span::FirstRun { Until::FirstRun } else { Until::Stopped };
     // The standard library's source of randomness, which it seeds hash tables with.
     let seed = RandomState::new().build_hasher().finish();

@@ -1,5 +1,7 @@
 //! What the person is told, when, and what is started to tell them.
 
+use std::borrow::Cow;
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -102,7 +104,7 @@ pub(super) fn first_crawl(view: &dyn View, now: MonoTime) -> Option<MonoTime> {
     view.follows_crawl().then(|| now + CRAWL)
 }
 
-fn start(errand: &Errand, env: &[Vec<u8>]) -> Result<Pid, String> {
+fn start(errand: &Errand, env: &[Cow<'_, CStr>]) -> Result<Pid, String> {
     let nowhere = File::options().write(true).open("/dev/null").map_err(|error| error.to_string())?;
     let (program, argv, cwd) = (&*errand.program, &*errand.argv, Path::new("/"));
     let fds = SpawnFds { stdin: None, stdout: nowhere.as_fd(), stderr: nowhere.as_fd() };
