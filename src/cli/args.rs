@@ -26,6 +26,7 @@ pub(super) struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum Command {
     /// Load the rules, watch, and run commands until stopped
     ///
@@ -89,6 +90,7 @@ pub(super) enum Command {
 }
 
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum ServiceCommand {
     /// Show a unit file that runs these rules, write it, and say how to start it
     ///

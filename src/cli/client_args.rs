@@ -9,6 +9,7 @@ use super::status::Format;
 
 /// Subcommands that speak to a tripline that runs the rules here.
 #[derive(Debug, Subcommand)]
+#[command(defer = true)]
 pub(super) enum ClientCommand {
     /// Show what a running tripline does: each rule, its last run, what waits
     #[command(after_help = "Example: tripline status --watch\n         \
