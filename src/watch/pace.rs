@@ -13,7 +13,7 @@ const WINDOW: Duration = Duration::from_millis(10);
 /// The longest rest, in which the busiest writer fills a twelfth of a queue of the usual 16,384 events.
 const REST: Duration = Duration::from_millis(5);
 /// Part of the patience that a rest may take: everybody waits that much longer after the last event of a storm.
-const DELAY: u32 = 32;
+const DELAY: u32 = 64;
 /// Part of the kernel's queue that may fill during a rest, at the rate seen.
 const SHARE: u32 = 8;
 
@@ -57,7 +57,7 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(200);
+    const PATIENCE: Duration = Duration::from_millis(400);
 
     fn at(micros: u64) -> MonoTime {
         MonoTime::default() + Duration::from_secs(1) + Duration::from_micros(micros)
@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn who_waits_less_is_made_to_wait_less() {
         let storm = [(0, 40), (1_000, 40)];
-        assert_eq!(rests(16_384, Duration::from_millis(100), &storm), [0, 3_125]);
-        assert_eq!(rests(16_384, Duration::from_millis(32), &storm), [0, 1_000]);
+        assert_eq!(rests(16_384, Duration::from_millis(100), &storm), [0, 1_562]);
+        assert_eq!(rests(16_384, Duration::from_millis(32), &storm), [0, 500]);
     }
 
     #[test]
