@@ -14,31 +14,11 @@ const LAYERS: [(&str, &[&str]); 7] = [
     ("cli", &["event", "time", "sys", "watch", "rules", "dispatch"]),
 ];
 
-/// The files of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
-const SHELL: [&str; 19] = [
-    "dispatch/driver/mod.rs",
-    "dispatch/driver/children.rs",
-    "dispatch/driver/client.rs",
-    "dispatch/driver/control.rs",
-    "dispatch/driver/socket.rs",
-    "dispatch/driver/start.rs",
-    "dispatch/driver/setup.rs",
-    "dispatch/driver/tree.rs",
-    "dispatch/driver/notify.rs",
-    "dispatch/driver/output.rs",
-    "dispatch/driver/end.rs",
-    "dispatch/driver/error.rs",
-    "dispatch/driver/flow.rs",
-    "dispatch/driver/metrics.rs",
-    "dispatch/driver/reload.rs",
-    "dispatch/driver/renew.rs",
-    "dispatch/driver/spool.rs",
-    "dispatch/driver/tell.rs",
-    "dispatch/driver/view.rs",
-];
+/// The folder of `dispatch` that may touch `sys` and `watch`; everything else there is pure.
+const SHELL: &str = "dispatch/driver/";
 
 const LONGEST_FUNCTION: usize = 60;
-const LONGEST_FILE: usize = 450;
+const LONGEST_FILE: usize = 800;
 
 #[test]
 fn the_layers_point_one_way() {
@@ -83,7 +63,7 @@ fn rust_files(dir: &Path, out: &mut Vec<PathBuf>) {
 fn imports_against_the_arrow(file: &str, text: &str) -> Vec<String> {
     let layer = layer_of(file);
     let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == layer) else { return Vec::new() };
-    let pure = layer == "dispatch" && !SHELL.contains(&file);
+    let pure = layer == "dispatch" && !file.starts_with(SHELL);
     let mut wrong = Vec::new();
     for (number, line, depth) in code_lines(file, text) {
         for target in imported_layers(&line, depth) {
@@ -184,24 +164,24 @@ fn opens_function(line: &str) -> bool {
 #[test]
 fn an_import_against_the_arrow_is_found() {
     for (file, line) in [
-        ("rules/glob.rs", "use crate::sys::inotify;"),
-        ("watch/tree.rs", "use crate::rules::Rules;"),
-        ("event.rs", "fn f() { crate::time::now() }"),
-        ("event.rs", "use super::rules::Rules;"),
+        ("rules/glob/mod.rs", "use crate::sys::inotify;"),
+        ("watch/tree/mod.rs", "use crate::rules::Rules;"),
+        ("event/mod.rs", "fn f() { crate::time::now() }"),
+        ("event/mod.rs", "use super::rules::Rules;"),
         ("rules/mod.rs", "use super::dispatch::Core;"),
-        ("rules/glob.rs", "use super::super::watch;"),
-        ("dispatch/core.rs", "use crate::sys::process;"),
+        ("rules/glob/mod.rs", "use super::super::watch;"),
+        ("dispatch/core/mod.rs", "use crate::sys::process;"),
         ("sys/epoll.rs", "use crate::{event, watch};"),
         ("rules/a/b.rs", "#[cfg(test)]\nuse super::super::super::super::cli;"),
     ] {
         assert_eq!(imports_against_the_arrow(file, line).len(), 1, "{file}: {line}");
     }
     for (file, line) in [
-        ("rules/glob.rs", "use crate::event::Event; // not crate::sys"),
-        ("rules/glob.rs", "use super::rule::Rule;"),
-        ("rules/glob.rs", "#[cfg(test)]\nuse super::super::Rules;"),
-        ("dispatch/driver/children.rs", "use crate::sys::process;"),
-        ("event.rs", "let text = \"crate::sys::x\";"),
+        ("rules/glob/mod.rs", "use crate::event::Event; // not crate::sys"),
+        ("rules/glob/mod.rs", "use super::rule::Rule;"),
+        ("rules/glob/mod.rs", "#[cfg(test)]\nuse super::super::Rules;"),
+        ("dispatch/driver/process/mod.rs", "use crate::sys::process;"),
+        ("event/mod.rs", "let text = \"crate::sys::x\";"),
         ("main.rs", "use crate::anything;"),
     ] {
         assert_eq!(imports_against_the_arrow(file, line), Vec::<String>::new(), "{file}: {line}");
@@ -210,18 +190,18 @@ fn an_import_against_the_arrow_is_found() {
 
 #[test]
 fn an_unexplained_unsafe_is_found() {
-    assert_eq!(unexplained_unsafe("rules/glob.rs", "// SAFETY: no\nunsafe { f() }").len(), 1);
+    assert_eq!(unexplained_unsafe("rules/glob/mod.rs", "// SAFETY: no\nunsafe { f() }").len(), 1);
     assert_eq!(unexplained_unsafe("sys/epoll.rs", "let x =\n    unsafe { f() };").len(), 1);
     assert!(
         unexplained_unsafe("sys/epoll.rs", "// SAFETY: f\n// is fine.\nlet x = unsafe { f() };").is_empty()
     );
-    assert!(unexplained_unsafe("event.rs", "#![deny(unsafe_code)] // unsafe").is_empty());
+    assert!(unexplained_unsafe("event/mod.rs", "#![deny(unsafe_code)] // unsafe").is_empty());
 }
 
 #[test]
 fn a_long_function_is_found() {
     let function = |body: usize| format!("    pub fn f() {{\n{}    }}\n", "        g();\n".repeat(body));
-    assert_eq!(too_long("event.rs", &function(59)).len(), 1);
-    assert_eq!(too_long("event.rs", &function(58)), Vec::<String>::new());
-    assert_eq!(too_long("event.rs", &"\n".repeat(451)).len(), 1);
+    assert_eq!(too_long("event/mod.rs", &function(59)).len(), 1);
+    assert_eq!(too_long("event/mod.rs", &function(58)), Vec::<String>::new());
+    assert_eq!(too_long("event/mod.rs", &"\n".repeat(801)).len(), 1);
 }

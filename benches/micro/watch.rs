@@ -11,13 +11,7 @@ use super::time::MonoTime;
 
 // Nobody outside the watcher has a use for them.
 #[allow(dead_code, reason = "only some of what the watcher needs is measured")]
-#[path = "../../src/watch/nodes.rs"]
-mod nodes;
-#[allow(dead_code, reason = "as above")]
-#[path = "../../src/watch/route.rs"]
-mod route;
-#[allow(dead_code, reason = "as above")]
-#[path = "../../src/watch/tree.rs"]
+#[path = "../../src/watch/tree/mod.rs"]
 mod tree;
 
 const DIRECTORIES: i32 = 100_000;

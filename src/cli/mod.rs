@@ -1,39 +1,14 @@
 //! The command line: what was typed to what is done, and what the person sees.
 
 mod args;
-mod aside;
-mod attention;
-mod check;
-mod client_args;
-mod completion;
-mod config;
-mod control;
-mod desktop;
-mod doctor;
-mod editors;
+mod commands;
 mod exit;
-mod explain;
 mod history;
-mod init;
-mod keys;
-mod log;
-mod on;
-mod pages;
+mod lines;
 mod pid_file;
 mod quote;
-mod report;
-mod rules;
-mod run;
-mod schema;
-mod service;
-mod status;
 mod table;
-mod terminal;
 mod tui;
-mod unit;
-mod verify;
-mod watch;
-mod watching;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -49,7 +24,7 @@ use crate::rules::{Diagnostics, Location};
 /// Does what the arguments say, the program's name first among them.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
     let args = Vec::from_iter(args);
-    if let Some(exit) = completion::answer(&args) {
+    if let Some(exit) = args::completion::answer(&args) {
         return exit;
     }
     let cli = match Cli::try_parse_from(args) {
@@ -61,21 +36,21 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
         }
     };
     match cli.command {
-        None => run::run(&cli.run),
-        Some(Command::Run(args)) => run::run(&args),
-        Some(Command::On(args)) => on::on(&args),
-        Some(Command::Watch(args)) => watch::watch(&args),
-        Some(Command::Check(args)) => check::check(&args),
-        Some(Command::Config(args)) => config::config(&args),
-        Some(Command::Rules(args)) => rules::rules(&args),
-        Some(Command::Explain(args)) => explain::explain(&args),
-        Some(Command::Doctor(args)) => doctor::doctor(&args),
-        Some(Command::Init(args)) => init::init(&args),
-        Some(Command::Service { command }) => service::service(&command),
-        Some(Command::Client(command)) => control::client(&command),
-        Some(Command::Schema) => schema::schema(),
-        Some(Command::Completions { shell }) => completion::script(shell),
-        Some(Command::Man(args)) => pages::man(&args),
+        None => commands::run::run(&cli.run),
+        Some(Command::Run(args)) => commands::run::run(&args),
+        Some(Command::On(args)) => commands::on::on(&args),
+        Some(Command::Watch(args)) => commands::watch::watch(&args),
+        Some(Command::Check(args)) => commands::check::check(&args),
+        Some(Command::Config(args)) => commands::config::config(&args),
+        Some(Command::Rules(args)) => commands::rules::rules(&args),
+        Some(Command::Explain(args)) => commands::explain::explain(&args),
+        Some(Command::Doctor(args)) => commands::doctor::doctor(&args),
+        Some(Command::Init(args)) => commands::init::init(&args),
+        Some(Command::Service { command }) => commands::service::service(&command),
+        Some(Command::Client(command)) => commands::client::client(&command),
+        Some(Command::Schema) => commands::schema::schema(),
+        Some(Command::Completions { shell }) => args::completion::script(shell),
+        Some(Command::Man(args)) => args::man::man(&args),
     }
 }
 
@@ -92,7 +67,7 @@ fn refuse(diagnostics: &Diagnostics) -> Exit {
 
 /// Says what was found, on standard error.
 fn warn(diagnostics: &Diagnostics) {
-    let _ = std::io::stderr().write_all(diagnostics.render(terminal::stderr_is_styled()).as_bytes());
+    let _ = std::io::stderr().write_all(diagnostics.render(lines::terminal::stderr_is_styled()).as_bytes());
 }
 
 /// Says why there is no going on.

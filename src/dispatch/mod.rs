@@ -12,37 +12,14 @@
 //! be seen of it, is in `control`.
 
 mod batch;
-mod change;
-mod contents;
 mod control;
 mod core;
-mod debounce;
 mod driver;
-mod edits;
-mod env;
-mod escape;
-mod feedback;
-mod hold;
-mod jitter;
 mod job;
 mod lane;
-mod lanes;
-mod lifecycle;
-mod lineage;
-mod news;
-mod notify;
-mod outcome;
-mod record;
+mod loop_guard;
 mod report;
-mod run;
-mod schedule;
 mod service;
-mod services;
-mod sift;
-mod slots;
-mod stdin;
-mod swap;
-mod turn;
 
 pub use self::control::{
     Asked, BOUNDS, Command, Counts, Durations, LONGEST_REQUEST, Last, Overview, Queues, Refusal, Reply,
@@ -52,11 +29,11 @@ pub use self::core::{Core, Effect, Input, Until};
 pub use self::driver::{
     Control, Endpoint, Errand, Mode, Origin, Remember, RunError, Screen, Span, View, control_groups_work, run,
 };
-pub use self::env::{Variable, is_inherited, is_kept};
-pub use self::escape::Escaped;
+pub use self::job::env::{Variable, is_inherited, is_kept};
+pub use self::job::outcome::{Outcome, Status};
+pub use self::job::stdin::StdinSource;
 pub use self::job::{Job, Limits, Part, RunId, preview, size};
-pub use self::news::News;
-pub use self::outcome::{Outcome, Status};
-pub use self::record::{Excerpt, Record};
+pub use self::report::escape::Escaped;
+pub use self::report::run_record::{Excerpt, Record};
 pub use self::report::{Cause, Report};
-pub use self::stdin::StdinSource;
+pub use self::service::event::News;

@@ -7,90 +7,58 @@
 //!  Plan                                        the same globs, asked by the watcher about directories
 //! ```
 
-mod asked;
-mod braces;
-mod class;
 mod compile;
-mod default_ignore;
-mod duration;
-mod effective;
-mod error;
-mod explain;
-mod files;
-mod gitconfig;
-mod gitignore;
+mod diagnostics;
+mod file_system;
 mod glob;
-mod hits;
 mod ignore;
-mod include;
-mod judge;
-mod level;
+mod keys;
 mod load;
-mod matcher;
-mod memory;
-mod names;
+mod matching;
 mod over;
 mod parse;
-mod path;
-mod places;
-mod plan;
-mod raw;
-mod reach;
-mod roots;
-mod rule;
-mod schema;
-mod setup;
-mod signal;
-mod size;
-mod sources;
-mod successor;
+pub(super) mod rule;
 mod suggest;
 mod tables;
-mod template;
-mod terminal;
 #[cfg(test)]
 pub(crate) mod tests;
-mod tree;
-mod trust;
-mod walk;
-mod wildcard;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+pub use self::diagnostics::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
+pub use self::file_system::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
+pub use self::keys::schema::schema;
+pub use self::keys::{
+    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
+    RawStartLimit,
+};
+pub use self::load::diff::Successor;
+pub use self::load::watched_files::Sources;
+pub use self::matching::explain::{Reason, Watching};
+pub use self::matching::plan::Plan;
+pub use self::matching::watched_dirs::{DirId, How, Met, Walk};
+pub use self::rule::process::{Account, Resource, Setup};
+pub use self::rule::signal::SignalName;
+pub use self::rule::template::{Field, Fields, Segment, Template};
+pub use self::rule::terminal::{Terminal, When};
+pub use self::rule::units::parse_duration as duration;
 pub use compile::Surroundings;
-pub use duration::parse as duration;
-pub use error::{Diagnostic, Diagnostics, Place, Position, Severity, SourceFile, Spanned};
-pub use explain::{Reason, Watching};
-pub use files::{FileSource, IgnoreFile, IgnoreFiles, RepositoryFiles, Stamp};
 pub(crate) use load::config_home;
 pub use load::{
     Attempt, Loaded, Location, Reread, attempt, load, load_profile, locate, reread, surroundings,
-};
-pub use plan::Plan;
-pub use raw::{
-    Raw, RawBackoff, RawCommand, RawExitCodes, RawLimits, RawLog, RawReady, RawRetry, RawRule, RawSettings,
-    RawStartLimit,
 };
 pub use rule::{
     Command, Contain, Directory, ExitCodes, Log, OnBusy, Output, Pattern, Per, Readiness, Retry, Rule,
     RuleId, Service, Stdin, TypedRegex, Types,
 };
-pub use schema::schema;
-pub use setup::{Account, Resource, Setup};
-pub use signal::SignalName;
-pub use sources::Sources;
-pub use successor::Successor;
 pub(crate) use suggest::instead_of;
-pub use template::{Field, Fields, Segment, Template};
-pub use terminal::{Terminal, When};
-pub use walk::{DirId, How, Met, Walk};
 
-pub use trust::refuse_untrusted;
+pub use self::load::ownership::refuse_untrusted;
 
-use self::hits::Entry;
-use self::tree::Tree;
+use self::glob::trie::Tree;
+use self::matching::glob_match::Entry;
 use crate::event::{Extent, Polling};
 
 /// A rules file, loaded and compiled.

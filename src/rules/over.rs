@@ -2,8 +2,8 @@
 
 use indexmap::IndexMap;
 
-use super::error::Spanned;
-use super::raw::{Env, Raw, RawRule, RawSettings};
+use super::diagnostics::Spanned;
+use super::keys::{Env, Raw, RawRule, RawSettings};
 
 impl Raw {
     /// The same with what the profile of that name overrules, if there is one.

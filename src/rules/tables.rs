@@ -1,7 +1,7 @@
 //! The tables that keys of a rule hold, as they were typed.
 
-use super::error::{Place, Spanned};
-use super::raw::RawRule;
+use super::diagnostics::{Place, Spanned};
+use super::keys::RawRule;
 
 /// `exit_codes`.
 #[derive(Clone, Debug, Default)]

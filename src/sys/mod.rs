@@ -6,10 +6,11 @@
 mod clock;
 mod dir;
 mod epoll;
+mod eventfd;
+mod group_guard;
 mod inotify;
-mod keeper;
 mod mounts;
-mod peer;
+mod peer_cred;
 mod pipe;
 mod proc;
 mod process;
@@ -17,18 +18,18 @@ mod pty;
 mod signal;
 mod spawn;
 mod tty;
-mod wake;
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
+pub use self::eventfd::Wake;
+pub use self::group_guard::Keeper;
+pub use self::peer_cred::{Peer, peer};
 pub use clock::since_boot;
 pub use dir::{Dir, Entry, Identity, Kind, Status, leave_working_directory, own_working_directory};
 pub use epoll::{Epoll, Ready};
 pub use inotify::{Inotify, Wd};
-pub use keeper::Keeper;
 pub use mounts::MountInfo;
-pub use peer::{Peer, peer};
 pub use pipe::{accepts_bytes, memory_file, pipe, read, stderr, stdout, temporary_file, write};
 pub use proc::{InotifyLimits, InotifyUse, command_line, inotify_limits, inotify_users, inotify_watches};
 pub use process::{
@@ -39,7 +40,6 @@ pub use pty::{WindowSize, pseudo_terminal, set_window_size, window_size};
 pub use signal::{Signal, SignalFd, ask_to_stop, block_all, hangup_is_ignored, stop_here};
 pub use spawn::{Credentials, SpawnError, SpawnFds, SpawnOptions, SpawnSetup, spawn};
 pub use tty::{foreground_group, is_foreground, set_foreground_group};
-pub use wake::Wake;
 
 /// The result of a call that answers -1 and sets `errno` on failure.
 fn cvt(result: libc::c_int) -> io::Result<libc::c_int> {

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-use super::keeper::Keeper;
+use super::group_guard::Keeper;
 use super::process::{Pid, reap};
 use super::signal::{empty_set, full_set, set_mask};
 use super::{cvt, cvt_len};

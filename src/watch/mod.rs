@@ -11,43 +11,23 @@
 //!                              Question --scan--> tree -+
 //! ```
 
-mod decode;
-mod flush;
-mod follow;
-mod handoff;
-mod kept;
-mod kernel;
-mod links;
-mod look;
+mod backend;
+mod channel;
+mod crawl;
 #[cfg(any(test, fuzzing))]
 mod model;
-mod mounts;
-mod nodes;
 mod observer;
-mod pace;
-mod pair;
-mod pending;
+mod paths;
+mod pipeline;
 mod poll;
-mod polls;
-mod recall;
-mod rescope;
-mod retry;
-mod roots;
-mod route;
-mod scan;
-mod settle;
-mod told;
-mod translate;
 mod tree;
-mod trouble;
 mod watcher;
-mod ways;
 
 use std::time::Duration;
 
-pub use decode::{Decode, Malformed, RawEvent, decode};
-pub use handoff::{Load, Message};
-pub use mounts::file_system;
+pub use self::backend::decode::{Decode, Malformed, RawEvent, decode};
+pub use self::channel::{Load, Message};
+pub use self::paths::mounts::file_system;
 pub use watcher::{WatchError, Watcher};
 
 /// For fuzzing: has others do to the watcher's model of a kernel what these bytes say.

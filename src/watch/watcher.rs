@@ -10,11 +10,11 @@ use std::thread;
 use std::time::Duration;
 
 use super::Notice;
-use super::handoff::{Handoff, Load, Message, Request};
-use super::kernel::Linux;
-use super::mounts::{Mounts, concerning};
+use super::backend::Linux;
+use super::channel::{Handoff, Load, Message, Request};
+use super::crawl::failures::with_way_out;
 use super::observer::{Next, Observer};
-use super::trouble::with_way_out;
+use super::paths::mounts::{Mounts, concerning};
 use crate::event::{Scope, as_path};
 use crate::sys::{Dir, Epoll, Inotify, MountInfo, Ready, block_all};
 use crate::time::{Clock, MonoTime};

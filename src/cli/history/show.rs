@@ -10,11 +10,12 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::place;
+use super::path as history_path;
 use super::store::{Past, Store, Trouble};
-use crate::cli::client_args::{LogsArgs, RunsArgs};
-use crate::cli::report::Seconds;
-use crate::cli::{Exit, fail, location, table, terminal};
+use crate::cli::args::client::{LogsArgs, RunsArgs};
+use crate::cli::lines::Seconds;
+use crate::cli::lines::terminal;
+use crate::cli::{Exit, fail, location, table};
 use crate::dispatch::Escaped;
 use crate::rules::{instead_of, load_profile, locate};
 
@@ -74,8 +75,9 @@ struct Found {
 
 impl Found {
     fn of(config: Option<&PathBuf>) -> Result<Self, String> {
-        let rules = locate(&location(config)).ok_or_else(|| crate::cli::control::no_rules(config))?;
-        let file = place::of(&rules)?;
+        let rules =
+            locate(&location(config)).ok_or_else(|| crate::cli::commands::client::no_rules(config))?;
+        let file = history_path::of(&rules)?;
         let nothing = || format!("nothing that {} says has run yet", rules.display());
         if !file.exists() {
             return Err(nothing());

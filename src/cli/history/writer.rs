@@ -6,7 +6,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, channel, sync_channel}
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::place;
+use super::path as history_path;
 use super::store::{Store, Trouble};
 use crate::dispatch::Record;
 use crate::sys::block_all;
@@ -95,7 +95,7 @@ fn write(rules: &Path, records: &Receiver<(Record, u64)>) {
             bound = latest;
         }
         rested = Instant::now() + REST;
-        let done = place::of(rules).and_then(|file| add(&file, &batch, bound, thorough));
+        let done = history_path::of(rules).and_then(|file| add(&file, &batch, bound, thorough));
         match done {
             Ok(()) => (thorough, failed) = (false, false),
             Err(error) => {
@@ -113,7 +113,7 @@ fn write(rules: &Path, records: &Receiver<(Record, u64)>) {
 fn add(file: &Path, records: &[Record], bound: u64, thorough: bool) -> Result<(), String> {
     let shown = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
     let add = || {
-        place::prepare(file).map_err(|error| shown(&error))?;
+        history_path::prepare(file).map_err(|error| shown(&error))?;
         Ok::<_, String>(Store::open(file, thorough).and_then(|mut store| store.add(records, bound)))
     };
     let failed = match add()? {
@@ -123,7 +123,7 @@ fn add(file: &Path, records: &[Record], bound: u64, thorough: bool) -> Result<()
     if !matches!(failed, Trouble::Damaged) {
         return Err(shown(&failed));
     }
-    let aside = place::aside(file);
+    let aside = history_path::aside(file);
     fs::rename(file, &aside).map_err(|error| shown(&error))?;
     let mut journal = file.as_os_str().to_owned();
     journal.push("-journal");

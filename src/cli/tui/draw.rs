@@ -7,11 +7,11 @@ use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::Span;
 
-use super::front::Leaf;
 use super::layout::Areas;
 use super::model::{Front, Model, Row, matches, of_service};
+use super::overlay::Leaf;
 use super::wrap::{At, Scroll, Window, rows};
-use crate::cli::report::{Seconds, count, grouped};
+use crate::cli::lines::{Seconds, count, grouped};
 use crate::dispatch::{Escaped, RuleOverview, ServiceOverview, ServiceState, State};
 
 /// How something is going.

@@ -10,18 +10,18 @@
 
 mod activity;
 mod draw;
-mod feed;
-mod front;
 mod help;
 mod layout;
+mod mailbox;
 mod model;
-mod pane;
-mod pen;
+mod overlay;
 mod screen;
+mod scrollback;
+mod sgr;
 #[cfg(test)]
 mod tests;
 mod view;
 mod wrap;
 
-pub(super) use self::feed::{Feed, LogLine};
+pub(super) use self::mailbox::{Feed, LogLine};
 pub(super) use self::view::{Tui, is_possible};

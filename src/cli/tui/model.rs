@@ -6,9 +6,9 @@ use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 use super::activity::{Activity, Rate};
-use super::front::Leaf;
 use super::layout::{Areas, areas};
-use super::pane::Pane;
+use super::overlay::Leaf;
+use super::scrollback::Pane;
 use super::wrap::{Scroll, Window};
 use crate::dispatch::{Cause, Command, Overview, RuleOverview, ServiceOrder, ServiceState, State};
 use crate::rules::Rules;

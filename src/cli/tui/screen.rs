@@ -18,9 +18,9 @@ use ratatui::crossterm::{cursor, execute, queue};
 use ratatui::layout::Rect;
 
 use super::draw::draw;
-use super::feed::{Feed, News, Piece};
+use super::mailbox::{Feed, News, Piece};
 use super::model::{Act, Model};
-use crate::cli::explain::why;
+use crate::cli::commands::explain::why;
 use crate::dispatch::{Command, Control};
 use crate::rules::Rules;
 use crate::sys::{ask_to_stop, block_all};

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use super::feed::{Feed, Piece};
+use super::mailbox::{Feed, Piece};
 use super::model::OWN;
 use super::screen;
+use crate::cli::lines::terminal;
+use crate::cli::lines::{Lines, is_trouble};
 use crate::cli::pid_file::PidFile;
-use crate::cli::report::{Lines, is_trouble};
-use crate::cli::terminal;
 use crate::dispatch::{Control, Errand, Job, Overview, Report, Screen, View};
 use crate::rules::{Diagnostics, Rules};
 use crate::watch::Notice;

@@ -24,33 +24,31 @@
 //! # }
 //! ```
 
-mod durations;
-mod happening;
-mod overview;
+mod event_json;
 mod prometheus;
 mod refusal;
 mod request;
-mod tally;
+pub(super) mod status;
 
 use std::path::{Path, PathBuf};
 
-pub use self::durations::{BOUNDS, Durations};
-pub(super) use self::happening::Happening;
-pub use self::overview::{
-    Counts, Last, Overview, Queues, RuleOverview, RunOverview, ServiceOverview, ServiceState, State,
-};
+pub(super) use self::event_json::Happening;
 pub use self::refusal::Refusal;
 pub use self::request::{Asked, LONGEST_REQUEST, Reply, Request};
-pub(super) use self::tally::Tally;
+pub use self::status::{
+    Counts, Last, Overview, Queues, RuleOverview, RunOverview, ServiceOverview, ServiceState, State,
+};
+pub use super::report::histogram::{BOUNDS, Durations};
+pub(super) use super::report::stats::Tally;
 
 use serde::{Deserialize, Serialize};
 
 use super::batch::{Batch, Queue};
+use super::core::step::Turn;
 use super::core::{Effect, Phase};
 use super::lane::Key;
+use super::lane::table;
 use super::report::Report;
-use super::schedule;
-use super::turn::Turn;
 use crate::event::{Event, EventMask, Trigger};
 use crate::rules::{Per, RuleId};
 
@@ -191,7 +189,7 @@ impl Turn<'_> {
 
     fn resume_rule(&mut self, id: RuleId, forget: bool) {
         if forget {
-            return self.clear(id, schedule::Input::Drain);
+            return self.clear(id, table::Input::Drain);
         }
         for lane in self.core.lanes.of(id) {
             let Some(mut lane) = self.core.lanes.take(lane) else { continue };
@@ -201,7 +199,7 @@ impl Turn<'_> {
     }
 
     /// Takes a rule's lanes out of the line, tells them that, and says what is dropped.
-    pub(super) fn clear(&mut self, id: RuleId, input: schedule::Input) {
+    pub(super) fn clear(&mut self, id: RuleId, input: table::Input) {
         let mut changes = 0;
         for lane in self.core.lanes.of(id) {
             self.core.slots.leave(id, lane);
@@ -267,7 +265,7 @@ impl Turn<'_> {
         let path = batch.first().map(|(path, _)| path.to_vec()).filter(|_| by_file);
         let lane = self.core.lanes.open(Key { rule: id, path });
         let lane_id = lane.id();
-        self.apply(lane, schedule::Input::Quiet, batch.into());
+        self.apply(lane, table::Input::Quiet, batch.into());
         if let Some(lane) = self.core.lanes.take(lane_id) {
             if lane.has_due() {
                 self.core.slots.let_pass(id);
@@ -283,7 +281,7 @@ impl Turn<'_> {
             let Some(mut lane) = self.core.lanes.take(lane) else { continue };
             if lane.going().is_some() {
                 found = true;
-                self.apply(lane, schedule::Input::Cancel, Queue::default());
+                self.apply(lane, table::Input::Cancel, Queue::default());
             } else if lane.is_backing_off() {
                 found = true;
                 changes += lane.give_up(&self.core.rules.rules[id.0], self.now);

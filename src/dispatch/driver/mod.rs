@@ -1,32 +1,15 @@
 //! The driver: the thin shell around the core. One epoll over signals, the watcher's messages, children's
 //! output and tripline's own, with the core's deadline as its timeout.
 
-mod cgroup;
-mod children;
-mod client;
 mod control;
-mod end;
-mod environment;
+mod display;
 mod error;
-mod existing;
-mod flow;
-mod http;
-mod lines;
-mod log;
-mod memory;
-mod metrics;
-mod notify;
+mod initial_files;
 mod output;
-mod proc;
-mod ready;
+mod process;
 mod reload;
-mod renew;
-mod setup;
-mod socket;
-mod spool;
-mod start;
-mod tell;
-mod tree;
+mod run_recorder;
+mod service_manager;
 mod view;
 
 use std::collections::VecDeque;
@@ -36,21 +19,21 @@ use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::cgroup::control_groups_work;
-use self::children::{Children, of_token};
 pub use self::control::Control;
-use self::environment::Environment;
+use self::control::metrics::Metrics;
+pub use self::control::socket::Endpoint;
+use self::control::socket::{MOST, Server};
 pub use self::error::RunError;
-use self::existing::existing;
-use self::memory::Memory;
-pub use self::memory::Remember;
-use self::metrics::Metrics;
-use self::notify::Manager;
-use self::output::Sink;
+use self::initial_files::existing;
+use self::output::sink::Sink;
+pub use self::process::cgroup::control_groups_work;
+use self::process::environment::Environment;
+use self::process::{Children, of_token};
 pub use self::reload::Origin;
 use self::reload::Reloader;
-pub use self::socket::Endpoint;
-use self::socket::{MOST, Server};
+use self::run_recorder::Memory;
+pub use self::run_recorder::Remember;
+use self::service_manager::Manager;
 pub use self::view::{Errand, Screen, View};
 use super::{Core, Effect, Input, Job, Limits, Refusal, Until};
 use crate::event::Scope;
@@ -126,7 +109,7 @@ pub fn run(
     let environment = Environment::new(std::env::vars_os(), std::process::id());
     let core = core(rules, &environment, span);
     let clock = Clock::start();
-    let crawl = watcher.as_ref().and_then(|_| tell::first_crawl(view, clock.now()));
+    let crawl = watcher.as_ref().and_then(|_| display::first_crawl(view, clock.now()));
     let (several, remembers) = (rules.rules.len() > 1, memory.is_kept());
     let children = Children::new(environment, keeper, several, remembers, view.screen());
     let mut driver = Driver {
@@ -143,7 +126,7 @@ pub fn run(
         metrics: Some(Metrics::new(control.clone())),
         answer: None,
         overflows: 0,
-        has_terminal: renew::has_terminal() && !hangup_is_ignored(),
+        has_terminal: reload::apply::has_terminal() && !hangup_is_ignored(),
         signals,
         watcher,
         reloader,

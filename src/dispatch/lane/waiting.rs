@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::super::batch::{Batch, Queue};
-use super::super::debounce::Debounce;
-use super::super::lineage::Lineage;
-use super::super::schedule::{self, Action, Input, State};
+use super::table::{self, Action, Input, State};
 use super::{Key, Lane};
+use crate::dispatch::batch::debounce::Debounce;
+use crate::dispatch::batch::{Batch, Queue};
+use crate::dispatch::loop_guard::lineage::Lineage;
 use crate::event::Event;
 use crate::rules::{Per, Rule, RuleId, Stamp};
 use crate::time::MonoTime;
@@ -23,7 +23,7 @@ impl Lane {
         now: MonoTime,
     ) -> Result<(), Event> {
         let busy = self.run.as_ref().map_or(rule.on_busy, |run| run.busy(rule));
-        let collects = schedule::next(self.state, Input::Match, busy) == (self.state, Action::Collect);
+        let collects = table::next(self.state, Input::Match, busy) == (self.state, Action::Collect);
         let collecting = self.collecting.as_mut().filter(|_| collects && !self.backing_off);
         let Some((queue, debounce)) = collecting else { return Err(event) };
         let Some(batch) = queue.last_mut(rule.per) else { return Err(event) };

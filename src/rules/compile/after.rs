@@ -1,8 +1,8 @@
 //! `after`: which rules a rule follows, and that none follows itself.
 
 use super::Compiler;
-use crate::rules::error::quote;
-use crate::rules::raw::RawRule;
+use crate::rules::diagnostics::quote;
+use crate::rules::keys::RawRule;
 use crate::rules::rule::{Rule, RuleId};
 use crate::rules::suggest;
 

@@ -3,10 +3,10 @@
 use regex::bytes::Regex;
 
 use super::Compiler;
-use crate::rules::error::{Place, Spanned};
-use crate::rules::raw::{RawCommand, RawRule};
+use crate::rules::diagnostics::{Place, Spanned};
+use crate::rules::keys::{RawCommand, RawRule};
+use crate::rules::rule::template::Template;
 use crate::rules::rule::{Command, Per};
-use crate::rules::template::Template;
 
 /// Programs that run the text after `-c`.
 const SHELLS: [&str; 8] = ["sh", "bash", "dash", "zsh", "ksh", "ash", "fish", "busybox"];

@@ -2,16 +2,15 @@
 
 mod after;
 mod command;
-mod extend;
-mod metrics;
-mod outcome;
+mod extends;
+mod lint;
 mod output;
+mod process;
+mod retry;
 mod rule;
 mod service;
-mod setup;
-mod terminal;
+mod settings;
 mod value;
-mod warn;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -22,23 +21,23 @@ use std::time::Duration;
 
 pub(crate) use self::output::OUTPUT;
 pub(crate) use self::rule::{CONTAIN, ON_BUSY, PER, STDIN, TYPES};
-pub(crate) use self::terminal::WHEN;
+pub(crate) use self::settings::WHEN;
 
 use indexmap::IndexMap;
 
-use super::error::{Diagnostic, Diagnostics, Place, Spanned, quote};
-use super::files::FileSource;
-use super::gitignore::{Origin, Patterns};
+use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned, quote};
+use super::file_system::FileSource;
+use super::glob::trie::Tree;
 use super::glob::{Anchors, Case, Glob};
-use super::hits::Entry;
+use super::ignore::gitignore::{Origin, Patterns};
 use super::ignore::{Ignores, Lists};
-use super::path;
-use super::plan::Plan;
-use super::raw::{Raw, RawSettings};
+use super::keys::Raw;
+use super::matching::glob_match::Entry;
+use super::matching::plan::Plan;
+use super::rule::terminal::Terminal;
 use super::rule::{Rule, RuleId};
-use super::terminal::Terminal;
-use super::tree::Tree;
 use super::{Rules, Settings};
+use crate::event::path;
 use crate::event::{Extent, Polling, Subject, as_path};
 
 /// The quiet period: editors and compilers that write in several steps take less.
@@ -167,59 +166,6 @@ impl Compiler {
         }
     }
 
-    fn settings(&mut self, raw: &RawSettings, around: &Surroundings) {
-        if let Some(typed) = &raw.root {
-            self.lists.root = self.root(typed, around);
-        }
-        self.lists.settings = self.patterns(raw.ignore.as_ref());
-        self.lists.gitignore = raw.gitignore.as_ref().is_none_or(|typed| typed.value);
-        self.lists.default_ignore = raw.default_ignore.as_ref().is_none_or(|typed| typed.value);
-        let holds = raw.hold_while.iter().flat_map(|words| &words.value);
-        self.hold_while = holds.map(|word| self.path(word)).collect();
-        self.case = case(raw.case_insensitive.as_ref(), Case::Exact);
-        if let Some(typed) = &raw.shell {
-            self.shell = self.shell(typed);
-        }
-        self.polling = self.polling(raw);
-        self.extent = Extent {
-            one_file_system: raw.one_file_system.as_ref().is_some_and(|typed| typed.value),
-            follow_symlinks: raw.follow_symlinks.as_ref().is_some_and(|typed| typed.value),
-        };
-        self.terminal = self.terminal(raw);
-        self.history = self.bytes(raw.history.as_ref(), HISTORY);
-        self.metrics = self.metrics(raw);
-        self.jobs = raw.jobs.as_ref().map_or(JOBS, |typed| typed.value);
-        self.debounce = self.duration(raw.debounce.as_ref(), DEBOUNCE);
-        self.max_wait = self.duration(raw.max_wait.as_ref(), MAX_WAIT);
-        let place = raw.max_wait.as_ref().or(raw.debounce.as_ref()).map(|typed| &typed.place);
-        self.check_waits(place, self.debounce, self.max_wait);
-    }
-
-    fn polling(&mut self, raw: &RawSettings) -> Polling {
-        let fallback = self.limit("poll_interval", raw.poll_interval.as_ref());
-        let always = self.limit("poll", raw.poll.as_ref());
-        let interval = always.or(fallback).unwrap_or(Polling::default().interval);
-        Polling { always: always.is_some(), interval }
-    }
-
-    /// The root. Only `..` makes a difference between the text and the file system: what a symbolic
-    /// link's parent is, the file system knows.
-    fn root(&mut self, typed: &Spanned<String>, around: &Surroundings) -> Vec<u8> {
-        let by_text = self.directory(typed);
-        if !typed.value.split('/').any(|component| component == "..") {
-            return by_text;
-        }
-        let canonical = around.files.canonical(&around.directory.join(&typed.value));
-        canonical.map_or(by_text, |path| path.as_os_str().as_bytes().to_vec())
-    }
-
-    fn shell(&mut self, typed: &Spanned<Vec<Spanned<String>>>) -> Vec<String> {
-        if typed.value.first().is_none_or(|program| program.value.is_empty()) {
-            self.error(&typed.place, "the shell has no program", "[\"sh\", \"-c\"] is the default");
-        }
-        typed.value.iter().map(|word| self.word(word)).collect()
-    }
-
     /// The patterns of an `ignore` list.
     fn patterns(&mut self, list: Option<&Words>) -> Patterns {
         let mut patterns = Patterns::default();
@@ -286,8 +232,8 @@ impl Compiler {
         (plan.polling, plan.extent) = (self.polling, self.extent);
         plan.dirs = rules.iter().any(|rule| rule.types.contains(Subject::Dir));
         plan.patience = rules.iter().map(|rule| rule.debounce).min().unwrap_or_default();
-        warn::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
-        warn::twins(&raw, &mut self.diagnostics);
+        lint::hidden_paths(&raw, &self.globs, &plan.ignores, &mut self.diagnostics);
+        lint::twins(&raw, &mut self.diagnostics);
         let Self { shell, jobs, history, terminal, metrics, .. } = self;
         let settings =
             Settings { root: as_path(&root).to_path_buf(), shell, jobs, history, terminal, metrics };

@@ -2,7 +2,7 @@
 
 use super::Compiler;
 use crate::event::as_path;
-use crate::rules::raw::RawRule;
+use crate::rules::keys::RawRule;
 use crate::rules::rule::{Log, Output};
 
 /// A day of a talkative build, and what an editor opens without thinking.

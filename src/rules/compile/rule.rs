@@ -8,13 +8,14 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::{Compiler, Words, case};
 use crate::event::{EventMask, Subject};
-use crate::rules::error::{Diagnostic, Spanned, quote};
+use crate::rules::diagnostics::{Diagnostic, Spanned, quote};
 use crate::rules::glob::{Case, Glob};
-use crate::rules::hits::Entry;
-use crate::rules::raw::RawRule;
+use crate::rules::keys::RawRule;
+use crate::rules::matching::glob_match::Entry;
+use crate::rules::rule::signal;
+use crate::rules::rule::template::{Field, is_identifier};
 use crate::rules::rule::{Contain, OnBusy, Pattern, Per, Rule, RuleId, Stdin, TypedRegex, Types};
-use crate::rules::template::{Field, is_identifier};
-use crate::rules::{signal, suggest};
+use crate::rules::suggest;
 
 /// The grace between SIGTERM and SIGKILL: long enough to flush, short enough to wait for.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);

@@ -6,8 +6,8 @@ use regex::bytes::Regex;
 
 use super::Compiler;
 use crate::event::as_path;
-use crate::rules::error::{Place, Spanned};
-use crate::rules::raw::{RawReady, RawRule};
+use crate::rules::diagnostics::{Place, Spanned};
+use crate::rules::keys::{RawReady, RawRule};
 use crate::rules::rule::{Per, Readiness, Service, TypedRegex};
 
 /// A mistake in the program shows at once; waits that double spare the machine.

@@ -4,15 +4,16 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Compiler;
-use crate::rules::error::{Place, Spanned, quote};
-use crate::rules::raw::RawRule;
-use crate::rules::template::is_identifier;
-use crate::rules::{duration, size, suggest};
+use crate::rules::diagnostics::{Place, Spanned, quote};
+use crate::rules::keys::RawRule;
+use crate::rules::rule::template::is_identifier;
+use crate::rules::rule::units;
+use crate::rules::suggest;
 
 impl Compiler {
     pub(super) fn duration(&mut self, typed: Option<&Spanned<String>>, default: Duration) -> Duration {
         let Some(typed) = typed else { return default };
-        duration::parse(&typed.value).unwrap_or_else(|| {
+        units::parse_duration(&typed.value).unwrap_or_else(|| {
             let message = format!("{} is not a duration", quote(&typed.value));
             self.error(&typed.place, message, "write a number and a unit: \"50ms\", \"2s\", \"5m\", \"1h\"");
             default
@@ -43,7 +44,7 @@ impl Compiler {
 
     pub(super) fn bytes(&mut self, typed: Option<&Spanned<String>>, default: u64) -> u64 {
         let Some(typed) = typed else { return default };
-        size::parse(&typed.value).unwrap_or_else(|| {
+        units::parse_size(&typed.value).unwrap_or_else(|| {
             let message = format!("{} is not a size", quote(&typed.value));
             self.error(
                 &typed.place,

@@ -10,8 +10,8 @@ use toml::Spanned as Typed;
 use toml::de::{DeString, DeTable, DeValue};
 
 use self::value::{in_order, with_article};
-use super::error::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned, quote};
-use super::raw::{Raw, RawRule};
+use super::diagnostics::{Diagnostic, Diagnostics, Place, Severity, SourceFile, Spanned, quote};
+use super::keys::{Raw, RawRule};
 use super::suggest;
 
 const TOP_KEYS: [&str; 7] = ["include", "settings", "env", "vars", "templates", "rules", "profile"];

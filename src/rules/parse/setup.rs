@@ -2,8 +2,8 @@
 
 use super::value::in_order;
 use super::{Key, Reader, Value};
-use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{RawLimits, RawRule};
+use crate::rules::diagnostics::{Spanned, quote};
+use crate::rules::keys::{RawLimits, RawRule};
 use crate::rules::tables::keys;
 
 impl Reader<'_> {

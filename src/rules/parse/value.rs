@@ -3,8 +3,8 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{Key, Reader, Value, Words};
-use crate::rules::error::{Spanned, quote};
-use crate::rules::raw::{
+use crate::rules::diagnostics::{Spanned, quote};
+use crate::rules::keys::{
     RawBackoff, RawCommand, RawExitCodes, RawLog, RawReady, RawRetry, RawRule, RawStartLimit,
 };
 use crate::rules::tables::keys;

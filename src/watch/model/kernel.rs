@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::rc::Rc;
 
-use super::super::kernel::Kernel;
 use super::queue::{Ino, Queue};
 use super::world::{Inode, Op, World};
 use crate::event::EventMask;
 use crate::sys::{Entry, Identity, Kind, Status, Wd};
+use crate::watch::backend::Kernel;
 
 /// What others do, each so many calls of the watcher after the one before.
 pub(super) type Schedule = VecDeque<(usize, Op)>;

@@ -8,14 +8,14 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::observer::{Next, Observer};
-use super::super::route::Route;
-use super::super::scan::subject;
 use super::kernel::{Fault, Machine, Model, Schedule};
 use super::world::Op;
 use crate::event::{Event, EventMask, Scope, Subject, is_below};
 use crate::sys::Kind;
 use crate::time::MonoTime;
+use crate::watch::crawl::subject;
+use crate::watch::observer::{Next, Observer};
+use crate::watch::tree::path::Route;
 
 /// Turns after which a run counts as one that never ends.
 const TURNS: usize = 500;
