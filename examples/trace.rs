@@ -17,13 +17,13 @@ impl Scope for Below {
     fn roots(&self) -> &[PathBuf] {
         &self.0
     }
-    fn wants(&self, _dir: &[u8]) -> bool {
+    fn wants_dir(&self, _dir: &[u8]) -> bool {
         true
     }
-    fn concerns(&self, _path: &[u8]) -> bool {
+    fn wants_file(&self, _path: &[u8]) -> bool {
         true
     }
-    fn keeps(&self, _path: &[u8]) -> bool {
+    fn remembers(&self, _path: &[u8]) -> bool {
         true
     }
     fn mask(&self) -> EventMask {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 7] = [
     ("event", &[]),
     ("time", &[]),
-    ("sys", &[]),
+    ("sys", &["event", "time"]),
     ("watch", &["event", "time", "sys"]),
     ("rules", &["event", "time"]),
     ("dispatch", &["event", "time", "sys", "watch", "rules"]),

@@ -242,7 +242,7 @@ fn ignore_files_are_read_from_the_work_tree_around_the_root() {
     let seen = |name: &str| runs(&rules, &dir.path().join("sub").join(name)) == 1;
     assert!(seen("a.rs") && seen("keep.log"));
     assert!(!seen("a.log") && !seen("excluded"));
-    assert!(!rules.plan().wants(dir.path().join("sub/excluded").as_os_str().as_encoded_bytes()));
+    assert!(!rules.plan().wants_dir(dir.path().join("sub/excluded").as_os_str().as_encoded_bytes()));
 }
 
 #[test]

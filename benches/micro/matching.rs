@@ -31,5 +31,5 @@ fn event(bencher: Bencher<'_, '_>, of: (&str, usize), name: &str) {
 #[divan::bench(args = all())]
 fn a_directory(bencher: Bencher<'_, '_>, of: (&str, usize)) {
     let rules = load(text(of.0, of.1));
-    bencher.bench_local(|| rules.plan().wants(black_box(b"/w/src/m7/deep/er")));
+    bencher.bench_local(|| rules.plan().wants_dir(black_box(b"/w/src/m7/deep/er")));
 }

@@ -30,7 +30,7 @@ fn use_all(rules: &Rules, name: &[u8]) {
     assert!(rules.successors(rules).iter().all(|successor| matches!(successor, Successor::Same(_))));
     let path = [&b"/w/"[..], name].concat();
     let plan = rules.plan();
-    let _ = (plan.wants(&path), plan.keeps(&path));
+    let _ = (plan.wants_dir(&path), plan.remembers(&path));
     for subject in [Subject::File, Subject::Dir, Subject::Gone] {
         let mask = EventMask::CHANGE | EventMask::CLOSE_WRITE | EventMask::MOVED_FROM;
         let (path, trigger) = (path.clone(), Trigger::Event);

@@ -1,4 +1,4 @@
-//! Sets of event kinds.
+//! Sets of event kinds, as a rules file and the kernel name them.
 
 use std::fmt;
 
@@ -12,7 +12,7 @@ pub struct EventMask(u32);
 impl EventMask {
     /// A file was read.
     pub const ACCESS: Self = Self(0x0000_0001);
-    /// A file was written or truncated; its content may be half done.
+    /// A file was written or truncated. Its content may be incomplete.
     pub const MODIFY: Self = Self(0x0000_0002);
     /// Mode, owner, times, link count or extended attributes changed.
     pub const ATTRIB: Self = Self(0x0000_0004);
@@ -26,11 +26,11 @@ impl EventMask {
     pub const MOVED_FROM: Self = Self(0x0000_0040);
     /// The name entered its directory by a rename.
     pub const MOVED_TO: Self = Self(0x0000_0080);
-    /// The name was made.
+    /// The name was created.
     pub const CREATE: Self = Self(0x0000_0100);
-    /// The name was removed.
+    /// The name was deleted.
     pub const DELETE: Self = Self(0x0000_0200);
-    /// A watched directory itself was removed.
+    /// A watched directory itself was deleted.
     pub const DELETE_SELF: Self = Self(0x0000_0400);
     /// A watched directory itself was renamed.
     pub const MOVE_SELF: Self = Self(0x0000_0800);
@@ -42,25 +42,29 @@ impl EventMask {
     pub const IGNORED: Self = Self(0x0000_8000);
     /// The subject is a directory.
     pub const ISDIR: Self = Self(0x4000_0000);
-    /// tripline's own: a file's content is complete, or its existence changed.
+    /// A file's content is complete, or the file was created or deleted. The kernel has no such event.
     pub const CHANGE: Self = Self(0x0001_0000);
-    /// tripline's own: both halves of a rename are known; the event carries the old path too.
+    /// Both halves of a rename are known, and the event carries the old path. The kernel has no such event.
     pub const RENAME: Self = Self(0x0002_0000);
 
-    /// Every event that a rule may name, without tripline's own.
+    /// Every event of the kernel's that a rule may name.
     pub const ALL: Self = Self(0x0fff);
-    /// What a file found by looking is as good as: nobody can say by which of these it came to be.
-    pub const FOUND: Self = Self(0x0001_018e);
-
-    /// What tells that a name has ended.
-    pub const END: Self = Self(0x0001_0240);
+    /// The events that a file found by a scan may have had. The scan cannot tell which.
+    pub const FOUND: Self = Self::CHANGE
+        .union(Self::CREATE)
+        .union(Self::MOVED_TO)
+        .union(Self::CLOSE_WRITE)
+        .union(Self::MODIFY)
+        .union(Self::ATTRIB);
+    /// The events that report that a name no longer exists.
+    pub const REMOVAL: Self = Self::CHANGE.union(Self::DELETE).union(Self::MOVED_FROM);
 
     /// Both ways of closing a file.
-    pub const CLOSE: Self = Self(0x0018);
+    pub const CLOSE: Self = Self::CLOSE_WRITE.union(Self::CLOSE_NOWRITE);
     /// Both halves of a rename.
-    pub const MOVE: Self = Self(0x00c0);
+    pub const MOVE: Self = Self::MOVED_FROM.union(Self::MOVED_TO);
 
-    /// The names a rules file may use under `on`, each with what it stands for.
+    /// The names that a rules file may use under `on`, each with its meaning.
     pub const NAMES: [(&'static str, Self); 17] = [
         ("access", Self::ACCESS),
         ("modify", Self::MODIFY),
@@ -81,50 +85,50 @@ impl EventMask {
         ("rename", Self::RENAME),
     ];
 
-    /// The mask of one name out of [`NAMES`](Self::NAMES).
+    /// Returns the mask that one of [`NAMES`](Self::NAMES) stands for, or `None` for any other name.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|&(_, mask)| mask)
     }
 
-    /// A mask as the kernel reports it. Bits that collide with tripline's own are dropped.
+    /// Returns the mask that the kernel has reported. Bits that collide with tripline's own are dropped.
     #[must_use]
     pub const fn from_kernel(bits: u32) -> Self {
         Self(bits & !(Self::CHANGE.0 | Self::RENAME.0))
     }
 
-    /// The kernel's bits, without tripline's own.
+    /// Returns the bits for the kernel, without tripline's own.
     #[must_use]
     pub const fn kernel_bits(self) -> u32 {
         self.0 & !(Self::CHANGE.0 | Self::RENAME.0)
     }
 
-    /// Both sets together.
+    /// Returns the events that are in either set.
     #[must_use]
     pub const fn union(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
 
-    /// What this set holds and `other` does not.
+    /// Returns the events of this set that are not in `other`.
     #[must_use]
     pub const fn without(self, other: Self) -> Self {
         Self(self.0 & !other.0)
     }
 
-    /// Whether the two sets share an event.
+    /// Returns whether the two sets have an event in common.
     #[must_use]
     pub const fn intersects(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Whether no event is in the set.
+    /// Returns whether the set has no event.
     #[must_use]
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// The names of the events in the set, in the order of the rules file's. `change` is named only
-    /// where it is all that is known.
+    /// Returns the names of the events in the set, in the order of [`NAMES`](Self::NAMES). `change` is among them only
+    /// if the set has no event of the kernel's.
     pub fn names(self) -> impl Iterator<Item = &'static str> {
         let known = Self::NAMES[..12].iter().filter(move |(_, mask)| self.intersects(*mask));
         let only_change = self.intersects(Self::CHANGE) && !self.intersects(Self::ALL);

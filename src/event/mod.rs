@@ -8,7 +8,7 @@ pub use self::mask::EventMask;
 pub use self::path::{as_path, is_below};
 pub use self::scope::{Extent, Polling, Scope};
 
-/// What kind of thing a path names.
+/// The kind of file that a path names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Subject {
     /// A regular file.
@@ -19,12 +19,12 @@ pub enum Subject {
     Symlink,
     /// A FIFO, socket or device.
     Other,
-    /// Not a directory, and no longer there to be asked.
+    /// Not a directory, and deleted before its kind could be found out.
     Gone,
 }
 
 impl Subject {
-    /// The word for it in a rules file, in `TRIPLINE_TYPE` and in JSON; none for what is gone.
+    /// Returns the word for it in a rules file, in `TRIPLINE_TYPE` and in JSON, or `None` for [`Gone`](Self::Gone).
     #[must_use]
     pub const fn name(self) -> Option<&'static str> {
         match self {
@@ -37,27 +37,27 @@ impl Subject {
     }
 }
 
-/// How tripline came to know of a change, or why a run started without one.
+/// How tripline learned of a change, or why a run started without one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Trigger {
     /// The kernel reported it.
     Event,
-    /// It was found in a directory that had just arrived.
+    /// A scan of a directory that had just been created or moved in found it.
     Scan,
-    /// It was found by looking again after the kernel's queue had overflowed.
+    /// A scan after an overflow of the kernel's queue found it.
     Overflow,
-    /// It was there at the start, or the rule asked to run then.
+    /// It existed at startup, or the rule asked to run then.
     Start,
-    /// The run that was told of it before has failed.
+    /// An earlier run for the same change has failed.
     Retry,
-    /// A run of another rule, which was told of it before, has succeeded.
+    /// A run of another rule for the same change has succeeded.
     Chain,
-    /// Somebody asked for it.
+    /// A person asked for it.
     Manual,
 }
 
 impl Trigger {
-    /// The value of `TRIPLINE_TRIGGER`.
+    /// Returns the value of `TRIPLINE_TRIGGER`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -72,35 +72,37 @@ impl Trigger {
     }
 }
 
-/// One thing that happened to one path.
+/// One change to one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// What happened.
+    /// The events that happened.
     pub mask: EventMask,
-    /// Where: absolute, byte for byte, as of the moment the event was handed over.
+    /// The absolute path at the moment when the event was emitted, byte for byte.
     pub path: Vec<u8>,
-    /// What the path names.
+    /// The kind of file.
     pub subject: Subject,
-    /// The old path, where both halves of a rename are known.
+    /// The old path, if both halves of a rename are known.
     pub from: Option<Vec<u8>>,
-    /// The kernel's label that both halves of a rename share; 0 for anything else.
+    /// The number that the kernel gives to both halves of a rename; 0 for any other event.
     pub cookie: u32,
-    /// How it became known.
+    /// How tripline learned of it.
     pub trigger: Trigger,
 }
 
 impl Event {
-    /// Whether it is one of the events in `on`. What was found by looking may have come to be in any
-    /// way that leaves a file behind; while it is being written, it has only come to be.
+    /// Returns whether this is one of the events in `on`.
+    ///
+    /// A file that a scan has found counts as each event that may have left it there. While somebody still writes to it,
+    /// it only counts as created or moved in.
     #[must_use]
     pub fn is_one_of(&self, on: EventMask) -> bool {
         let there = !self.mask.intersects(EventMask::DELETE | EventMask::MOVED_FROM);
         let found = there && matches!(self.trigger, Trigger::Scan | Trigger::Overflow | Trigger::Start);
-        let ways = match found {
+        let possible = match found {
             true if self.mask.intersects(EventMask::CHANGE) => EventMask::FOUND,
             true => EventMask::CREATE | EventMask::MOVED_TO,
             false => EventMask::default(),
         };
-        on.intersects(self.mask | ways)
+        on.intersects(self.mask | possible)
     }
 }

@@ -1,15 +1,15 @@
-//! Absolute paths as bytes, by text alone: no file system is asked.
+//! Absolute paths as bytes. These functions work on the text alone and never ask the file system.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-/// The components of a path, without the empty ones.
+/// Returns the components of a path, without empty ones.
 pub(crate) fn components(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     path.split(|&byte| byte == b'/').filter(|part| !part.is_empty())
 }
 
-/// What of `path` lies below `dir`: empty if they are equal, none if it is elsewhere.
+/// Returns the part of `path` below `dir`: empty if they are equal, `None` if `path` is not below `dir`.
 pub(crate) fn below<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     let rest = path.strip_prefix(dir.strip_suffix(b"/").unwrap_or(dir))?;
     match rest.split_first() {
@@ -19,25 +19,24 @@ pub(crate) fn below<'a>(dir: &[u8], path: &'a [u8]) -> Option<&'a [u8]> {
     }
 }
 
-/// Whether `path` is `dir` or lies below it, by their bytes.
+/// Returns whether `path` is `dir` or lies below it, by their bytes.
 #[must_use]
 pub fn is_below(path: &[u8], dir: &[u8]) -> bool {
-    let dir = dir.strip_suffix(b"/").unwrap_or(dir);
-    path.strip_prefix(dir).is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    below(dir, path).is_some()
 }
 
-/// Bytes as a path; on Linux every byte string without NUL is one.
+/// Returns the bytes as a path. On Linux, every byte string without NUL is a path.
 #[must_use]
 pub fn as_path(bytes: &[u8]) -> &Path {
     Path::new(OsStr::from_bytes(bytes))
 }
 
-/// Last names are short: looked for byte by byte, the slash before them costs less than a search by words.
+/// Last components are short, so a search byte by byte costs less than `memrchr`, which goes word by word.
 fn last_slash(path: &[u8]) -> Option<usize> {
     path.iter().rposition(|&byte| byte == b'/')
 }
 
-/// The directory that holds `path`; none for `/` and for what has no slash.
+/// Returns the directory that holds `path`, or `None` for `/` and for a path without a slash.
 pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
     match last_slash(path)? {
         0 if path.len() > 1 => Some(b"/"),
@@ -46,12 +45,12 @@ pub(crate) fn parent(path: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The last component of `path`.
+/// Returns the last component of `path`.
 pub(crate) fn name(path: &[u8]) -> &[u8] {
     last_slash(path).map_or(path, |slash| &path[slash + 1..])
 }
 
-/// The absolute path of these components.
+/// Returns the absolute path that consists of these components.
 pub(crate) fn join<T: AsRef<[u8]>>(components: &[T]) -> Vec<u8> {
     let mut out = Vec::new();
     for component in components {
@@ -64,9 +63,9 @@ pub(crate) fn join<T: AsRef<[u8]>>(components: &[T]) -> Vec<u8> {
     out
 }
 
-/// The ends of the prefixes of `path` that name something below `floor` bytes, longest first.
+/// Returns the lengths of `path` and of its parents, longest first, down to those of more than `floor` bytes.
 ///
-/// Of `/a/b/c` with a floor of 2 (`/a`) these are 6 and 4.
+/// For `/a/b/c` with a floor of 2 (`/a`) these are 6 and 4.
 pub(crate) fn prefixes_above(path: &[u8], floor: usize) -> impl Iterator<Item = usize> {
     let mut end = path.len();
     std::iter::from_fn(move || {
@@ -79,8 +78,10 @@ pub(crate) fn prefixes_above(path: &[u8], floor: usize) -> impl Iterator<Item = 
     })
 }
 
-/// `text` made absolute: `~/` is `home`, anything else that is relative starts at `base`; `.` and `..`
-/// are taken out by text. None if it climbs above `/`, or needs a home and there is none.
+/// Returns `text` as an absolute path. `~/` stands for `home`, any other relative path starts at `base`, and `.` and
+/// `..` are resolved by their text.
+///
+/// Returns `None` if the path climbs above `/`, or if it needs a home directory and there is none.
 pub(crate) fn resolve(base: &[u8], home: Option<&[u8]>, text: &[u8]) -> Option<Vec<u8>> {
     let (start, rest) = match text {
         [b'/', ..] => (&b"/"[..], text),

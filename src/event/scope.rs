@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use super::EventMask;
 
-/// How directories are looked through that inotify does not watch.
+/// How directories are watched that inotify cannot watch: by comparing snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Polling {
-    /// Whether that is how all are, those that inotify could watch too.
+    /// Polls every directory, even where inotify could watch.
     pub always: bool,
-    /// Between two looks, at least.
+    /// The shortest time between two snapshots.
     pub interval: Duration,
 }
 
 impl Default for Polling {
-    /// Only where inotify cannot watch; soon enough for a person who waits.
+    /// Polls only where inotify cannot watch, often enough for a person who is waiting.
     fn default() -> Self {
         Self { always: false, interval: Duration::from_secs(2) }
     }
@@ -25,57 +25,75 @@ impl Default for Polling {
 /// How far the watcher goes from its roots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Extent {
-    /// Whether directories on other file systems than their root's are left out.
+    /// Skips directories that lie on another file system than the directory that holds them.
     pub one_file_system: bool,
-    /// Whether symbolic links below the roots are followed.
+    /// Follows symbolic links that are found below the roots.
     pub follow_symlinks: bool,
 }
 
-/// What the watcher asks of the rules: which directories matter, and which events.
+/// The watcher's questions to the rules: which directories matter, and which events.
 ///
-/// Answers may change when ignore files change; the watcher asks again at each scan.
+/// Answers may change when ignore files change. The watcher asks again at each scan.
 pub trait Scope: fmt::Debug + Send + Sync {
-    /// The absolute directories to watch from, none of them inside another.
+    /// Returns the absolute directories to watch from. None lies inside another.
     fn roots(&self) -> &[PathBuf];
-    /// Whether something in or below this directory could concern a rule. `dir` is absolute and is a
-    /// root or lies below one.
-    fn wants(&self, dir: &[u8]) -> bool;
-    /// Whether this path, which is no directory, could concern a rule.
-    fn concerns(&self, path: &[u8]) -> bool;
-    /// Whether the end of this path, which is no directory, could concern a rule. Such names are
-    /// remembered, to tell what was removed while the kernel dropped events.
-    fn keeps(&self, path: &[u8]) -> bool;
-    /// Every event that some rule asks for.
+
+    /// Returns whether something in or below this directory could match a rule.
+    ///
+    /// `dir` is absolute, and is a root or lies below one.
+    fn wants_dir(&self, dir: &[u8]) -> bool;
+
+    /// Returns whether this path, which is not a directory, could match a rule.
+    fn wants_file(&self, path: &[u8]) -> bool;
+
+    /// Returns whether the deletion of this path, which is not a directory, could match a rule.
+    ///
+    /// The watcher remembers such names, so that it can report deletions even after the kernel has dropped events.
+    fn remembers(&self, path: &[u8]) -> bool;
+
+    /// Returns every event that at least one rule asks for.
     fn mask(&self) -> EventMask;
-    /// These names are in a directory, and of what changes there is an event from now on.
-    fn listed(&self, _dir: &[u8], _names: &mut dyn Iterator<Item = &[u8]>) {}
-    /// Every event that some rule asks for of what has this name, wherever it is. Of a rename each half may matter to
-    /// those who ask for the other.
-    fn asked_of(&self, _name: &[u8], _is_dir: bool) -> EventMask {
+
+    /// Records the names in a directory. From now on, every change to them is followed by an event.
+    fn record_listing(&self, _dir: &[u8], _names: &mut dyn Iterator<Item = &[u8]>) {}
+
+    /// Returns every event that at least one rule asks for of an entry with this name, in whichever directory.
+    ///
+    /// One half of a rename may matter to a rule that asks for the other half.
+    fn events_wanted(&self, _name: &[u8], _is_dir: bool) -> EventMask {
         self.mask()
     }
-    /// Whether what has this name, wherever it is, may say what is wanted: all that changes it is told.
-    fn governs(&self, _name: &[u8]) -> bool {
+
+    /// Returns whether a change to an entry with this name, in whichever directory, may change what is wanted. The
+    /// watcher reports every such change.
+    fn affects_scope(&self, _name: &[u8]) -> bool {
         false
     }
-    /// A directory has come from one path to another. Answers whether all in it is wanted, concerns and is kept as
-    /// before, and nothing concerns anybody that is not kept, so that it need not be looked at to know what is there.
-    fn moved(&self, _from: &[u8], _to: &[u8]) -> bool {
+
+    /// Records that a directory was renamed, and returns whether nothing in it needs another look.
+    ///
+    /// That is so if the same paths in it are wanted and remembered as before, and every wanted path is remembered:
+    /// then the watcher knows what is there.
+    fn record_rename(&self, _from: &[u8], _to: &[u8]) -> bool {
         false
     }
-    /// Whether directories can concern a rule.
-    fn counts_dirs(&self) -> bool {
+
+    /// Returns whether events of directories can match a rule.
+    fn wants_dir_events(&self) -> bool {
         true
     }
-    /// The least time that everybody who is told of an event waits for more before acting on it.
-    fn patience(&self) -> Duration {
+
+    /// Returns the shortest time that any rule waits for further events before it acts.
+    fn shortest_debounce(&self) -> Duration {
         Duration::ZERO
     }
-    /// How to look where inotify does not watch.
+
+    /// Returns how to watch where inotify cannot.
     fn polling(&self) -> Polling {
         Polling::default()
     }
-    /// How far to go from the roots.
+
+    /// Returns how far to go from the roots.
     fn extent(&self) -> Extent {
         Extent::default()
     }

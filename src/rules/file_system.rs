@@ -1,5 +1,6 @@
 //! What the rules ask of the file system, and what they may be told instead.
 
+use crate::time::FileTime;
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -106,8 +107,8 @@ pub trait FileSource: fmt::Debug + Send + Sync {
 pub struct Stamp {
     /// Its bytes.
     pub size: u64,
-    /// Its modification time in nanoseconds since the epoch.
-    pub mtime: i128,
+    /// Its modification time.
+    pub mtime: FileTime,
 }
 
 /// Files as a map from their directory: for tests, and where no ignore file is to count.

@@ -413,7 +413,7 @@ mod properties {
         fn no_glob_and_no_path_makes_the_matcher_panic(glob in prop_oneof![any::<String>(), glob()], path in any::<String>()) {
             if let Ok(rules) = of_globs(&[glob]) {
                 rules.matches(&event(&path), &mut Vec::new());
-                rules.plan().wants(path.as_bytes());
+                rules.plan().wants_dir(path.as_bytes());
             }
         }
 
@@ -429,7 +429,7 @@ mod properties {
                 let root = plan.roots().iter().find(|root| Path::new(&path).starts_with(root)).cloned();
                 let root = root.expect("a match lies below a root");
                 for dir in Path::new(&path).ancestors().skip(1).take_while(|dir| dir.starts_with(&root)) {
-                    prop_assert!(plan.wants(dir.as_os_str().as_encoded_bytes()), "{globs:?} {path} {dir:?}");
+                    prop_assert!(plan.wants_dir(dir.as_os_str().as_encoded_bytes()), "{globs:?} {path} {dir:?}");
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Directories by descriptor: openat(2) chains, getdents64(2), fstatat(2), a working directory, and whether a file
 //! is being written.
 
+use crate::time::FileTime;
 use std::ffi::CString;
 use std::io;
 use std::mem::MaybeUninit;
@@ -48,9 +49,9 @@ pub struct Status {
     /// How many bytes it holds.
     pub size: u64,
     /// When its content last changed, in nanoseconds since the epoch.
-    pub mtime: i128,
+    pub mtime: FileTime,
     /// When its content or attributes last changed, in nanoseconds since the epoch.
-    pub ctime: i128,
+    pub ctime: FileTime,
 }
 
 /// Which file something is: the numbers of its file system and in it (inode(7)).
@@ -188,15 +189,14 @@ impl Dir {
         // 32 bits wide on some architectures.
         #[allow(clippy::unnecessary_cast)]
         let (links, device, inode) = (stat.st_nlink as u64, stat.st_dev as u64, stat.st_ino as u64);
-        let time = |seconds, nanoseconds| i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
         Ok(Status {
             kind: kind_of_mode(stat.st_mode),
             links,
             device,
             inode,
             size: u64::try_from(stat.st_size).unwrap_or(0),
-            mtime: time(stat.st_mtime, stat.st_mtime_nsec),
-            ctime: time(stat.st_ctime, stat.st_ctime_nsec),
+            mtime: FileTime::new(stat.st_mtime, stat.st_mtime_nsec),
+            ctime: FileTime::new(stat.st_ctime, stat.st_ctime_nsec),
         })
     }
 

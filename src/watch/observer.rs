@@ -24,7 +24,7 @@ use super::tree::path::Route;
 use super::tree::{Name, Place, RootId};
 use crate::event::{Event, EventMask, Scope, Subject, Trigger};
 use crate::sys::Wd;
-use crate::time::MonoTime;
+use crate::time::{FileTime, MonoTime};
 
 /// Holds hundreds of events; one with a 255-byte name takes 272 bytes.
 const BUFFER: usize = 256 * 1024;
@@ -76,7 +76,7 @@ pub(super) struct Observer<K: Kernel> {
     pub(super) ended: Vec<Event>,
     pub(super) overflows: usize,
     /// The file clock when the queue was last seen empty with nothing lost.
-    sound: i128,
+    sound: FileTime,
     resync_after: MonoTime,
     resync_wait: Duration,
     held_since: Option<MonoTime>,
@@ -189,7 +189,7 @@ impl<K: Kernel> Observer<K> {
     /// Waits for the deadline, not looking at the queue for a while in a storm.
     fn rest(&mut self, now: MonoTime, deadline: Option<MonoTime>) -> Next {
         let taken = std::mem::take(&mut self.taken);
-        match self.pace.rest(taken, self.scope.patience(), now) {
+        match self.pace.rest(taken, self.scope.shortest_debounce(), now) {
             Some(rest) => Next::Rest(deadline.map_or(now + rest, |at| at.min(now + rest))),
             None => Next::Idle(deadline),
         }
@@ -297,7 +297,7 @@ impl<K: Kernel> Observer<K> {
         std::mem::take(&mut self.state.untold).iter().for_each(|sight| self.tell(sight));
         for (wd, name) in self.state.pending.doubt() {
             if let Route::Path(root, relative) = self.state.tree.route(wd)
-                && self.keeps(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
+                && self.remembers(&self.aliases(wd), &join(&self.absolute(root, &relative), &name))
             {
                 self.state.kept.keep(wd, &name);
             }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use tripline::time::FileTime;
 
 use tripline::rules::{FileSource, IgnoreFiles, Stamp};
 
@@ -28,13 +29,15 @@ impl Disk {
     pub(crate) fn write(&self, path: &[u8]) {
         let mut files = self.0.lock().unwrap();
         let size = files.next();
-        files.by_path.insert(path.to_vec(), Stamp { size, mtime: size.into() });
+        files
+            .by_path
+            .insert(path.to_vec(), Stamp { size, mtime: FileTime::new(size.try_into().unwrap(), 0) });
     }
 
     /// Its time is another.
     pub(crate) fn touch(&self, path: &[u8]) {
         let mut files = self.0.lock().unwrap();
-        let mtime = files.next().into();
+        let mtime = FileTime::new(files.next().try_into().unwrap(), 0);
         files.by_path.entry(path.to_vec()).and_modify(|stamp| stamp.mtime = mtime);
     }
 

@@ -197,7 +197,7 @@ impl Wanted {
             self.ways.extend(id(&dir));
             let below = fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path());
             open.extend(below.filter(|path| {
-                !path.is_symlink() && path.is_dir() && sources.wants(path.as_os_str().as_bytes())
+                !path.is_symlink() && path.is_dir() && sources.wants_dir(path.as_os_str().as_bytes())
             }));
         }
     }

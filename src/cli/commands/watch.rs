@@ -167,23 +167,23 @@ impl Scope for Places {
         &self.roots
     }
 
-    fn wants(&self, dir: &[u8]) -> bool {
+    fn wants_dir(&self, dir: &[u8]) -> bool {
         self.paths.iter().any(|place| {
             let place = place.as_os_str().as_bytes();
             is_below(dir, place) || is_below(place, dir)
         })
     }
 
-    fn concerns(&self, path: &[u8]) -> bool {
+    fn wants_file(&self, path: &[u8]) -> bool {
         self.contain(path)
     }
 
-    fn keeps(&self, path: &[u8]) -> bool {
-        self.on.intersects(EventMask::END) && self.contain(path)
+    fn remembers(&self, path: &[u8]) -> bool {
+        self.on.intersects(EventMask::REMOVAL) && self.contain(path)
     }
 
-    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
-        self.on.intersects(EventMask::END) && self.contain(from) && self.contain(to)
+    fn record_rename(&self, from: &[u8], to: &[u8]) -> bool {
+        self.on.intersects(EventMask::REMOVAL) && self.contain(from) && self.contain(to)
     }
 
     fn polling(&self) -> Polling {
@@ -208,8 +208,8 @@ mod tests {
         let paths = ["/nowhere/a/b", "/nowhere/a", "/nowhere/ab", "/nowhere/a/c"].map(PathBuf::from);
         let places = Places::new(paths.to_vec(), EventMask::CREATE);
         assert_eq!(places.roots, ["/nowhere/a", "/nowhere/ab"].map(PathBuf::from));
-        assert!(places.wants(b"/nowhere/a/x/y"));
-        assert!(!places.wants(b"/nowhere/abc"));
+        assert!(places.wants_dir(b"/nowhere/a/x/y"));
+        assert!(!places.wants_dir(b"/nowhere/abc"));
     }
 
     #[test]

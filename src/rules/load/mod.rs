@@ -5,6 +5,7 @@ pub(super) mod include;
 pub(super) mod ownership;
 pub(super) mod watched_files;
 
+use crate::time::FileTime;
 use std::ffi::{CString, OsStr};
 use std::fs;
 use std::io::{self, Read};
@@ -342,7 +343,7 @@ impl FileSource for Disk {
 
     fn stamp(&self, path: &Path) -> Option<Stamp> {
         let found = path.symlink_metadata().ok().filter(fs::Metadata::is_file)?;
-        let mtime = i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec());
+        let mtime = FileTime::new(found.mtime(), found.mtime_nsec());
         Some(Stamp { size: found.len(), mtime })
     }
 

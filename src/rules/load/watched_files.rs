@@ -101,15 +101,15 @@ impl Scope for Sources {
         &self.roots
     }
 
-    fn wants(&self, dir: &[u8]) -> bool {
+    fn wants_dir(&self, dir: &[u8]) -> bool {
         self.places.dirs.iter().any(|wanted| is_below(wanted, dir))
     }
 
-    fn concerns(&self, path: &[u8]) -> bool {
+    fn wants_file(&self, path: &[u8]) -> bool {
         self.is_named(path)
     }
 
-    fn keeps(&self, path: &[u8]) -> bool {
+    fn remembers(&self, path: &[u8]) -> bool {
         self.is_named(path)
     }
 
@@ -117,7 +117,7 @@ impl Scope for Sources {
         EventMask::CHANGE | EventMask::MODIFY
     }
 
-    fn asked_of(&self, name: &[u8], is_dir: bool) -> EventMask {
+    fn events_wanted(&self, name: &[u8], is_dir: bool) -> EventMask {
         if is_dir || self.is_named(name) { self.mask() } else { EventMask::default() }
     }
 }

@@ -127,7 +127,7 @@ impl Plan {
     /// What the directory is watched for.
     #[must_use]
     pub fn watching(&self, dir: &[u8]) -> Watching {
-        if self.wants(dir) {
+        if self.wants_dir(dir) {
             return Watching::For(self.rules_below(dir));
         }
         self.ignored_by(dir).map_or(Watching::Unreached, |line| Watching::Ignored(IgnoreLine(line)))

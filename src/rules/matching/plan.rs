@@ -162,19 +162,19 @@ impl Scope for Plan {
         &self.roots
     }
 
-    fn wants(&self, dir: &[u8]) -> bool {
+    fn wants_dir(&self, dir: &[u8]) -> bool {
         self.reaches(&self.states(dir), &mut self.ignores.judge(dir, true))
     }
 
-    fn concerns(&self, path: &[u8]) -> bool {
+    fn wants_file(&self, path: &[u8]) -> bool {
         self.asks(path, EventMask::ALL | EventMask::CHANGE | EventMask::RENAME)
     }
 
-    fn keeps(&self, path: &[u8]) -> bool {
-        self.asks(path, EventMask::END)
+    fn remembers(&self, path: &[u8]) -> bool {
+        self.asks(path, EventMask::REMOVAL)
     }
 
-    fn patience(&self) -> Duration {
+    fn shortest_debounce(&self) -> Duration {
         self.patience
     }
 
@@ -190,7 +190,7 @@ impl Scope for Plan {
         self.asked.of_all
     }
 
-    fn asked_of(&self, name: &[u8], is_dir: bool) -> EventMask {
+    fn events_wanted(&self, name: &[u8], is_dir: bool) -> EventMask {
         match is_dir {
             true if self.dirs => self.asked.of_all,
             true => EventMask::default(),
@@ -198,23 +198,23 @@ impl Scope for Plan {
         }
     }
 
-    fn governs(&self, name: &[u8]) -> bool {
+    fn affects_scope(&self, name: &[u8]) -> bool {
         is_ignore_file(name)
     }
 
-    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+    fn record_rename(&self, from: &[u8], to: &[u8]) -> bool {
         // What was found out about another directory at the same path does not hold of this one.
         [from, to].into_iter().for_each(|dir| self.ignores.refresh(dir));
         self.places.forget();
-        let all_kept = self.on.iter().all(|on| on.intersects(EventMask::END));
+        let all_kept = self.on.iter().all(|on| on.intersects(EventMask::REMOVAL));
         all_kept && self.tree.lead_alike(from, to) && self.ignores.treat_alike(from, to)
     }
 
-    fn counts_dirs(&self) -> bool {
+    fn wants_dir_events(&self) -> bool {
         self.dirs
     }
 
-    fn listed(&self, dir: &[u8], names: &mut dyn Iterator<Item = &[u8]>) {
+    fn record_listing(&self, dir: &[u8], names: &mut dyn Iterator<Item = &[u8]>) {
         for name in names {
             if is_ignore_file(name) {
                 return;
@@ -313,10 +313,10 @@ mod tests {
         ] {
             let plan = plan(&[(glob, &[])]);
             for dir in yes {
-                assert!(plan.wants(dir.as_bytes()), "{glob} should want {dir}");
+                assert!(plan.wants_dir(dir.as_bytes()), "{glob} should want {dir}");
             }
             for dir in no {
-                assert!(!plan.wants(dir.as_bytes()), "{glob} should not want {dir}");
+                assert!(!plan.wants_dir(dir.as_bytes()), "{glob} should not want {dir}");
             }
         }
     }
@@ -324,11 +324,16 @@ mod tests {
     #[test]
     fn directories_are_asked_about_where_a_rule_is_for_them_and_ignore_files_always_count() {
         let mut plan = plan(&[("src/*.rs", &[])]);
-        assert_eq!(plan.asked_of(b"src", true), plan.mask());
+        assert_eq!(plan.events_wanted(b"src", true), plan.mask());
         plan.dirs = false;
-        assert_eq!(plan.asked_of(b"a.rs", false), plan.mask());
-        assert!(plan.asked_of(b"a.rs", true).is_empty() && plan.asked_of(b".gitignore", false).is_empty());
-        assert!(plan.governs(b".gitignore") && plan.governs(b".git") && !plan.governs(b"a.rs"));
+        assert_eq!(plan.events_wanted(b"a.rs", false), plan.mask());
+        assert!(
+            plan.events_wanted(b"a.rs", true).is_empty()
+                && plan.events_wanted(b".gitignore", false).is_empty()
+        );
+        assert!(
+            plan.affects_scope(b".gitignore") && plan.affects_scope(b".git") && !plan.affects_scope(b"a.rs")
+        );
     }
 
     #[test]
@@ -345,34 +350,34 @@ mod tests {
         ] {
             let plan = plan(&[(paths, ignore)]);
             assert_eq!(
-                plan.moved(from.as_bytes(), to.as_bytes()),
+                plan.record_rename(from.as_bytes(), to.as_bytes()),
                 expected,
                 "{paths} {ignore:?} {from} {to}"
             );
         }
         let mut careless = plan(&[("**", &[]), ("**", &[])]);
         careless.on[1] = EventMask::CLOSE_WRITE;
-        assert!(!careless.moved(b"/w/a", b"/w/b"));
+        assert!(!careless.record_rename(b"/w/a", b"/w/b"));
     }
 
     #[test]
     fn a_directory_that_every_rule_ignores_is_not_wanted() {
         let alone = plan(&[("**/*.rs", &["gen/"])]);
-        assert!(!alone.wants(b"/w/gen"));
+        assert!(!alone.wants_dir(b"/w/gen"));
         let both = plan(&[("**/*.rs", &["gen/"]), ("**/*.c", &[])]);
-        assert!(both.wants(b"/w/gen"));
+        assert!(both.wants_dir(b"/w/gen"));
         let kept = plan(&[("**/*.rs", &["!target/"])]);
-        assert!(kept.wants(b"/w/target"));
+        assert!(kept.wants_dir(b"/w/target"));
     }
 
     #[test]
     fn a_directory_that_an_exclusion_empties_is_not_wanted() {
         let plan = plan(&[("src !src/gen !**/tmp/*.c src/gen/keep/*.rs", &[])]);
         for dir in ["/w/src", "/w/src/a", "/w/src/gen", "/w/src/gen/keep", "/w/src/tmp"] {
-            assert!(plan.wants(dir.as_bytes()), "{dir}");
+            assert!(plan.wants_dir(dir.as_bytes()), "{dir}");
         }
         for dir in ["/w/src/gen/x", "/w/src/gen/keep/x"] {
-            assert!(!plan.wants(dir.as_bytes()), "{dir}");
+            assert!(!plan.wants_dir(dir.as_bytes()), "{dir}");
         }
         assert_eq!(plan.rules_below(b"/w/src/gen"), [RuleId(0)]);
         assert!(plan.rules_below(b"/w/src/gen/x").is_empty());

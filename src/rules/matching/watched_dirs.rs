@@ -98,7 +98,7 @@ impl Iterator for Walk<'_> {
 
 impl Walk<'_> {
     fn judge(&mut self, at: &Open) -> How {
-        if !self.plan.wants(at.dir.as_os_str().as_bytes()) {
+        if !self.plan.wants_dir(at.dir.as_os_str().as_bytes()) {
             return How::Unwanted;
         }
         if let (Some(holder), Some(name)) = (at.holder, at.dir.file_name())

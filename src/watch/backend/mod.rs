@@ -2,6 +2,7 @@
 
 pub(super) mod decode;
 
+use crate::time::FileTime;
 use std::cell::Cell;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -49,7 +50,7 @@ pub(super) trait Kernel {
     /// How many events the queue holds before it drops any.
     fn queue_limit(&self) -> u32;
     /// The clock that file times are taken from, in nanoseconds since the epoch.
-    fn file_clock(&self) -> i128;
+    fn file_clock(&self) -> FileTime;
 }
 
 /// The real one.
@@ -162,8 +163,7 @@ impl Kernel for Linux {
         self.inotify.queue_limit()
     }
 
-    fn file_clock(&self) -> i128 {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.map_or(0, |since| i128::try_from(since.as_nanos()).unwrap_or(i128::MAX))
+    fn file_clock(&self) -> FileTime {
+        FileTime::now()
     }
 }

@@ -106,11 +106,11 @@ impl<K: Kernel> Observer<K> {
         let known = self.state.tree.child(at.parent, name);
         let path = join(at.path, name);
         let link = (at.parent, Arc::clone(name));
-        if !self.wants(at, &path) {
+        if !self.wants_dir(at, &path) {
             if let Some(known) = known {
                 self.drop_subtree(known);
             }
-            if self.state.follows && self.concerns(at, &path) && self.is_followed(at.dir, name) {
+            if self.state.follows && self.wants_file(at, &path) && self.is_followed(at.dir, name) {
                 return self.follow_link(at, name, now);
             }
             self.forget_link(at, &link, now);

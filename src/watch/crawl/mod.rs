@@ -9,6 +9,7 @@ pub(super) mod retry;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use self::failures::is_passing;
 use self::lookup::Looking;
@@ -21,7 +22,7 @@ use super::tree::Name;
 use super::tree::path::Route;
 use crate::event::{EventMask, Subject, Trigger};
 use crate::sys::{Entry, Identity, Kind, Wd};
-use crate::time::MonoTime;
+use crate::time::{FileTime, MonoTime};
 
 /// Directories looked through before the queue is read again: about a millisecond, in which the busiest
 /// writer fills a fiftieth of the kernel's queue.
@@ -29,7 +30,7 @@ const SLICE: usize = 128;
 /// Directories of the crawl held open at once; those further up are opened again when their turn comes.
 const OPEN: usize = 64;
 /// File times are as coarse as the clock tick, and some file systems round to two seconds.
-const COARSE: i128 = 2_000_000_000;
+const COARSE: Duration = Duration::from_secs(2);
 
 /// Why a directory is looked through, which decides what of it is reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +38,7 @@ pub(super) enum Purpose {
     /// It was there before tripline was ready: nothing.
     Initial,
     /// As that, but it could not be looked at before this moment of the file clock: what changed since.
-    Late { since: i128 },
+    Late { since: FileTime },
     /// It has just arrived: everything.
     Arrived(Trigger),
     /// A directory in it could not be looked at before: nothing of its own, which its watch has reported,
@@ -47,7 +48,7 @@ pub(super) enum Purpose {
     Rescoped,
     /// Events were lost: what changed at or after this moment of the file clock, and everything in
     /// directories not known before.
-    Changed { since: i128 },
+    Changed { since: FileTime },
 }
 
 impl Purpose {
@@ -55,12 +56,12 @@ impl Purpose {
         Self::Arrived(Trigger::Scan)
     }
 
-    pub(super) const fn late(ready: i128) -> Self {
-        Self::Late { since: ready - COARSE }
+    pub(super) fn late(ready: FileTime) -> Self {
+        Self::Late { since: ready.saturating_sub(COARSE) }
     }
 
-    pub(super) const fn changed_since(sound: i128) -> Self {
-        Self::Changed { since: sound - COARSE }
+    pub(super) fn changed_since(sound: FileTime) -> Self {
+        Self::Changed { since: sound.saturating_sub(COARSE) }
     }
 
     /// Whether it is looked through because the kernel dropped events.
@@ -194,7 +195,7 @@ impl<K: Kernel> Observer<K> {
         let entries = self.kernel.list(dir)?;
         let also = self.aliases(frame.wd);
         if !self.polls.contains(frame.wd) {
-            self.scope.listed(path, &mut entries.iter().map(|entry| &*entry.name));
+            self.scope.record_listing(path, &mut entries.iter().map(|entry| &*entry.name));
         }
         self.report_missing(frame, &entries);
         self.compare_missing(frame, &entries);
@@ -213,7 +214,7 @@ impl<K: Kernel> Observer<K> {
             } else {
                 self.found(frame, dir, &name, kind);
             }
-            if kind != Kind::Dir && self.keeps(&also, &join(path, &name)) {
+            if kind != Kind::Dir && self.remembers(&also, &join(path, &name)) {
                 self.state.kept.keep(frame.wd, &name);
             }
             if kind == Kind::Dir || (kind == Kind::Symlink && self.state.follows) {
@@ -265,7 +266,7 @@ impl<K: Kernel> Observer<K> {
         };
         let wd = frame.wd;
         let closed = self.state.pending.is_only_closed(wd, name);
-        if !self.state.interest.intersects(EventMask::FOUND) && !self.scope.governs(name) {
+        if !self.state.interest.intersects(EventMask::FOUND) && !self.scope.affects_scope(name) {
             return;
         }
         if self.state.pending.is_decided(wd, name) && !closed {
@@ -280,7 +281,7 @@ impl<K: Kernel> Observer<K> {
         self.note_found(wd, Arc::clone(name), mask, subject(kind), trigger);
     }
 
-    fn has_changed(&self, dir: &K::Dir, name: &[u8], since: i128) -> bool {
+    fn has_changed(&self, dir: &K::Dir, name: &[u8], since: FileTime) -> bool {
         match self.kernel.status(dir, name) {
             Ok(status) => status.ctime >= since,
             // It may have.

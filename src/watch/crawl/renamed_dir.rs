@@ -42,14 +42,14 @@ impl<K: Kernel> Observer<K> {
     /// Has all that is in a directory count that has come from one path to another. Answers false if it must be
     /// looked through for that.
     pub(crate) fn recall(&mut self, wd: Wd, from: &[u8], to: &[u8]) -> bool {
-        if !self.scope.moved(from, to) {
+        if !self.scope.record_rename(from, to) {
             return false;
         }
         let (holding, scan) = (self.holding(wd), Scan { purpose: Purpose::arrived(), deep: false });
         if holding.len() > FEW && !self.state.tree.are_at_least(wd, holding.len() * SPARSE) {
             return false;
         }
-        if self.scope.counts_dirs() && self.state.interest.intersects(EventMask::FOUND) {
+        if self.scope.wants_dir_events() && self.state.interest.intersects(EventMask::FOUND) {
             self.state.tree.subtree(wd).into_iter().skip(1).for_each(|dir| self.find_again(dir));
         }
         holding.into_iter().for_each(|dir| self.push(Frame::new(dir, scan, None)));

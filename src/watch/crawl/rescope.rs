@@ -120,6 +120,7 @@ impl<K: Kernel> Observer<K> {
 
     fn was_wanted(&self, path: &[u8]) -> bool {
         let Some(before) = &self.before else { return false };
-        before.roots().iter().any(|root| is_below(path, root.as_os_str().as_bytes())) && before.wants(path)
+        before.roots().iter().any(|root| is_below(path, root.as_os_str().as_bytes()))
+            && before.wants_dir(path)
     }
 }

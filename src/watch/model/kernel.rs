@@ -1,5 +1,6 @@
 //! The model as the watcher's kernel: before each call, others may have done something.
 
+use crate::time::FileTime;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -66,7 +67,7 @@ pub(super) struct Machine {
     pub(super) done: usize,
     /// Of each path below the root's that ever led somewhere: what was there last, its time unless it is a
     /// directory, and the operation that brought it there or changed it.
-    pub(super) seen: BTreeMap<Vec<u8>, (Ino, i128, usize)>,
+    pub(super) seen: BTreeMap<Vec<u8>, (Ino, FileTime, usize)>,
     /// The root of the scope.
     root: &'static str,
     /// Whether the root's path has come to lead elsewhere.
@@ -103,7 +104,7 @@ impl Machine {
         self.root_changed |= root != self.world.find(self.root.as_bytes());
         for (path, ino) in self.world.all(self.root).into_iter().skip(1) {
             let inode = &self.world.inodes[ino];
-            let time = if inode.kind() == Kind::Dir { 0 } else { inode.ctime };
+            let time = if inode.kind() == Kind::Dir { FileTime::default() } else { inode.ctime };
             let known = self.seen.get(&path).filter(|known| (known.0, known.1) == (ino, time));
             let changed = known.map_or(self.done, |known| known.2);
             self.seen.insert(path, (ino, time, changed));
@@ -298,7 +299,7 @@ impl Kernel for Model {
         self.0.borrow().batch as u32
     }
 
-    fn file_clock(&self) -> i128 {
+    fn file_clock(&self) -> FileTime {
         self.call(Call::Other, |world| Ok(world.clock)).unwrap_or_default()
     }
 }

@@ -32,16 +32,16 @@ impl Scope for Everything {
     fn roots(&self) -> &[PathBuf] {
         &self.roots
     }
-    fn wants(&self, _: &[u8]) -> bool {
+    fn wants_dir(&self, _: &[u8]) -> bool {
         true
     }
-    fn concerns(&self, _: &[u8]) -> bool {
+    fn wants_file(&self, _: &[u8]) -> bool {
         true
     }
-    fn keeps(&self, _: &[u8]) -> bool {
+    fn remembers(&self, _: &[u8]) -> bool {
         !self.careless
     }
-    fn moved(&self, from: &[u8], to: &[u8]) -> bool {
+    fn record_rename(&self, from: &[u8], to: &[u8]) -> bool {
         let inside = |path| is_below(path, self.roots[0].as_os_str().as_bytes());
         inside(from) && inside(to)
     }
@@ -146,7 +146,8 @@ impl Run {
             Next::Rest(at) => at,
             _ => self.now + Duration::from_millis(1),
         };
-        self.machine.borrow_mut().world.clock += self.now.since(before).as_nanos() as i128;
+        let mut machine = self.machine.borrow_mut();
+        machine.world.clock = machine.world.clock.saturating_add(self.now.since(before));
         Ok(false)
     }
 

@@ -1,6 +1,8 @@
 //! A file system in memory, and the operations that others do on it.
 
+use crate::time::FileTime;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::queue::{Ino, Queue};
 use crate::event::EventMask;
@@ -30,9 +32,9 @@ pub(super) struct Inode {
     /// Where a symbolic link leads.
     pub(super) link: Option<&'static str>,
     /// When its content last changed, by [`World::clock`].
-    pub(super) mtime: i128,
+    pub(super) mtime: FileTime,
     /// When its content or its name last changed.
-    pub(super) ctime: i128,
+    pub(super) ctime: FileTime,
     /// Whether it has a name.
     pub(super) linked: bool,
     /// Open descriptors, which keep it from being freed.
@@ -55,18 +57,18 @@ pub(super) struct World {
     pub(super) inodes: Vec<Inode>,
     pub(super) queue: Queue,
     /// Nanoseconds.
-    pub(super) clock: i128,
+    pub(super) clock: FileTime,
     cookie: u32,
 }
 
 const ROOT: Ino = 0;
 /// Symbolic links followed in one path.
 const LINKS: usize = 8;
-const TICK: i128 = 1_000_000;
+const TICK: Duration = Duration::from_millis(1);
 
 impl World {
     pub(super) fn new(queue: Queue) -> Self {
-        let mut world = Self { inodes: Vec::new(), queue, clock: 1_000_000_000_000, cookie: 0 };
+        let mut world = Self { inodes: Vec::new(), queue, clock: FileTime::new(1_000, 0), cookie: 0 };
         world.make(true);
         world
     }
@@ -130,7 +132,7 @@ impl World {
 
     /// Does it; answers false, with nothing changed, where the kernel would refuse.
     pub(super) fn apply(&mut self, op: Op) -> bool {
-        self.clock += TICK;
+        self.clock = self.clock.saturating_add(TICK);
         let done = match op {
             Op::Mkdir(path) => self.mkdir(path),
             Op::Rmdir(path) => self.remove(path, Kind::Dir),

@@ -52,7 +52,7 @@ impl<K: Kernel> Observer<K> {
     fn watch_linked(&mut self, at: &Looking<'_, K::Dir>, name: &[u8], path: &[u8]) -> io::Result<Wd> {
         let dir = self.kernel.follow(at.dir, name)?;
         let dir = self.stay(at.dir, dir)?;
-        if !self.wants(at, path) {
+        if !self.wants_dir(at, path) {
             return Err(io::Error::from_raw_os_error(libc::EXDEV));
         }
         self.watch(&dir, path)
@@ -104,7 +104,7 @@ impl<K: Kernel> Observer<K> {
     /// Watches the directory of the file that a link leads to. Answers false if it has changed meanwhile.
     fn settle_file(&mut self, at: &Looking<'_, K::Dir>, link: &LinkId, file: &[u8], now: MonoTime) -> bool {
         let (dir, name) = split(file);
-        if !self.concerns(at, &join(at.path, &link.1)) {
+        if !self.wants_file(at, &join(at.path, &link.1)) {
             self.lead(at, link, &Target::Nothing, now);
             return true;
         }
@@ -281,21 +281,21 @@ impl<K: Kernel> Observer<K> {
     }
 
     /// Whether a path, by its place in the tree, is wanted as a directory under any of its names.
-    pub(crate) fn wants(&self, at: &Looking<'_, K::Dir>, path: &[u8]) -> bool {
-        self.scope.wants(path)
-            || at.also.iter().any(|alias| alias.of(path).is_some_and(|path| self.scope.wants(&path)))
+    pub(crate) fn wants_dir(&self, at: &Looking<'_, K::Dir>, path: &[u8]) -> bool {
+        self.scope.wants_dir(path)
+            || at.also.iter().any(|alias| alias.of(path).is_some_and(|path| self.scope.wants_dir(&path)))
     }
 
     /// Whether a path is one of a file that concerns somebody under any of its names.
-    pub(crate) fn concerns(&self, at: &Looking<'_, K::Dir>, path: &[u8]) -> bool {
-        let concerns = |path: Vec<u8>| self.scope.concerns(&path);
-        self.scope.concerns(path) || at.also.iter().any(|alias| alias.of(path).is_some_and(concerns))
+    pub(crate) fn wants_file(&self, at: &Looking<'_, K::Dir>, path: &[u8]) -> bool {
+        let concerns = |path: Vec<u8>| self.scope.wants_file(&path);
+        self.scope.wants_file(path) || at.also.iter().any(|alias| alias.of(path).is_some_and(concerns))
     }
 
     /// Whether the end of a file is to be told under any of its names.
-    pub(crate) fn keeps(&self, also: &[Alias], path: &[u8]) -> bool {
-        self.scope.keeps(path)
-            || also.iter().any(|alias| alias.of(path).is_some_and(|path| self.scope.keeps(&path)))
+    pub(crate) fn remembers(&self, also: &[Alias], path: &[u8]) -> bool {
+        self.scope.remembers(path)
+            || also.iter().any(|alias| alias.of(path).is_some_and(|path| self.scope.remembers(&path)))
     }
 
     /// Where a file is asked about: in the directory that holds it, under its name there, be the name a link to it.

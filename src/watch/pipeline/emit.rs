@@ -21,7 +21,7 @@ use crate::watch::tree::path::Route;
 
 /// Where nobody can tell whether a file is still being written, it counts as complete when it has not
 /// changed for this long, in nanoseconds.
-pub(crate) const UNCHANGED: i128 = 1_000_000_000;
+pub(crate) const UNCHANGED: Duration = Duration::from_secs(1);
 
 /// Before a file is asked about again whose directory could not be looked at.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -97,7 +97,7 @@ impl<K: Kernel> Observer<K> {
             self.state.kept.release(incident.wd, &incident.name);
         } else if (event.subject != Subject::Gone || !self.state.tree.is_attached(incident.wd))
             && !self.state.kept.has(incident.wd, &incident.name)
-            && self.keeps(&self.aliases(incident.wd), &event.path)
+            && self.remembers(&self.aliases(incident.wd), &event.path)
         {
             self.state.kept.keep(incident.wd, &incident.name);
         }
@@ -242,7 +242,7 @@ impl<K: Kernel> Observer<K> {
             };
             match self.is_being_written(&dir, &asked) {
                 Some(true) => {}
-                None if self.kernel.file_clock() - status.ctime < UNCHANGED => {
+                None if self.kernel.file_clock() < status.ctime.saturating_add(UNCHANGED) => {
                     self.state.settle.note(wd, &name, now);
                 }
                 _ => {

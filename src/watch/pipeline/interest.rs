@@ -25,7 +25,7 @@ impl LastAsked {
                 self.name.clear();
                 self.name.extend_from_slice(name);
                 self.is_dir = is_dir;
-                *self.asked.insert(scope.asked_of(name, is_dir))
+                *self.asked.insert(scope.events_wanted(name, is_dir))
             }
         }
     }
@@ -36,22 +36,22 @@ impl<K: Kernel> Observer<K> {
     pub(crate) fn is_told(&mut self, raw: &RawEvent<'_>) -> bool {
         let is_asked = self.state.is_asked(raw.mask)
             && (is_for_whoever(raw.name, raw.mask)
-                || behind(self.asked_of(raw.name, raw.mask)).intersects(raw.mask));
-        is_asked || (raw.mask.intersects(CHANGES) && self.scope.governs(raw.name))
+                || behind(self.events_wanted(raw.name, raw.mask)).intersects(raw.mask));
+        is_asked || (raw.mask.intersects(CHANGES) && self.scope.affects_scope(raw.name))
     }
 
     /// Whether somebody asks for the event, now that all is known of it: that a file is being written is mostly told for
     /// the sake of its end.
     pub(crate) fn is_news(&mut self, incident: &Incident, event: &Event) -> bool {
-        let asked = self.asked_of(&incident.name, event.mask);
+        let asked = self.events_wanted(&incident.name, event.mask);
         is_for_whoever(&incident.name, event.mask)
             || asked.intersects(event.mask)
             || (event.trigger != Trigger::Event
                 && !(event.mask.intersects(EventMask::ISDIR) && asked.is_empty()))
-            || self.scope.governs(&incident.name)
+            || self.scope.affects_scope(&incident.name)
     }
 
-    fn asked_of(&mut self, name: &[u8], mask: EventMask) -> EventMask {
+    fn events_wanted(&mut self, name: &[u8], mask: EventMask) -> EventMask {
         self.last_asked.of(name, mask.intersects(EventMask::ISDIR), &*self.scope)
     }
 }
@@ -76,19 +76,19 @@ mod tests {
         fn roots(&self) -> &[PathBuf] {
             &[]
         }
-        fn wants(&self, _: &[u8]) -> bool {
+        fn wants_dir(&self, _: &[u8]) -> bool {
             true
         }
-        fn concerns(&self, _: &[u8]) -> bool {
+        fn wants_file(&self, _: &[u8]) -> bool {
             true
         }
-        fn keeps(&self, _: &[u8]) -> bool {
+        fn remembers(&self, _: &[u8]) -> bool {
             true
         }
         fn mask(&self) -> EventMask {
             EventMask::ALL
         }
-        fn asked_of(&self, name: &[u8], is_dir: bool) -> EventMask {
+        fn events_wanted(&self, name: &[u8], is_dir: bool) -> EventMask {
             match name {
                 _ if is_dir => EventMask::CREATE,
                 b"a" => EventMask::DELETE,

@@ -43,7 +43,7 @@ pub(crate) fn behind(asked: EventMask) -> EventMask {
     if asked.intersects(EventMask::CHANGE) {
         events |= CHANGES;
     }
-    if asked.intersects(EventMask::END) {
+    if asked.intersects(EventMask::REMOVAL) {
         events |= COMINGS_AND_GOINGS;
     }
     if asked.intersects(EventMask::RENAME) {
@@ -111,7 +111,7 @@ impl State {
     pub(crate) fn ask(&mut self, asked: EventMask) {
         self.interest = behind(asked);
         self.settles = asked.intersects(EventMask::CHANGE);
-        self.keeps = asked.intersects(EventMask::END);
+        self.keeps = asked.intersects(EventMask::REMOVAL);
         if !self.keeps {
             self.kept = Kept::default();
         }

@@ -158,7 +158,7 @@ impl<K: Kernel> Observer<K> {
     fn is_at_rest(&self, dir: &K::Dir, name: &[u8], status: &Status) -> bool {
         match self.is_being_written(dir, name) {
             Some(written) => !written,
-            None => self.kernel.file_clock() - status.ctime >= UNCHANGED,
+            None => self.kernel.file_clock() >= status.ctime.saturating_add(UNCHANGED),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use crate::sys::{Identity, Kind, Status, Wd};
-use crate::time::MonoTime;
+use crate::time::{FileTime, MonoTime};
 use crate::watch::tree::Name;
 
 /// Looking takes at most one part in this many of the time.
@@ -32,16 +32,18 @@ pub(crate) struct Stamp {
     kind: Kind,
     inode: u64,
     size: u64,
-    mtime: i128,
-    ctime: i128,
+    mtime: FileTime,
+    ctime: FileTime,
 }
 
 impl Stamp {
     /// Of a directory only which one it is: what is in it is looked at by itself.
-    pub(crate) const fn of(status: &Status) -> Self {
+    pub(crate) fn of(status: &Status) -> Self {
         let Status { kind, inode, size, mtime, ctime, .. } = *status;
         match kind {
-            Kind::Dir => Self { kind, inode, size: 0, mtime: 0, ctime: 0 },
+            Kind::Dir => {
+                Self { kind, inode, size: 0, mtime: FileTime::default(), ctime: FileTime::default() }
+            }
             Kind::File | Kind::Symlink | Kind::Other => Self { kind, inode, size, mtime, ctime },
         }
     }
@@ -52,7 +54,7 @@ impl Stamp {
 
     /// Whether only mode, owner, links or the like differ.
     pub(crate) fn has_content_of(&self, other: &Self) -> bool {
-        Self { ctime: 0, ..*self } == Self { ctime: 0, ..*other }
+        Self { ctime: FileTime::default(), ..*self } == Self { ctime: FileTime::default(), ..*other }
     }
 }
 
@@ -202,8 +204,16 @@ impl Polls {
 mod tests {
     use super::*;
 
-    fn status(inode: u64, size: u64, ctime: i128) -> Status {
-        Status { kind: Kind::File, links: 1, device: 1, inode, size, mtime: 5, ctime }
+    fn status(inode: u64, size: u64, ctime: i64) -> Status {
+        Status {
+            kind: Kind::File,
+            links: 1,
+            device: 1,
+            inode,
+            size,
+            mtime: FileTime::new(5, 0),
+            ctime: FileTime::new(ctime, 0),
+        }
     }
 
     const INTERVAL: Duration = Duration::from_secs(2);
