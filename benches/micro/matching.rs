@@ -5,12 +5,12 @@ use std::hint::black_box;
 use divan::Bencher;
 use tripline::event::Scope;
 
-use super::rules::{all, load, save, text};
+use super::rules::{COUNTS, all, load, save, text};
 
 /// An event that one of the rules is for, where there are more than seven.
 #[divan::bench(args = all())]
 fn an_event_matched(bencher: Bencher<'_, '_>, of: (&str, usize)) {
-    event(bencher, of, "src/m7/deep/m7/t7_a.e7");
+    event(bencher, of, "src/m7/deep/m7/t7_-7-.e7");
 }
 
 /// An event that no rule is for.
@@ -24,6 +24,19 @@ fn event(bencher: Bencher<'_, '_>, of: (&str, usize), name: &str) {
     bencher.bench_local(|| {
         out.clear();
         rules.matches(black_box(&event), &mut out);
+    });
+}
+
+/// Events of 10,000 names, each of which a glob without a literal start or extension takes.
+#[divan::bench(args = COUNTS)]
+fn many_names_matched(bencher: Bencher<'_, '_>, count: usize) {
+    let (rules, mut out) = (load(text("**/*-N-*", count)), Vec::new());
+    let events: Vec<_> =
+        (0..10_000).map(|n| save(&format!("src/{}-{}-{n}.log", n % 89, n % count))).collect();
+    let mut events = events.iter().cycle();
+    bencher.bench_local(|| {
+        out.clear();
+        events.next().into_iter().for_each(|event| rules.matches(black_box(event), &mut out));
     });
 }
 

@@ -11,7 +11,8 @@ use tripline::rules::{IgnoreFiles, Rules, SourceFile, Surroundings};
 pub(crate) const COUNTS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
 
 /// A shape of globs, by what rule `N` has in it.
-const SHAPES: [&str; 5] = ["src/mN/**/*.rs", "src/**/mN/*.rs", "**/*.eN", "**/fN.txt", "src/**/tN_*.rs"];
+const SHAPES: [&str; 6] =
+    ["src/mN/**/*.rs", "src/**/mN/*.rs", "**/*.eN", "**/fN.txt", "src/**/tN_*.rs", "**/*-N-*"];
 
 /// Each shape with each count.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, usize)> {

@@ -22,6 +22,7 @@ mod suggest;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trie;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ pub(crate) use suggest::instead_of;
 
 pub use self::load::ownership::refuse_untrusted;
 
-use self::glob::trie::Tree;
+use self::glob::GlobTrie;
 use self::matching::glob_match::Entry;
 use crate::event::{Extent, Polling};
 
@@ -72,7 +73,7 @@ pub struct Rules {
     pub warnings: Diagnostics,
     plan: Arc<Plan>,
     /// The globs of `outputs`.
-    outputs: Arc<Tree<Entry>>,
+    outputs: Arc<GlobTrie<Entry>>,
     files: Arc<dyn FileSource>,
     /// What they were made from, templates worked in.
     raw: Raw,

@@ -6,12 +6,13 @@ use super::{Compiler, Words};
 use crate::event::path;
 use crate::event::{EventMask, Subject};
 use crate::rules::diagnostics::{Diagnostic, Diagnostics, Place, Spanned, quote};
-use crate::rules::glob::{Glob, Part};
+use crate::rules::glob::Glob;
 use crate::rules::ignore::Ignores;
 use crate::rules::keys::{Raw, RawCommand, RawRule};
 use crate::rules::matching::glob_match::Entry;
 use crate::rules::rule::template::{Field, Segment, Template};
 use crate::rules::rule::{Command, Per, Rule, Types};
+use crate::rules::trie::Component;
 
 /// The events that only some kinds of things have (inotify(7)): a directory is not written to, only a
 /// watched directory reports on itself, and a symbolic link is never opened.
@@ -218,13 +219,13 @@ fn hidden(entry: Entry, glob: &Glob, ignores: &Ignores) -> Option<(String, Strin
 fn example(glob: &Glob, filler: &str, depth: usize) -> (Vec<u8>, usize) {
     let (mut names, mut base) = (Vec::new(), None);
     for (at, part) in glob.parts.iter().enumerate() {
-        let spelled_out = matches!(part, Part::One(name) if name.is_plain());
+        let spelled_out = matches!(part, Component::Name(name) if name.is_plain());
         if !spelled_out && base.is_none() {
             base = Some(path::join(&names).len());
         }
         match part {
-            Part::One(name) => names.push(name.example(filler)),
-            Part::AnyDepth => {
+            Component::Name(name) => names.push(name.example(filler)),
+            Component::AnyDepth => {
                 let last = at + 1 == glob.parts.len();
                 names.extend((0..depth + usize::from(last)).map(|_| filler.to_owned()));
             }

@@ -27,8 +27,7 @@ use indexmap::IndexMap;
 
 use super::diagnostics::{Diagnostic, Diagnostics, Place, Spanned, quote};
 use super::file_system::FileSource;
-use super::glob::trie::Tree;
-use super::glob::{Anchors, Case, Glob};
+use super::glob::{Anchors, Case, Glob, GlobTrie};
 use super::ignore::gitignore::{Origin, Patterns};
 use super::ignore::{Ignores, Lists};
 use super::keys::Raw;
@@ -124,7 +123,7 @@ struct Compiler {
     /// The rules by their names.
     names: IndexMap<String, RuleId>,
     globs: Vec<(Entry, Glob)>,
-    outputs: Tree<Entry>,
+    outputs: GlobTrie<Entry>,
     /// How many components they have in all.
     parts: usize,
 }
@@ -161,7 +160,7 @@ impl Compiler {
             vars: Vec::new(),
             names: IndexMap::new(),
             globs: Vec::new(),
-            outputs: Tree::default(),
+            outputs: GlobTrie::default(),
             parts: 0,
         }
     }

@@ -5,13 +5,13 @@ use std::collections::BTreeSet;
 use hashbrown::HashMap;
 
 use super::component::{Name, folded};
-use super::trie::Id;
+use crate::rules::trie::{NameMap, NodeId};
 
 /// Children by what they ask of a name. Plain names, beginnings and extensions are found by hash; only patterns
 /// without any are tried one by one.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    plain: HashMap<Vec<u8>, Id>,
+    plain: HashMap<Vec<u8>, NodeId>,
     /// What the plain ones begin with.
     plain_starts: Bytes,
     /// Boxed, since most nodes have none.
@@ -21,18 +21,18 @@ pub(crate) struct Names {
 #[derive(Debug, Default)]
 struct Patterns {
     /// In lower case, for either case.
-    either: HashMap<Vec<u8>, Id>,
-    wild: HashMap<Name, Id>,
+    either: HashMap<Vec<u8>, NodeId>,
+    wild: HashMap<Name, NodeId>,
     /// The patterns whose names must begin with this, and how long those beginnings are.
-    by_prefix: HashMap<Vec<u8>, Vec<(Name, Id)>>,
+    by_prefix: HashMap<Vec<u8>, Vec<(Name, NodeId)>>,
     prefix_lengths: BTreeSet<usize>,
     prefix_starts: Bytes,
     /// The other patterns, if their names must end in a dot and this; none if that is all they ask.
-    by_extension: HashMap<Vec<u8>, Vec<(Option<Name>, Id)>>,
+    by_extension: HashMap<Vec<u8>, Vec<(Option<Name>, NodeId)>>,
     /// What their names end with.
     extension_ends: Bytes,
     /// What is left, each with the byte that its names must end with.
-    others: Vec<(Option<u8>, Name, Id)>,
+    others: Vec<(Option<u8>, Name, NodeId)>,
 }
 
 /// The first or last bytes of some names, modulo 64. Most names that are asked about have another, and cost no hash.
@@ -50,9 +50,14 @@ impl Bytes {
     }
 }
 
-impl Names {
-    /// The child for this name; `new` if there was none, which is the child from now on.
-    pub(crate) fn get_or_insert(&mut self, name: &Name, new: Id) -> Id {
+impl NameMap for Names {
+    type Pattern = Name;
+
+    fn is_literal(pattern: &Name) -> bool {
+        pattern.is_plain()
+    }
+
+    fn get_or_insert(&mut self, name: &Name, new: NodeId) -> NodeId {
         match name {
             Name::Literal(plain) => {
                 self.plain_starts.insert(plain.first());
@@ -64,8 +69,7 @@ impl Names {
         }
     }
 
-    /// Calls `found` with every child that takes this name.
-    pub(crate) fn find(&self, name: &[u8], mut found: impl FnMut(Id)) {
+    fn find(&self, name: &[u8], mut found: impl FnMut(NodeId)) {
         if self.plain_starts.may_have(name.first())
             && let Some(&child) = self.plain.get(name)
         {
@@ -76,8 +80,7 @@ impl Names {
         }
     }
 
-    /// All children.
-    pub(crate) fn children(&self) -> impl Iterator<Item = Id> {
+    fn children(&self) -> impl Iterator<Item = NodeId> {
         let patterns = self.patterns.iter();
         let others = patterns.flat_map(|patterns| patterns.either.values().chain(patterns.wild.values()));
         self.plain.values().chain(others).copied()
@@ -85,7 +88,7 @@ impl Names {
 }
 
 impl Patterns {
-    fn get_or_insert(&mut self, name: &Name, new: Id) -> Id {
+    fn get_or_insert(&mut self, name: &Name, new: NodeId) -> NodeId {
         if let Name::Either(plain) = name {
             return *self.either.entry(plain.clone()).or_insert(new);
         }
@@ -96,7 +99,7 @@ impl Patterns {
         child
     }
 
-    fn add_wild(&mut self, name: Name, child: Id) {
+    fn add_wild(&mut self, name: Name, child: NodeId) {
         let prefix = name.prefix();
         if !prefix.is_empty() {
             self.prefix_lengths.insert(prefix.len());
@@ -111,7 +114,7 @@ impl Patterns {
         }
     }
 
-    fn find(&self, name: &[u8], mut found: impl FnMut(Id)) {
+    fn find(&self, name: &[u8], mut found: impl FnMut(NodeId)) {
         if !self.either.is_empty()
             && let Some(&child) = self.either.get(&folded(name))
         {
@@ -134,9 +137,9 @@ impl Patterns {
 
 /// Calls `found` with each child whose pattern, if there is one, takes the name.
 fn try_all<'p>(
-    patterns: impl Iterator<Item = (Option<&'p Name>, &'p Id)>,
+    patterns: impl Iterator<Item = (Option<&'p Name>, &'p NodeId)>,
     name: &[u8],
-    found: &mut impl FnMut(Id),
+    found: &mut impl FnMut(NodeId),
 ) {
     for (pattern, &child) in patterns {
         if pattern.is_none_or(|pattern| pattern.matches(name)) {

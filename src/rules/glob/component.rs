@@ -40,37 +40,14 @@ pub(crate) enum Token {
     OneOf(Vec<char>),
     /// A negated class: one byte that is none of these ASCII characters.
     NoneOf(Vec<char>),
-    /// A class as git reads it, which knows no characters: one of these bytes, or none of them.
-    Bytes {
-        /// The bytes.
-        members: Vec<u8>,
-        /// Whether it must be none of them.
-        negated: bool,
-    },
-}
-
-/// What is in a class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Members {
-    Characters,
-    Bytes,
 }
 
 impl Name {
     /// Parses a component that holds no slash; the error says what is wrong.
     pub(crate) fn parse(component: &str, case: Case) -> Result<Self, String> {
-        Self::parse_with(component, case, Members::Characters)
-    }
-
-    /// The same as git reads it, byte by byte.
-    pub(crate) fn parse_as_git(component: &str) -> Result<Self, String> {
-        Self::parse_with(component, Case::Exact, Members::Bytes)
-    }
-
-    fn parse_with(component: &str, case: Case, members: Members) -> Result<Self, String> {
         let mut tokens = Vec::new();
         let mut rest = component;
-        while let Some((token, len)) = Token::first_of(rest, members)? {
+        while let Some((token, len)) = Token::first_of(rest)? {
             rest = &rest[len..];
             if !(token == Token::AnyBytes && tokens.last() == Some(&token)) {
                 tokens.push(token);
@@ -163,28 +140,23 @@ fn wild_matches(tokens: &[Token], case: Case, name: &[u8]) -> bool {
 
 impl Token {
     /// The token at the start of `text` and the bytes it is written with; none at the end.
-    fn first_of(text: &str, members: Members) -> Result<Option<(Self, usize)>, String> {
+    fn first_of(text: &str) -> Result<Option<(Self, usize)>, String> {
         let mut chars = text.chars();
         let Some(first) = chars.next() else { return Ok(None) };
         let token = match first {
             '*' => Self::AnyBytes,
             '?' => Self::AnyByte,
-            '[' => return Self::class(text, members).map(Some),
+            '[' => return Self::class(text).map(Some),
             '\\' => Self::Char(chars.next().ok_or("nothing follows the last backslash")?),
             other => Self::Char(other),
         };
         Ok(Some((token, text.len() - chars.as_str().len())))
     }
 
-    fn class(text: &str, kind: Members) -> Result<(Self, usize), String> {
+    fn class(text: &str) -> Result<(Self, usize), String> {
         let end = class::end(text, 0).ok_or("`[` is never closed; `\\[` is the character itself")?;
         let inside = &text[1..end - 1];
         let negated = inside.strip_prefix(['!', '^']);
-        if kind == Members::Bytes && !inside.is_ascii() {
-            let bytes: String = negated.unwrap_or(inside).bytes().map(char::from).collect();
-            let members = class::members(&bytes)?.into_iter().map(|c| c as u8).collect();
-            return Ok((Self::Bytes { members, negated: negated.is_some() }, end));
-        }
         let members = class::members(negated.unwrap_or(inside))?;
         let token = match (negated, members.as_slice()) {
             (None, &[one]) => Self::Char(one),
@@ -215,7 +187,6 @@ impl Token {
                 let same = |c: &char| *c == byte || (case == Case::Either && c.eq_ignore_ascii_case(&byte));
                 (!members.iter().any(same)).then_some(1)
             }
-            Self::Bytes { members, negated } => (members.contains(name.first()?) != *negated).then_some(1),
         }
     }
 
@@ -225,7 +196,7 @@ impl Token {
             Self::AnyByte => "q".to_owned(),
             Self::AnyBytes => filler.to_owned(),
             Self::OneOf(members) => members.first().map(char::to_string).unwrap_or_default(),
-            Self::NoneOf(_) | Self::Bytes { .. } => {
+            Self::NoneOf(_) => {
                 let fits = |c: &char| self.taken(&[*c as u8], Case::Either).is_some();
                 ('!'..='~').find(fits).map(String::from).unwrap_or_default()
             }
@@ -318,14 +289,6 @@ mod tests {
     fn a_name_that_is_not_utf8_matches() {
         assert!(exact("a*").unwrap().matches(b"a\xff"));
         assert!(exact("a?").unwrap().matches(b"a\xff"));
-    }
-
-    #[test]
-    fn git_has_bytes_in_its_classes() {
-        let matches = |pattern: &str, name: &[u8]| Name::parse_as_git(pattern).unwrap().matches(name);
-        assert!(!matches("[é]", "é".as_bytes()) && matches("[é][é]", "é".as_bytes()));
-        assert!(matches("[!é]", b"e") && !matches("[!é]", b"\xc3"));
-        assert!(matches("[ab]", b"a"));
     }
 
     #[test]

@@ -4,11 +4,11 @@ pub(super) mod braces;
 pub(super) mod children;
 pub(super) mod class;
 pub(super) mod component;
-pub(super) mod trie;
 
 pub(crate) use self::component::Case;
 use self::component::Name;
 use super::diagnostics::quote;
+use super::trie::{Component, PathTrie};
 use crate::event::path;
 
 /// The longest pattern in bytes: PATH_MAX. No longer one can match a path that the kernel accepts.
@@ -18,19 +18,13 @@ const LONGEST: usize = 4096;
 #[derive(Clone, Debug)]
 pub(crate) struct Glob {
     /// Its components from `/` on.
-    pub(crate) parts: Vec<Part>,
+    pub(crate) parts: Vec<Component<Name>>,
     /// Whether it was typed relative to the root.
     pub(crate) relative: bool,
 }
 
-/// One component of a pattern.
-#[derive(Clone, Debug)]
-pub(crate) enum Part {
-    /// `**`: any number of components; at the end of a glob, at least one.
-    AnyDepth,
-    /// Exactly one component.
-    One(Name),
-}
+/// Rule globs, each with a value.
+pub(crate) type GlobTrie<T> = PathTrie<T, children::Names>;
 
 /// What is wrong with a pattern.
 #[derive(Debug, PartialEq, Eq)]
@@ -79,7 +73,7 @@ impl Glob {
             return Err(GlobError::new("an empty glob", Some("\".\" is everything below the root")));
         }
         let (start, rest, relative) = start(text, anchors)?;
-        let plain = |name: &[u8]| Part::One(Name::Literal(name.to_vec()));
+        let plain = |name: &[u8]| Component::Name(Name::Literal(name.to_vec()));
         let mut glob = Self { parts: path::components(start).map(plain).collect(), relative };
         for component in rest.split('/') {
             glob.push(component, case).map_err(|reason| bad(text, &reason))?;
@@ -99,15 +93,15 @@ impl Glob {
                 let exact = !self.relative && self.is_plain();
                 let parsed = Name::parse(name, if exact { Case::Exact } else { case })?;
                 let parsed = if parsed.is_plain() { parsed } else { Name::parse(name, case)? };
-                self.parts.push(Part::One(parsed));
+                self.parts.push(Component::Name(parsed));
             }
         }
         Ok(())
     }
 
     fn push_any_depth(&mut self) {
-        if !matches!(self.parts.last(), Some(Part::AnyDepth)) {
-            self.parts.push(Part::AnyDepth);
+        if !matches!(self.parts.last(), Some(Component::AnyDepth)) {
+            self.parts.push(Component::AnyDepth);
         }
     }
 
@@ -125,13 +119,13 @@ impl Glob {
 
     /// Whether it is spelled out in full, without a wildcard.
     pub(crate) fn is_plain(&self) -> bool {
-        self.parts.iter().all(|part| matches!(part, Part::One(name) if name.is_plain()))
+        self.parts.iter().all(|part| matches!(part, Component::Name(name) if name.is_plain()))
     }
 
     /// The components that it begins with and that are exactly these.
     pub(crate) fn base(&self) -> Vec<&[u8]> {
         let literal = |part| match part {
-            &Part::One(Name::Literal(ref name)) => Some(name.as_slice()),
+            &Component::Name(Name::Literal(ref name)) => Some(name.as_slice()),
             _ => None,
         };
         self.parts.iter().map_while(literal).collect()
@@ -163,9 +157,9 @@ mod tests {
     /// Each glob as `base|tail`.
     fn parsed(text: &str) -> Vec<String> {
         let globs = Glob::parse(text, ANCHORS, Case::Exact).unwrap();
-        let part = |part: &Part| match part {
-            Part::AnyDepth => "**".to_owned(),
-            Part::One(name) => name.example("*"),
+        let part = |part: &Component<Name>| match part {
+            Component::AnyDepth => "**".to_owned(),
+            Component::Name(name) => name.example("*"),
         };
         let shown = |glob: &Glob| {
             let base = String::from_utf8(path::join(&glob.base())).unwrap();
@@ -221,5 +215,119 @@ mod tests {
         let homeless = Glob::parse("~/x", Anchors { home: None, ..ANCHORS }, Case::Exact).unwrap_err();
         assert!(homeless.message.contains("home"));
         assert!(Glob::parse(&"a/".repeat(3000), ANCHORS, Case::Exact).unwrap_err().message.contains("4096"));
+    }
+}
+
+#[cfg(test)]
+mod trie_tests {
+    use super::*;
+
+    fn tree(globs: &[&str], case: Case) -> GlobTrie<usize> {
+        let anchors = Anchors { root: b"/w", home: None };
+        let mut tree = GlobTrie::default();
+        for (number, text) in globs.iter().enumerate() {
+            for glob in Glob::parse(text, anchors, case).unwrap() {
+                tree.insert(&glob.parts, number);
+            }
+        }
+        tree
+    }
+
+    fn matching(tree: &GlobTrie<usize>, path: &[u8]) -> Vec<usize> {
+        let states = tree.walk(path);
+        let mut found: Vec<_> = states.iter().flat_map(|&state| tree.matching(state)).copied().collect();
+        found.sort_unstable();
+        found
+    }
+
+    #[test]
+    fn a_table_of_globs_and_paths() {
+        for (glob, yes, no) in [
+            (
+                "src/**/*.rs",
+                vec!["/w/src/a.rs", "/w/src/a/b.rs", "/w/src/.rs"],
+                vec!["/w/a.rs", "/w/src/a.c"],
+            ),
+            ("*.rs", vec!["/w/a.rs", "/w/.a.rs"], vec!["/w/a/b.rs", "/a.rs"]),
+            ("src", vec!["/w/src", "/w/src/a", "/w/src/a/b"], vec!["/w/srcx", "/w", "/src"]),
+            ("src/", vec!["/w/src/a", "/w/src/a/b"], vec!["/w/src"]),
+            (".", vec!["/w/a", "/w/a/b"], vec!["/w", "/x"]),
+            ("a/**/b", vec!["/w/a/b", "/w/a/x/b", "/w/a/x/y/b"], vec!["/w/a/b/c", "/w/ab"]),
+            ("a/**", vec!["/w/a/b", "/w/a/b/c"], vec!["/w/a"]),
+            ("**/a/**", vec!["/w/a/b", "/w/x/a/b/c"], vec!["/w/a", "/w/b/c", "/w/x/a"]),
+            ("**/a/*", vec!["/w/a/x", "/w/b/a/x"], vec!["/w/a", "/w/a/x/y"]),
+            ("*/b", vec!["/w/a/b"], vec!["/w/b", "/w/a/a/b"]),
+            ("{a,b/c}/*", vec!["/w/a/x", "/w/b/c/x"], vec!["/w/b/x"]),
+            ("/etc/hosts", vec!["/etc/hosts"], vec!["/etc/hostname", "/w/etc/hosts"]),
+            ("/**", vec!["/a", "/w/x"], vec!["/"]),
+            ("a\\*b", vec!["/w/a*b"], vec!["/w/axb"]),
+            ("x/[!a]c", vec!["/w/x/bc"], vec!["/w/x/ac", "/w/x/b/c"]),
+            ("**/*.tar.gz", vec!["/w/a.tar.gz"], vec!["/w/a.gz", "/w/a.tar.gz.x"]),
+            ("**/{a,b}.x", vec!["/w/q/b.x"], vec!["/w/q/c.x"]),
+            ("**/[a,b]x", vec!["/w/ax", "/w/d/,x"], vec!["/w/a,bx"]),
+        ] {
+            let tree = tree(&[glob], Case::Exact);
+            for path in yes {
+                assert!(!matching(&tree, path.as_bytes()).is_empty(), "{glob} should match {path}");
+            }
+            for path in no {
+                assert!(matching(&tree, path.as_bytes()).is_empty(), "{glob} should not match {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn either_case_matches_where_that_is_asked_for() {
+        let tree = tree(&["Src/**/*.JPG", "Makefile", "/Etc/*.Conf"], Case::Either);
+        for path in ["/w/src/a/b.jpg", "/w/SRC/x.Jpg", "/w/makefile", "/Etc/a.CONF"] {
+            assert_eq!(matching(&tree, path.as_bytes()).len(), 1, "{path}");
+        }
+        for path in ["/W/src/b.jpg", "/etc/a.conf", "/w/src/b.jpeg"] {
+            assert!(matching(&tree, path.as_bytes()).is_empty(), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_base_is_what_the_pattern_spells_out() {
+        for (glob, path, base) in [
+            ("src/**/a", "/w/src/a", "/w/src"),
+            ("src/*/a", "/w/src/x/a", "/w/src"),
+            ("src/a", "/w/src/a", "/w/src/a"),
+            ("src/a", "/w/src/a/b", "/w/src/a"),
+            ("**/src/*", "/w/src/a", "/w"),
+            ("/**/w/*", "/w/a", ""),
+        ] {
+            let tree = tree(&[glob], Case::Exact);
+            let states = tree.walk(path.as_bytes());
+            let ends = states.iter().find(|&&state| !tree.matching(state).is_empty());
+            assert_eq!(ends.unwrap().literal_len, base.len(), "{glob}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_text_match_too() {
+        assert_eq!(matching(&tree(&["*.csv"], Case::Either), b"/w/\xff\n.csv"), [0]);
+    }
+
+    #[test]
+    fn odd_paths_do_no_harm() {
+        let tree = tree(&["**", "/a/b"], Case::Exact);
+        for path in ["", "w/a", "/", "//", "/a//b", "/w/"] {
+            let _ = matching(&tree, path.as_bytes());
+        }
+        assert!(matching(&tree, b"").is_empty());
+    }
+
+    #[test]
+    fn several_globs_meet_on_one_path() {
+        let tree = tree(&["src/**", "src/a/*.rs", "/w/src/a/b.rs", "docs", "**/b*", "**/*.rs"], Case::Exact);
+        assert_eq!(matching(&tree, b"/w/src/a/b.rs"), [0, 1, 2, 4, 5]);
+    }
+
+    #[test]
+    fn many_stars_on_a_deep_path_stay_cheap() {
+        let glob = format!("{}b", "**/a/".repeat(100));
+        let deep = format!("/w{}", "/a".repeat(1000));
+        assert!(tree(&[&glob], Case::Exact).walk(deep.as_bytes()).len() < 500);
     }
 }

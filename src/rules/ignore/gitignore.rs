@@ -4,23 +4,21 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::wildmatch::{self, GitName, GitNames};
 use crate::event::path;
-use crate::rules::glob::Part;
-use crate::rules::glob::children::Names;
-use crate::rules::glob::component::Name;
-use crate::rules::glob::trie::Tree;
+use crate::rules::trie::{Component, NameMap, PathTrie};
 
 /// The patterns of one ignore file or one `ignore` list, later ones winning.
 #[derive(Default)]
 pub(crate) struct Patterns {
     /// Those of a single name, which only the last name of a path must match: by far the most.
-    names: Names,
+    names: GitNames,
     /// For each of their nodes, their places in `lines`.
     named: Vec<Vec<usize>>,
     /// The others, each with its place in `lines`.
-    tree: Tree<usize>,
+    tree: PathTrie<usize, GitNames>,
     /// The last components of those.
-    ends: Names,
+    ends: GitNames,
     /// Whether one of those ends in `**`.
     ends_anyhow: bool,
     lines: Vec<Arc<Line>>,
@@ -94,12 +92,12 @@ impl Patterns {
         Ok(())
     }
 
-    fn insert(&mut self, parts: &[Part]) {
+    fn insert(&mut self, parts: &[Component<GitName>]) {
         let line = self.lines.len();
-        let [Part::AnyDepth, Part::One(name)] = parts else {
+        let [Component::AnyDepth, Component::Name(name)] = parts else {
             match parts.last() {
-                Some(Part::One(name)) => _ = self.ends.get_or_insert(name, line),
-                Some(Part::AnyDepth) | None => self.ends_anyhow = true,
+                Some(Component::Name(name)) => _ = self.ends.get_or_insert(name, line),
+                Some(Component::AnyDepth) | None => self.ends_anyhow = true,
             }
             return self.tree.insert(parts, line);
         };
@@ -176,13 +174,13 @@ fn readings(pattern: &str, anchored: bool) -> Vec<String> {
 }
 
 /// The components of a pattern.
-fn parts(pattern: &str, anchored: bool) -> Result<Vec<Part>, String> {
-    let mut parts = if anchored { Vec::new() } else { vec![Part::AnyDepth] };
+fn parts(pattern: &str, anchored: bool) -> Result<Vec<Component<GitName>>, String> {
+    let mut parts = if anchored { Vec::new() } else { vec![Component::AnyDepth] };
     for component in pattern.split('/') {
         parts.push(match component {
             "" => return Err("an empty name in it matches nothing".to_owned()),
-            stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => Part::AnyDepth,
-            name => Part::One(Name::parse_as_git(name)?),
+            stars if stars.len() > 1 && stars.bytes().all(|byte| byte == b'*') => Component::AnyDepth,
+            name => Component::Name(wildmatch::parse(name)?),
         });
     }
     Ok(parts)

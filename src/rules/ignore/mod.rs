@@ -12,6 +12,7 @@ pub(super) mod dir;
 pub(super) mod git_config;
 pub(super) mod gitignore;
 pub(super) mod query;
+mod wildmatch;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

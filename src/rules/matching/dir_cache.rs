@@ -4,8 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hashbrown::HashMap;
 
-use crate::rules::glob::trie::{States, Tree};
+use crate::rules::glob::GlobTrie;
 use crate::rules::ignore::{Around, Ignores};
+use crate::rules::trie::States;
 
 /// Directories that are remembered, at some 400 bytes each. Beyond so many, those that matter are worked out anew.
 const MOST: usize = 8192;
@@ -23,7 +24,7 @@ pub(crate) struct Places(Mutex<HashMap<Box<[u8]>, Arc<Place>>>);
 
 impl Places {
     /// What is known of an absolute directory.
-    pub(crate) fn of<T>(&self, dir: &[u8], tree: &Tree<T>, ignores: &Ignores) -> Arc<Place> {
+    pub(crate) fn of<T>(&self, dir: &[u8], tree: &GlobTrie<T>, ignores: &Ignores) -> Arc<Place> {
         if let Some(place) = self.lock().get(dir) {
             return Arc::clone(place);
         }

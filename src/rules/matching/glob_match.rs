@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use smallvec::SmallVec;
 
-use crate::rules::glob::trie::{State, States, Tree};
+use crate::rules::glob::GlobTrie;
 use crate::rules::rule::RuleId;
+use crate::rules::trie::{State, States};
 
 /// One glob of a rule, as the tree holds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,7 +30,7 @@ pub(crate) struct Hit {
 pub(crate) type Hits = SmallVec<[Hit; 4]>;
 
 /// Every glob that matches `path` and is not overruled by a later exclusion of its rule.
-pub(crate) fn hits(tree: &Tree<Entry>, path: &[u8]) -> Hits {
+pub(crate) fn hits(tree: &GlobTrie<Entry>, path: &[u8]) -> Hits {
     not_overruled(all_hits(tree, path))
 }
 
@@ -47,20 +48,20 @@ pub(crate) fn not_overruled(mut hits: Hits) -> Hits {
 }
 
 /// Every glob that matches `path`, exclusions too.
-pub(crate) fn all_hits(tree: &Tree<Entry>, path: &[u8]) -> Hits {
+pub(crate) fn all_hits(tree: &GlobTrie<Entry>, path: &[u8]) -> Hits {
     hits_of(tree, &states(tree, path))
 }
 
 /// Those of a path that leads to these states.
-pub(crate) fn hits_of(tree: &Tree<Entry>, states: &[State]) -> Hits {
+pub(crate) fn hits_of(tree: &GlobTrie<Entry>, states: &[State]) -> Hits {
     let matching = |state: &State| tree.matching(*state);
     let hits = states
         .iter()
-        .flat_map(|state| matching(state).iter().map(move |&entry| Hit { entry, base: state.base }));
+        .flat_map(|state| matching(state).iter().map(move |&entry| Hit { entry, base: state.literal_len }));
     hits.collect()
 }
 
 /// Where an absolute path leads.
-pub(crate) fn states(tree: &Tree<Entry>, path: &[u8]) -> States {
+pub(crate) fn states(tree: &GlobTrie<Entry>, path: &[u8]) -> States {
     if path.starts_with(b"/") { tree.walk(path) } else { States::new() }
 }

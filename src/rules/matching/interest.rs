@@ -2,8 +2,9 @@
 
 use super::glob_match::Entry;
 use crate::event::EventMask;
+use crate::rules::glob::Glob;
 use crate::rules::glob::children::Names;
-use crate::rules::glob::{Glob, Part};
+use crate::rules::trie::{Component, NameMap};
 
 /// By the last components of all globs, what their rules ask for.
 pub(crate) struct Asked {
@@ -25,7 +26,7 @@ impl Asked {
         for (entry, glob) in globs.iter().filter(|(entry, _)| !entry.excludes) {
             let on = on.get(entry.rule.0).copied().unwrap_or_default();
             match glob.parts.last() {
-                Some(Part::One(name)) => {
+                Some(Component::Name(name)) => {
                     let new = asked.of_names.len();
                     let number = asked.names.get_or_insert(name, new);
                     if number == new {
@@ -33,7 +34,7 @@ impl Asked {
                     }
                     asked.of_names[number] |= on;
                 }
-                Some(Part::AnyDepth) | None => asked.of_any |= on,
+                Some(Component::AnyDepth) | None => asked.of_any |= on,
             }
         }
         asked

@@ -14,15 +14,16 @@ use crate::event::path;
 use crate::event::{EventMask, Extent, Polling, Scope, as_path};
 use crate::rules::file_system::is_ignore_file;
 use crate::rules::glob::Glob;
-use crate::rules::glob::trie::{State, States, Tree};
+use crate::rules::glob::GlobTrie;
 use crate::rules::ignore::Ignores;
 use crate::rules::ignore::gitignore::Line;
 use crate::rules::ignore::query::Judge;
 use crate::rules::rule::RuleId;
+use crate::rules::trie::{State, States};
 
 /// All globs and ignore layers, and what follows from them for watching.
 pub struct Plan {
-    tree: Tree<Entry>,
+    tree: GlobTrie<Entry>,
     pub(crate) ignores: Ignores,
     places: Places,
     /// By node: what can match below it, and the last place in `paths` of a glob that can.
@@ -43,7 +44,7 @@ impl Plan {
     pub(crate) fn new(globs: &[(Entry, Glob)], ignores: Ignores, root: &[u8], on: Vec<EventMask>) -> Self {
         let roots = roots(globs.iter().filter(|(entry, _)| !entry.excludes).map(|(_, glob)| glob), root);
         let roots = roots.iter().map(|root| as_path(root).to_path_buf()).collect();
-        let mut tree = Tree::default();
+        let mut tree = GlobTrie::default();
         for (entry, glob) in globs {
             tree.insert(&glob.parts, *entry);
         }
@@ -112,7 +113,7 @@ impl Plan {
                     if node != state.node || self.tree.is_deep(node) { self.tree.values(node) } else { &[] };
                 let visible = own.iter().filter(|entry| {
                     !entry.excludes
-                        && !judge.hides(self.ignores.list_of(entry.rule), state.base)
+                        && !judge.hides(self.ignores.list_of(entry.rule), state.literal_len)
                         && !self.covered(&states, entry.rule, entry.place)
                 });
                 rules.extend(visible.map(|entry| entry.rule));
@@ -130,7 +131,7 @@ impl Plan {
         let states = self.states(dir);
         let mut reaches = states
             .iter()
-            .flat_map(|state| self.below[state.node].keys().map(|reach| (state.base, reach.list)));
+            .flat_map(|state| self.below[state.node].keys().map(|reach| (state.literal_len, reach.list)));
         reaches.find_map(|(base, list)| Some(judge.reason(list, base)?.1))
     }
 
@@ -138,7 +139,7 @@ impl Plan {
     fn reaches(&self, states: &[State], judge: &mut Judge<'_>) -> bool {
         states.iter().any(|state| {
             self.below[state.node].iter().any(|(reach, &place)| {
-                !judge.hides(reach.list, state.base)
+                !judge.hides(reach.list, state.literal_len)
                     && reach.excluding.is_none_or(|rule| !self.covered(states, rule, place))
             })
         })

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use super::glob_match::Entry;
 use crate::rules::glob::Glob;
-use crate::rules::glob::trie::{Id, Tree};
+use crate::rules::glob::GlobTrie;
 use crate::rules::ignore::Ignores;
 use crate::rules::rule::RuleId;
+use crate::rules::trie::NodeId;
 
 /// What can match below a node, put together: one for each different ignore list, but one for each rule
 /// that excludes something.
@@ -20,7 +21,7 @@ pub(crate) struct Reach {
 pub(crate) type Reaches = BTreeMap<Reach, usize>;
 
 /// What can match below each node. Children come after their parents, so one pass from the end is enough.
-pub(crate) fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<Reaches> {
+pub(crate) fn below(tree: &GlobTrie<Entry>, globs: &[(Entry, Glob)], ignores: &Ignores) -> Vec<Reaches> {
     let mut excluding: Vec<_> =
         globs.iter().filter(|(entry, _)| entry.excludes).map(|(entry, _)| entry.rule).collect();
     excluding.dedup();
@@ -31,7 +32,7 @@ pub(crate) fn below(tree: &Tree<Entry>, globs: &[(Entry, Glob)], ignores: &Ignor
     let mut below = vec![Reaches::new(); tree.len()];
     for node in (0..tree.len()).rev() {
         let mut reaches = Reaches::new();
-        let mut add = |node: Id| {
+        let mut add = |node: NodeId| {
             for entry in tree.values(node).iter().filter(|entry| !entry.excludes) {
                 let place = reaches.entry(reach(entry)).or_insert(0);
                 *place = entry.place.max(*place);
